@@ -1,0 +1,34 @@
+/**
+ * Which folder of `src/` may import which: the architecture as data, held by `test/house/layering.test.ts`.
+ * A folder may import itself and what stands in its list.
+ */
+const pure = ["base", "oci", "dockerfile", "gotemplate", "api"];
+const host = ["linux", "archive", "store"];
+const capabilities = ["images", "distribution", "runtime", "network", "volumes", "security"];
+const useCases = ["containers", "builder", "services"];
+
+export const mayImport: Record<string, readonly string[]> = {
+  base: [],
+  oci: ["base"],
+  dockerfile: ["base"],
+  gotemplate: ["base"],
+  api: ["base", "oci"],
+  linux: ["base"],
+  archive: ["base", "oci", "linux"],
+  store: ["base", "oci"],
+  images: [...pure, ...host],
+  distribution: [...pure, ...host, "images"],
+  runtime: [...pure, ...host],
+  network: [...pure, ...host],
+  volumes: [...pure, ...host],
+  security: [...pure, ...host],
+  containers: [...pure, ...host, ...capabilities],
+  builder: [...pure, ...host, ...capabilities, "containers"],
+  services: [...pure, ...host, ...capabilities, "containers"],
+  engine: [...pure, ...host, ...capabilities, ...useCases],
+  daemon: [...pure, ...host, ...capabilities, ...useCases, "engine"],
+  client: ["base", "oci", "api"],
+  cli: [...pure, "linux", "archive", "client"],
+  registry: ["base", "oci"],
+  main: [...pure, ...host, ...capabilities, ...useCases, "engine", "daemon", "client", "cli", "registry"],
+};

@@ -1,0 +1,80 @@
+import { type SQLQueryBindings, Database as Sqlite, type Statement } from "bun:sqlite";
+
+export type SqlValue = SQLQueryBindings;
+export type Row = Record<string, string | number | bigint | Uint8Array | null>;
+
+/** A step of the schema. `id` is recorded when it has been applied; a released step never changes. */
+export interface Migration {
+  id: string;
+  sql: string;
+}
+
+/**
+ * The one SQLite database of a daemon. Every write is durable when it returns (WAL, `synchronous=FULL`), so what is
+ * done together belongs into one `transaction`.
+ */
+export class Database implements Disposable {
+  #sqlite: Sqlite;
+  #statements = new Map<string, Statement>();
+
+  private constructor(sqlite: Sqlite) {
+    this.#sqlite = sqlite;
+  }
+
+  /** Opens `path` (`:memory:` in unit tests), and applies those of `migrations` that it does not have yet. */
+  static open(path: string, migrations: readonly Migration[]): Database {
+    const sqlite = new Sqlite(path, { create: true, strict: true });
+    sqlite.run("PRAGMA journal_mode=WAL");
+    sqlite.run("PRAGMA synchronous=FULL");
+    sqlite.run("PRAGMA foreign_keys=ON");
+    sqlite.run("PRAGMA busy_timeout=5000");
+    const database = new Database(sqlite);
+    database.#migrate(migrations);
+    return database;
+  }
+
+  #migrate(migrations: readonly Migration[]): void {
+    this.#sqlite.run("CREATE TABLE IF NOT EXISTS migrations (id TEXT PRIMARY KEY) STRICT");
+    const done = new Set(this.all<{ id: string }>("SELECT id FROM migrations").map((row) => row.id));
+    for (const migration of migrations) {
+      if (done.has(migration.id)) continue;
+      this.transaction(() => {
+        this.#sqlite.run(migration.sql);
+        this.run("INSERT INTO migrations (id) VALUES (?)", migration.id);
+      });
+    }
+  }
+
+  #prepare(sql: string): Statement {
+    let statement = this.#statements.get(sql);
+    if (!statement) {
+      statement = this.#sqlite.prepare(sql);
+      this.#statements.set(sql, statement);
+    }
+    return statement;
+  }
+
+  /** Runs one statement; returns how many rows it changed. */
+  run(sql: string, ...values: SqlValue[]): number {
+    return this.#prepare(sql).run(...values).changes;
+  }
+
+  get<T>(sql: string, ...values: SqlValue[]): T | undefined {
+    return (this.#prepare(sql).get(...values) as T | null) ?? undefined;
+  }
+
+  all<T>(sql: string, ...values: SqlValue[]): T[] {
+    return this.#prepare(sql).all(...values) as T[];
+  }
+
+  /** All of `work`'s writes, or none of them. May be nested (the inner one joins the outer). */
+  transaction<T>(work: () => T): T {
+    if (this.#sqlite.inTransaction) return work();
+    return this.#sqlite.transaction(work).immediate();
+  }
+
+  [Symbol.dispose](): void {
+    for (const statement of this.#statements.values()) statement.finalize();
+    this.#sqlite.close();
+  }
+}
