@@ -21,7 +21,7 @@ export class SyscallError extends Error {
 
   constructor(syscall: string, number: number, subject?: string) {
     const what = subject === undefined ? syscall : `${syscall} ${subject}`;
-    super(`${what}: ${core.symbols.strerror(number).toString().toLowerCase()}`);
+    super(`${what}: ${String(core.symbols.strerror(number)).toLowerCase()}`);
     this.name = "SyscallError";
     this.code = errnoNames.get(number) ?? `E${number}`;
     this.errno = number;
