@@ -1,0 +1,128 @@
+/**
+ * A small language for the JSON of the Engine API. A schema is data: the TypeScript type (`Infer`), decoding as Go's
+ * `encoding/json` does it (`decode.ts`) and encoding with Go's zero values and field order (`encode.ts`) come from it.
+ */
+
+declare const valueType: unique symbol;
+
+/** Describes values of type T. */
+export interface Typed<T> {
+  readonly [valueType]?: T;
+}
+
+export type ScalarKind = "string" | "bool" | "float" | "int" | "any" | "strings";
+
+export interface Scalar<T> extends Typed<T> {
+  readonly kind: ScalarKind;
+  /** Go's name of the type, as its decoder's errors show it. */
+  readonly go: string;
+}
+export interface List<T> extends Typed<T> {
+  readonly kind: "list";
+  readonly of: Schema;
+}
+export interface Dict<T> extends Typed<T> {
+  readonly kind: "map";
+  readonly of: Schema;
+}
+export interface Nullable<T> extends Typed<T> {
+  readonly kind: "nullable";
+  readonly of: Schema;
+}
+export interface Struct<T, F extends Fields = Fields> extends Typed<T> {
+  readonly kind: "struct";
+  /** Go's qualified name of the type: `container.HostConfig`. */
+  readonly name: string;
+  readonly fields: F;
+  /** Decoding fills absent fields with zero values; without it they stay absent. */
+  readonly complete: boolean;
+}
+
+export type Schema<T = unknown> = Scalar<T> | List<T> | Dict<T> | Nullable<T> | Struct<T>;
+
+/** A field that is left out when it is empty (Go's `omitempty`), or that only some API versions have. */
+export interface Field<S extends Schema = Schema, Optional extends boolean = boolean> {
+  readonly kind: "field";
+  readonly of: S;
+  readonly omitEmpty: Optional;
+  /** First and last API version that shows the field in responses. */
+  readonly since?: string;
+  readonly until?: string;
+}
+
+export type Fields = Readonly<Record<string, Schema | Field>>;
+
+/** The TypeScript type of the values that a schema or a field describes. */
+export type Infer<S> = S extends Field<infer Inner> ? Infer<Inner> : S extends Typed<infer T> ? T : never;
+
+type Flat<T> = { [K in keyof T]: T[K] };
+type OptionalKeys<F> = { [K in keyof F]: F[K] extends { omitEmpty: true } ? K : never }[keyof F];
+
+/** All fields present but those marked `optional`. */
+export type CompleteShape<F> = Flat<
+  { -readonly [K in Exclude<keyof F, OptionalKeys<F>>]: Infer<F[K]> } & {
+    -readonly [K in OptionalKeys<F>]?: Infer<F[K]> | undefined;
+  }
+>;
+/** Every field may be absent, which means its zero value. */
+export type PartialShape<F> = { -readonly [K in keyof F]?: Infer<F[K]> | undefined };
+
+const scalar = <T>(kind: ScalarKind, go: string): Scalar<T> => ({ kind, go });
+
+export const string: Scalar<string> = scalar("string", "string");
+export const bool: Scalar<boolean> = scalar("bool", "bool");
+export const float: Scalar<number> = scalar("float", "float64");
+export const int: Scalar<number> = scalar("int", "int");
+export const int64: Scalar<number> = scalar("int", "int64");
+export const uint8: Scalar<number> = scalar("int", "uint8");
+export const uint16: Scalar<number> = scalar("int", "uint16");
+export const uint32: Scalar<number> = scalar("int", "uint32");
+export const uint64: Scalar<number> = scalar("int", "uint64");
+/** Any JSON, passed through unchanged. */
+export const any: Scalar<unknown> = scalar("any", "interface {}");
+/** A list of strings that may be written as one string (`Cmd`, `Entrypoint`). */
+export const stringOrList: Scalar<string[]> = scalar("strings", "[]string");
+
+/** A string of which the usual values are known; others are not refused, as in Go. */
+export function stringOf<const T extends string>(..._known: T[]): Scalar<T> {
+  return scalar("string", "string");
+}
+
+export const list = <T>(of: Schema<T>): List<T[]> => ({ kind: "list", of });
+export const map = <T>(of: Schema<T>): Dict<Record<string, T>> => ({ kind: "map", of });
+/** A pointer in Go: `null` is kept apart from the zero value. */
+export const nullable = <T>(of: Schema<T>): Nullable<T | null> => ({ kind: "nullable", of });
+
+/** Left out of the output when empty: zero, "", false, an empty list or map, null. Optional in the type. */
+export const optional = <S extends Schema>(of: S): Field<S, true> => ({ kind: "field", of, omitEmpty: true });
+
+/** Shown only to clients of API version `version` and later. */
+export function since<S extends Schema, O extends boolean>(
+  version: string,
+  of: S | Field<S, O>,
+): Field<S, true> {
+  return { ...asField(of), omitEmpty: true as const, since: version } as Field<S, true>;
+}
+
+/** Shown only to clients of API version `version` and before. */
+export function until<S extends Schema, O extends boolean>(
+  version: string,
+  of: S | Field<S, O>,
+): Field<S, true> {
+  return { ...asField(of), omitEmpty: true as const, until: version } as Field<S, true>;
+}
+
+/** The field that `entry` is, or the plain one that a bare schema stands for. */
+export function asField(entry: Schema | Field): Field {
+  return entry.kind === "field" ? entry : { kind: "field", of: entry, omitEmpty: false };
+}
+
+/** A struct whose fields are all present, but those marked `optional`: what the daemon answers. */
+export function struct<const F extends Fields>(name: string, fields: F): Struct<CompleteShape<F>, F> {
+  return { kind: "struct", name, fields, complete: true };
+}
+
+/** A struct whose every field may be absent, meaning the zero value: what clients send. */
+export function input<const F extends Fields>(name: string, fields: F): Struct<PartialShape<F>, F> {
+  return { kind: "struct", name, fields, complete: false };
+}
