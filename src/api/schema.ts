@@ -44,7 +44,9 @@ export type Schema<T = unknown> = Scalar<T> | List<T> | Dict<T> | Nullable<T> | 
 export interface Field<S extends Schema = Schema, Optional extends boolean = boolean> {
   readonly kind: "field";
   readonly of: S;
-  readonly omitEmpty: Optional;
+  readonly optional: Optional;
+  /** Written when it is given, even if it is a zero value. */
+  readonly keepZero?: boolean;
   /** First and last API version that shows the field in responses. */
   readonly since?: string;
   readonly until?: string;
@@ -56,7 +58,7 @@ export type Fields = Readonly<Record<string, Schema | Field>>;
 export type Infer<S> = S extends Field<infer Inner> ? Infer<Inner> : S extends Typed<infer T> ? T : never;
 
 type Flat<T> = { [K in keyof T]: T[K] };
-type OptionalKeys<F> = { [K in keyof F]: F[K] extends { omitEmpty: true } ? K : never }[keyof F];
+type OptionalKeys<F> = { [K in keyof F]: F[K] extends { optional: true } ? K : never }[keyof F];
 
 /** All fields present but those marked `optional`. */
 export type CompleteShape<F> = Flat<
@@ -94,27 +96,27 @@ export const map = <T>(of: Schema<T>): Dict<Record<string, T>> => ({ kind: "map"
 export const nullable = <T>(of: Schema<T>): Nullable<T | null> => ({ kind: "nullable", of });
 
 /** Left out of the output when empty: zero, "", false, an empty list or map, null. Optional in the type. */
-export const optional = <S extends Schema>(of: S): Field<S, true> => ({ kind: "field", of, omitEmpty: true });
+export const optional = <S extends Schema>(of: S): Field<S, true> => ({ kind: "field", of, optional: true });
 
 /** Shown only to clients of API version `version` and later. */
-export function since<S extends Schema, O extends boolean>(
-  version: string,
-  of: S | Field<S, O>,
-): Field<S, true> {
-  return { ...asField(of), omitEmpty: true as const, since: version } as Field<S, true>;
+export function since<S extends Schema>(version: string, of: S | Field<S>): Field<S, true> {
+  return { ...gated(of), since: version };
 }
 
 /** Shown only to clients of API version `version` and before. */
-export function until<S extends Schema, O extends boolean>(
-  version: string,
-  of: S | Field<S, O>,
-): Field<S, true> {
-  return { ...asField(of), omitEmpty: true as const, until: version } as Field<S, true>;
+export function until<S extends Schema>(version: string, of: S | Field<S>): Field<S, true> {
+  return { ...gated(of), until: version };
+}
+
+function gated<S extends Schema>(of: S | Field<S>): Field<S, true> {
+  return of.kind === "field"
+    ? { ...of, optional: true }
+    : { kind: "field", of, optional: true, keepZero: true };
 }
 
 /** The field that `entry` is, or the plain one that a bare schema stands for. */
 export function asField(entry: Schema | Field): Field {
-  return entry.kind === "field" ? entry : { kind: "field", of: entry, omitEmpty: false };
+  return entry.kind === "field" ? entry : { kind: "field", of: entry, optional: false };
 }
 
 /** A struct whose fields are all present, but those marked `optional`: what the daemon answers. */

@@ -1,0 +1,22 @@
+import { AuthConfig, AuthResponse } from "../images.ts";
+import { answers, get, head, json, post, query } from "../operation.ts";
+import { EventMessage, SystemDataUsage, SystemInfo, SystemVersion } from "../system.ts";
+
+export const systemOperations = {
+  SystemPing: get("/_ping", { response: answers.text() }),
+  SystemPingHead: head("/_ping", { response: answers.text() }),
+  SystemVersion: get("/version", { response: answers.json(SystemVersion) }),
+  SystemInfo: get("/info", { response: answers.json(SystemInfo) }),
+  SystemAuth: post("/auth", { body: json(AuthConfig), response: answers.json(AuthResponse) }),
+  SystemEvents: get("/events", {
+    query: { since: query.string, until: query.string, filters: query.filters },
+    response: answers.messages(EventMessage),
+  }),
+  SystemDataUsage: get("/system/df", {
+    query: {
+      type: query.since("1.42", query.strings),
+      verbose: query.since("1.52", query.bool),
+    },
+    response: answers.json(SystemDataUsage),
+  }),
+} as const;
