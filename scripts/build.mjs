@@ -1,0 +1,49 @@
+// Makes the executables: one file, linked under each of its names.
+import { linkSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { installNodeModules, root, run } from "./lib/setup.mjs";
+
+export const names = ["docker", "dockerd", "docker-registry", "longshore-supervisor"];
+
+/** Files that run in a Worker are entry points of their own: `*.worker.ts`. */
+function workers(folder = join(root, "src")) {
+  return readdirSync(folder, { recursive: true })
+    .filter((file) => file.endsWith(".worker.ts"))
+    .map((file) => join("src", file))
+    .sort();
+}
+
+function version() {
+  const { version } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
+  const commit =
+    run("git", ["rev-parse", "--short", "HEAD"], { quiet: true, optional: true })?.trim() || "unknown";
+  return { version, commit };
+}
+
+export function build(outdir = join(root, "dist")) {
+  installNodeModules();
+  const made = version();
+  mkdirSync(outdir, { recursive: true });
+  const file = join(outdir, "longshore");
+  run("node_modules/.bin/bun", [
+    "build",
+    "--compile",
+    "--minify",
+    "--bytecode",
+    "--format=esm",
+    // Otherwise the executable would load code from the directory that it is started in.
+    "--no-compile-autoload-dotenv",
+    "--no-compile-autoload-bunfig",
+    `--define=BUILD_VERSION=${JSON.stringify(made.version)}`,
+    `--define=BUILD_COMMIT=${JSON.stringify(made.commit)}`,
+    "src/main/longshore.ts",
+    ...workers(),
+    `--outfile=${file}`,
+  ]);
+  for (const name of names) {
+    rmSync(join(outdir, name), { force: true });
+    linkSync(file, join(outdir, name));
+  }
+}
+
+if (process.argv[1] === import.meta.filename) build();

@@ -1,0 +1,19 @@
+// The distribution's packages that are needed, each with the file or executable by which it is known to be there.
+import { arch } from "node:process";
+
+const multiarch = { x64: "x86_64-linux-gnu", arm64: "aarch64-linux-gnu" }[arch];
+
+/** What the engine and the quick start need, beside an OCI runtime. */
+export const enginePackages = {
+  libnftables1: `/usr/lib/${multiarch}/libnftables.so.1`,
+  "busybox-static": "busybox",
+};
+
+/** What the tests use beside that: real clients and tools to look at the kernel with. */
+export const testPackages = {
+  nftables: "nft",
+  iproute2: "ip",
+  skopeo: "skopeo",
+  tmux: "tmux",
+  zstd: "zstd",
+};

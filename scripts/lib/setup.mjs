@@ -1,0 +1,69 @@
+// What the scripts share: running tools, and installing what is missing. Node's own modules only, since nothing
+// is installed yet when this runs.
+import { spawnSync } from "node:child_process";
+import { existsSync, readFileSync } from "node:fs";
+import { delimiter, dirname, join } from "node:path";
+
+export const root = dirname(dirname(import.meta.dirname));
+
+/** Runs a tool in the repository; ends the script with its words when it fails, unless `optional`. */
+export function run(command, args, { quiet = false, optional = false, env = {} } = {}) {
+  const result = spawnSync(command, args, {
+    cwd: root,
+    encoding: "utf8",
+    env: { ...process.env, ...env },
+    stdio: quiet ? ["ignore", "pipe", "pipe"] : ["ignore", "inherit", "inherit"],
+    maxBuffer: 64 << 20,
+  });
+  if (result.status === 0) return result.stdout ?? "";
+  if (optional) return undefined;
+  const why = result.error?.message ?? result.stderr ?? "";
+  process.stderr.write(`${command} ${args.join(" ")} failed (${result.status ?? result.signal})\n${why}`);
+  process.exit(1);
+}
+
+/** The path of an executable on PATH or in the places that root's PATH may lack, or undefined. */
+export function which(name) {
+  const folders = [...(process.env.PATH ?? "").split(delimiter), "/usr/local/sbin", "/usr/sbin", "/sbin"];
+  return folders.map((folder) => join(folder, name)).find((path) => existsSync(path));
+}
+
+/** npm's packages at the versions of the lock file; nothing to do when they are there. */
+export function installNodeModules() {
+  const stamp = join(root, "node_modules/.package-lock.json");
+  if (existsSync(stamp) && sameVersions(stamp)) return;
+  process.stderr.write("Installing the npm packages …\n");
+  run("npm", ["ci", "--no-fund", "--no-audit", "--loglevel=error"]);
+}
+
+function sameVersions(stamp) {
+  const wanted = JSON.parse(readFileSync(join(root, "package-lock.json"), "utf8")).packages;
+  const have = JSON.parse(readFileSync(stamp, "utf8")).packages;
+  return Object.entries(have).every(([path, { version }]) => wanted[path]?.version === version);
+}
+
+/**
+ * Installs the distribution's packages that are missing, and an OCI runtime (crun where the distribution has it, else
+ * runc). `needs` maps a package to the file or executable by which it is known to be there.
+ */
+export function installPackages(needs) {
+  const missing = Object.entries(needs)
+    .filter(([, probe]) => !(probe.startsWith("/") ? existsSync(probe) : which(probe)))
+    .map(([name]) => name);
+  const runtime = which("crun") ?? which("runc");
+  if (missing.length === 0 && runtime) return;
+  if (!which("apt-get")) {
+    process.stderr.write(`Please install: ${[...missing, ...(runtime ? [] : ["crun"])].join(", ")}\n`);
+    process.exit(1);
+  }
+  const env = { DEBIAN_FRONTEND: "noninteractive" };
+  run("apt-get", ["update", "-qq"], { quiet: true, env });
+  if (!runtime) missing.push(hasCandidate("crun") ? "crun" : "runc");
+  process.stderr.write(`Installing from the distribution: ${missing.join(", ")} …\n`);
+  run("apt-get", ["install", "-y", "-qq", "--no-install-recommends", ...missing], { quiet: true, env });
+}
+
+function hasCandidate(name) {
+  const found = run("apt-cache", ["policy", name], { quiet: true, optional: true }) ?? "";
+  return /Candidate: (?!\(none\))/.test(found);
+}

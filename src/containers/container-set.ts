@@ -1,0 +1,81 @@
+import { invalidArgument, notFound } from "../base/errors.ts";
+import type { ContainerTable } from "../store/containers.ts";
+import { type Container, type ContainerState, fromRow, toRow } from "./container.ts";
+
+/** All containers of the daemon: the rows and, for readers, the same in memory. */
+export class ContainerSet {
+  #table: ContainerTable;
+  #byId = new Map<string, Container>();
+  #byName = new Map<string, Container>();
+
+  constructor(table: ContainerTable) {
+    this.#table = table;
+    for (const row of table.all()) this.#remember(fromRow(row));
+  }
+
+  #remember(container: Container): void {
+    this.#byId.set(container.id, container);
+    this.#byName.set(container.name, container);
+  }
+
+  all(): Container[] {
+    return [...this.#byId.values()];
+  }
+
+  get(id: string): Container | undefined {
+    return this.#byId.get(id);
+  }
+
+  hasName(name: string): boolean {
+    return this.#byName.has(name);
+  }
+
+  /**
+   * Finds by full id, then by name (with or without the slash), then by a prefix of the id.
+   * Throws `notFound`, or `invalidArgument` when several ids have the prefix.
+   */
+  find(reference: string): Container {
+    const exact = this.#byId.get(reference) ?? this.#byName.get(reference.replace(/^\//, ""));
+    if (exact) return exact;
+    const matches = /^[0-9a-f]+$/.test(reference)
+      ? this.all().filter((container) => container.id.startsWith(reference))
+      : [];
+    if (matches.length > 1) {
+      throw invalidArgument(`multiple IDs found with provided prefix: ${reference}`);
+    }
+    if (!matches[0]) throw notFound(`No such container: ${reference}`);
+    return matches[0];
+  }
+
+  /** Throws `conflict` when the name is taken. */
+  insert(container: Container): void {
+    this.#table.insert(toRow(container));
+    this.#remember(container);
+  }
+
+  /** Writes the changed fields of the state, then shows them. */
+  setState(container: Container, change: Partial<ContainerState>): void {
+    const state = { ...container.state, ...change };
+    this.#table.setState(container.id, JSON.stringify(state));
+    container.state = state;
+  }
+
+  /** Writes the spec after a change of it. */
+  saveSpec(container: Container): void {
+    this.#table.setSpec(container.id, JSON.stringify(container.spec));
+  }
+
+  /** Throws `conflict` when the name is taken. */
+  rename(container: Container, name: string): void {
+    this.#table.rename(container.id, name);
+    this.#byName.delete(container.name);
+    container.name = name;
+    this.#byName.set(name, container);
+  }
+
+  delete(container: Container): void {
+    this.#table.delete(container.id);
+    this.#byId.delete(container.id);
+    this.#byName.delete(container.name);
+  }
+}

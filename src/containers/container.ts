@@ -1,0 +1,90 @@
+import type { ContainerConfig, EndpointSettings, HostConfig } from "../api/containers.ts";
+import { zeroTime } from "../base/clock.ts";
+import type { Digest } from "../oci/digest.ts";
+import type { ImageConfig } from "../oci/image-config.ts";
+import type { ContainerRow } from "../store/containers.ts";
+import type { MountPoint } from "./mounts.ts";
+
+export type ContainerStatus =
+  | "created"
+  | "running"
+  | "paused"
+  | "restarting"
+  | "removing"
+  | "exited"
+  | "dead";
+
+/** What was asked for: written at create, changed by rename and update only. */
+export interface ContainerSpec {
+  /** RFC 3339 with nanoseconds. */
+  created: string;
+  /** The digest that the image's name pointed to. */
+  imageId: Digest;
+  /** Of the image's layers, bottom first: the container needs them even when the image has lost its name. */
+  layers: Digest[];
+  /** The image's own configuration at the time of create. */
+  imageConfig: ImageConfig;
+  /** What was asked, the image's defaults filled in. */
+  config: ContainerConfig;
+  hostConfig: HostConfig;
+  /** By network name, as asked for at create. */
+  endpoints: Record<string, EndpointSettings>;
+  mounts: MountPoint[];
+}
+
+/** What became of it: written at each change, before anyone is told. */
+export interface ContainerState {
+  status: ContainerStatus;
+  pid: number;
+  exitCode: number;
+  /** Why the last start failed; empty when it did not. */
+  error: string;
+  oomKilled: boolean;
+  startedAt: string;
+  finishedAt: string;
+  restartCount: number;
+  /** Somebody asked for the stop: the restart policy must not undo it. */
+  stoppedByUser: boolean;
+}
+
+/**
+ * A container in memory: its row, decoded. Only the functions of this folder that hold its turn in the queue change
+ * it; readers see the last committed state.
+ */
+export interface Container {
+  readonly id: string;
+  /** Without the slash that the API puts before it. */
+  name: string;
+  spec: ContainerSpec;
+  state: ContainerState;
+}
+
+export const initialState: ContainerState = {
+  status: "created",
+  pid: 0,
+  exitCode: 0,
+  error: "",
+  oomKilled: false,
+  startedAt: zeroTime,
+  finishedAt: zeroTime,
+  restartCount: 0,
+  stoppedByUser: false,
+};
+
+export function isRunning(container: Container): boolean {
+  return ["running", "paused", "restarting"].includes(container.state.status);
+}
+
+export function toRow(container: Container): ContainerRow {
+  const { id, name, spec, state } = container;
+  return { id, name, spec: JSON.stringify(spec), state: JSON.stringify(state) };
+}
+
+export function fromRow(row: ContainerRow): Container {
+  return { id: row.id, name: row.name, spec: JSON.parse(row.spec), state: JSON.parse(row.state) };
+}
+
+/** Path and arguments of the first process: entry point, then command. */
+export function processArguments(config: ContainerConfig): string[] {
+  return [...(config.Entrypoint ?? []), ...(config.Cmd ?? [])];
+}

@@ -1,0 +1,28 @@
+/**
+ * The one executable: called by one of its names, it is that program. Each program is loaded only when it is asked
+ * for, since the client's start-up time is the sum of what it loads.
+ */
+import { basename } from "node:path";
+
+const programs: Record<string, () => Promise<{ main(argv: string[]): Promise<number> }>> = {
+  docker: () => import("./docker.ts"),
+  dockerd: () => import("./dockerd.ts"),
+  "docker-registry": () => import("./registry.ts"),
+  "longshore-supervisor": () => import("./supervisor.ts"),
+};
+
+const called = basename(process.argv0);
+let argv = process.argv.slice(2);
+let load = programs[called];
+if (!load) {
+  // Called by its own name (or run from source): the program is the first argument.
+  load = programs[argv[0] ?? ""];
+  argv = argv.slice(1);
+}
+if (load) {
+  const { main } = await load();
+  process.exitCode = await main(argv);
+} else {
+  process.stderr.write(`usage: longshore ${Object.keys(programs).join(" | ")} [ARG...]\n`);
+  process.exitCode = 2;
+}
