@@ -1,14 +1,7 @@
+import type { EndpointSettings, PortMap } from "../api/endpoints.ts";
 import type { Logger } from "../base/log.ts";
 import type { Database } from "../store/database.ts";
 import type { ResourceTable } from "../store/resources.ts";
-
-/** A published port as the Engine API has it: `80/tcp` → host addresses and ports; null for exposed and not published. */
-export type PortMap = Record<string, PortBinding[] | null>;
-
-export interface PortBinding {
-  HostIp: string;
-  HostPort: string;
-}
 
 /** `host`, `none`, `bridge` (also said `default`), or `container:<full id>`. */
 export type NetworkMode = string;
@@ -65,25 +58,6 @@ export interface ConnectRequest {
   publishAll: boolean;
 }
 
-/** EndpointSettings of the Engine API, without what the client asked for. */
-export interface EndpointSettings {
-  IPAMConfig: null;
-  Links: null;
-  Aliases: null;
-  MacAddress: string;
-  DriverOpts: null;
-  GwPriority: number;
-  NetworkID: string;
-  EndpointID: string;
-  Gateway: string;
-  IPAddress: string;
-  IPPrefixLen: number;
-  IPv6Gateway: string;
-  GlobalIPv6Address: string;
-  GlobalIPv6PrefixLen: number;
-  DNSNames: null;
-}
-
 /** How a running container is connected; the shape of NetworkSettings. */
 export interface Connection {
   /** The namespace to join, pinned at this path; null for the host's own. */
@@ -95,31 +69,4 @@ export interface Connection {
   Ports: PortMap;
   /** By network name. */
   Networks: Record<string, EndpointSettings>;
-}
-
-/** NetworkInspect of the Engine API. */
-export interface NetworkInspect {
-  Name: string;
-  Id: string;
-  Created: string;
-  Scope: "local";
-  Driver: string;
-  EnableIPv4: boolean;
-  EnableIPv6: boolean;
-  IPAM: {
-    Driver: string;
-    Options: null;
-    Config: { Subnet: string; Gateway: string; IPRange?: string }[] | null;
-  };
-  Internal: boolean;
-  Attachable: boolean;
-  Ingress: boolean;
-  ConfigFrom: { Network: string };
-  ConfigOnly: boolean;
-  Options: Record<string, string>;
-  Labels: Record<string, string>;
-  Containers: Record<
-    string,
-    { Name: string; EndpointID: string; MacAddress: string; IPv4Address: string; IPv6Address: string }
-  >;
 }
