@@ -1,0 +1,167 @@
+/**
+ * What dockerd and the supervisor say to each other, as JSON lines over a unix socket. A connection begins with one
+ * `Hello` line: `control` connections go on with requests, answers and events, `attach` connections with raw bytes.
+ */
+import type { ErrorCode } from "../../base/errors.ts";
+
+/** Raised when either side could misunderstand the other. */
+export const protocolVersion = 1;
+
+/** The OCI runtime that runs a container. */
+export interface RuntimeBinary {
+  /** What the user calls it: `crun`, `runc`, or a name of `--add-runtime`. */
+  name: string;
+  /** Absolute path of its executable. */
+  path: string;
+  /** Arguments that stand before the command (`runtimeArgs` of daemon.json). */
+  arguments: string[];
+  /** True for crun, which needs special care on hosts with cgroups v1 and v2 side by side. */
+  isCrun: boolean;
+}
+
+export interface LogConfig {
+  /** `json-file` or `none`. */
+  driver: string;
+  /** Where the json-file log is; rotated files stand beside it (`.1`, `.2`, …). */
+  path: string;
+  /** `max-size`, `max-file`, `compress` as the user gave them. */
+  options: Record<string, string>;
+  /** Written into every line as `attrs` (labels, env, tag); absent when there are none. */
+  attributes?: Record<string, string>;
+}
+
+export interface ConsoleSize {
+  height: number;
+  width: number;
+}
+
+export interface StartRequest {
+  id: string;
+  /** The folder with config.json. */
+  bundle: string;
+  runtime: RuntimeBinary;
+  tty: boolean;
+  openStdin: boolean;
+  /** Close the container's stdin when the first attached client that sends stdin has ended. */
+  stdinOnce: boolean;
+  log: LogConfig;
+  consoleSize?: ConsoleSize;
+}
+
+export interface Started {
+  /** Of the init process, in the supervisor's (the host's) pid namespace. */
+  pid: number;
+  /** Nanoseconds since 1970, decimal. */
+  startedAt: string;
+}
+
+export interface ExecRequest {
+  /** The container, which must run. */
+  id: string;
+  execId: string;
+  /** The OCI runtime specification's `process` object. */
+  processSpec: unknown;
+  runtime: RuntimeBinary;
+  tty: boolean;
+  openStdin: boolean;
+  consoleSize?: ConsoleSize;
+}
+
+/** How a process ended. */
+export interface Exit {
+  id: string;
+  /** Absent when it is the container's init process. */
+  execId?: string;
+  pid: number;
+  /** The exit code; 128 + signal when a signal ended it; 255 when nobody could see it. */
+  exitCode: number;
+  /** The signal that ended it, 0 when none did. */
+  signal: number;
+  /** True when the kernel killed a process of the container for lack of memory. */
+  oomKilled: boolean;
+  /** Nanoseconds since 1970, decimal. */
+  finishedAt: string;
+}
+
+export interface ProcessStatus {
+  id: string;
+  execId?: string;
+  /** 0 while it is being started. */
+  pid: number;
+  startedAt: string;
+  tty: boolean;
+  /** Present when it has ended. */
+  exit?: Exit;
+}
+
+/** Where in the log an attached stream begins: what stands before it is to be replayed from there. */
+export interface LogPosition {
+  inode: number;
+  offset: number;
+}
+
+export interface AttachRequest {
+  id: string;
+  execId?: string;
+  stdin: boolean;
+  stdout: boolean;
+  stderr: boolean;
+}
+
+export interface Attached {
+  tty: boolean;
+  /** Absent when nothing is logged (an exec, the driver `none`, not started yet). */
+  logPosition?: LogPosition;
+}
+
+export interface Target {
+  id: string;
+  execId?: string;
+}
+
+/** The requests of a control connection, with what they answer. */
+export interface Operations {
+  start: { request: StartRequest; response: Started };
+  exec: { request: ExecRequest; response: Started };
+  list: { request: Record<string, never>; response: ProcessStatus[] };
+  kill: { request: Target & { signal: number; all?: boolean }; response: null };
+  resize: { request: Target & ConsoleSize; response: null };
+  closeStdin: { request: Target; response: null };
+  delete: { request: { id: string }; response: null };
+  pause: { request: { id: string }; response: null };
+  resume: { request: { id: string }; response: null };
+  update: { request: { id: string; resources: unknown }; response: null };
+  /** The number of the pty master in the supervisor, for `pidfd_getfd`. */
+  console: { request: Target; response: { fd: number } };
+  /** Gives a supervisor that adopted a container the pty master that process `owner` holds as `fd`. */
+  adoptConsole: { request: Target & { owner: number; fd: number }; response: null };
+  /** Ends the supervisor; `conflict` while containers run. */
+  shutdown: { request: Record<string, never>; response: null };
+}
+export type Operation = keyof Operations;
+
+export type Hello = { kind: "control"; version: number } | ({ kind: "attach" } & AttachRequest);
+
+/** The supervisor's first line on a control connection. */
+export interface Welcome {
+  version: number;
+  pid: number;
+  processes: ProcessStatus[];
+}
+
+export interface WireError {
+  code: ErrorCode;
+  message: string;
+}
+
+export type ServerLine =
+  | { welcome: Welcome }
+  | { answer: number; result: unknown }
+  | { answer: number; error: WireError }
+  | { event: "exit"; exit: Exit };
+
+export interface RequestLine {
+  number: number;
+  operation: Operation;
+  request: unknown;
+}
