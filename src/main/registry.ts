@@ -1,0 +1,77 @@
+import type { ImageSink } from "../../images/seed.ts";
+import { isEngineError, messageOf } from "../base/errors.ts";
+import { createLogger } from "../base/log.ts";
+import {
+  parseRegistryOptions,
+  registryHelp,
+  type SeedOptions,
+  type ServeOptions,
+} from "../registry/options.ts";
+import { serveRegistry } from "../registry/server.ts";
+import { RegistryStore } from "../registry/store.ts";
+
+declare const BUILD_VERSION: string | undefined;
+declare const BUILD_COMMIT: string | undefined;
+
+const cleaningMillis = 3600_000;
+
+/** `docker-registry`: resolves with the exit code, 2 for arguments that make no sense. */
+export async function main(argv: string[]): Promise<number> {
+  try {
+    const options = parseRegistryOptions(argv);
+    if (options.command === "serve") return await serve(options);
+    if (options.command === "seed") return await seed(options);
+    process.stdout.write(options.command === "help" ? registryHelp : version());
+    return 0;
+  } catch (error) {
+    const usage = isEngineError(error, "invalidArgument");
+    const hint = usage ? "\nSee 'docker-registry --help'." : "";
+    process.stderr.write(`docker-registry: ${messageOf(error)}${hint}\n`);
+    return usage ? 2 : 1;
+  }
+}
+
+function version(): string {
+  const name = typeof BUILD_VERSION === "string" ? BUILD_VERSION : "dev";
+  const commit = typeof BUILD_COMMIT === "string" ? BUILD_COMMIT : "unknown";
+  return `Longshore registry version ${name}, build ${commit}\n`;
+}
+
+/** Serves until SIGTERM or SIGINT. */
+async function serve({ host, port, root, logLevel }: ServeOptions): Promise<number> {
+  const log = createLogger(logLevel);
+  const stopped = new Promise<string>((resolve) => {
+    for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => resolve(signal));
+  });
+  const store = await RegistryStore.open(root);
+  const clean = () =>
+    store.removeAbandoned().catch((error) => log.error("cleaning failed", { error: messageOf(error) }));
+  await clean();
+  const cleaning = setInterval(clean, cleaningMillis);
+  const server = await serveRegistry(store, { host, port, log });
+  log.info(`listening on ${server.url}`, { root });
+  log.info("stopping", { signal: await stopped });
+  clearInterval(cleaning);
+  await server.stop();
+  return 0;
+}
+
+async function seed({ target, busybox }: SeedOptions): Promise<number> {
+  // Loaded only here: the server does not need them.
+  const { builtInImages, seedImages } = await import("../../images/seed.ts");
+  const { pushTo } = await import("../../images/push.ts");
+  const images = await builtInImages({ busybox });
+  const sink = "url" in target ? pushTo(target.url) : await folderSink(target.root);
+  await seedImages(images, sink, (line) => void process.stdout.write(`${line}\n`));
+  return 0;
+}
+
+async function folderSink(root: string): Promise<ImageSink> {
+  const store = await RegistryStore.open(root);
+  return {
+    putBlob: (name, { digest, bytes }) => store.putBlob(name, digest, bytes),
+    putManifest: async (name, reference, { bytes, mediaType }) => {
+      await store.manifests.put(name, reference, bytes, mediaType);
+    },
+  };
+}

@@ -1,0 +1,115 @@
+/**
+ * Files that are whole or not there, also after a power cut: written aside, synced, renamed or linked into place, and
+ * the folder synced too (rename(2), fsync(2)).
+ */
+import { constants, copyFile, type FileHandle, link, mkdir, open, rename, unlink } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { errnoOf } from "../base/errors.ts";
+import { newId } from "../base/ids.ts";
+
+/** Makes what `path`'s own entry in its folder says durable. */
+export async function syncDirectory(path: string): Promise<void> {
+  await using handle = await open(path, "r");
+  await handle.sync();
+}
+
+/** Makes the folder `path` with its parents, durably. */
+export async function makeDirectory(path: string): Promise<void> {
+  const first = await mkdir(path, { recursive: true });
+  if (first === undefined) return;
+  const top = dirname(first);
+  for (let folder = dirname(path); folder.length >= top.length; folder = dirname(folder)) {
+    await syncDirectory(folder);
+    if (folder === top) break;
+  }
+}
+
+/** Writes `path` as a whole. `scratch` is a folder on the same file system. An older file is replaced. */
+export async function writeWhole(path: string, bytes: Uint8Array | string, scratch: string): Promise<void> {
+  await makeDirectory(dirname(path));
+  await replace(path, scratch, async (aside) => {
+    await using handle = await open(aside, "wx");
+    await handle.writeFile(bytes);
+    await handle.sync();
+  });
+}
+
+async function replace(
+  path: string,
+  scratch: string,
+  write: (aside: string) => Promise<void>,
+): Promise<void> {
+  const aside = join(scratch, newId());
+  try {
+    await write(aside);
+    await rename(aside, path);
+  } catch (error) {
+    await removeFile(aside);
+    throw error;
+  }
+  await syncDirectory(dirname(path));
+}
+
+/** Errors of link(2) that mean: not here, or not once more. A copy serves as well. */
+const noLink = new Set(["EMLINK", "EXDEV", "EPERM", "ENOTSUP", "EOPNOTSUPP"]);
+
+/**
+ * Gives the file `from` the further name `to`, durably: a hard link, or a copy where the file system allows none.
+ * Nothing happens when `to` exists. Returns false when `from` is not there.
+ */
+export async function linkFile(from: string, to: string, scratch: string): Promise<boolean> {
+  await makeDirectory(dirname(to));
+  try {
+    await link(from, to);
+  } catch (error) {
+    const errno = errnoOf(error) ?? "";
+    if (errno === "EEXIST") return true;
+    if (errno === "ENOENT") return false;
+    if (!noLink.has(errno)) throw error;
+    await copyWhole(from, to, scratch);
+    return true;
+  }
+  await syncDirectory(dirname(to));
+  return true;
+}
+
+async function copyWhole(from: string, to: string, scratch: string): Promise<void> {
+  await replace(to, scratch, async (aside) => {
+    await copyFile(from, aside, constants.COPYFILE_FICLONE);
+    await using handle = await open(aside, "r+");
+    await handle.sync();
+  });
+}
+
+/** Removes a file; false when there was none. */
+export async function removeFile(path: string): Promise<boolean> {
+  return (await orMissing(unlink(path), false)) !== false;
+}
+
+/** What `task` gives, or `otherwise` when a file or folder that it needs is not there. */
+export async function orMissing<T, U>(task: Promise<T>, otherwise: U): Promise<T | U> {
+  try {
+    return await task;
+  } catch (error) {
+    if (errnoOf(error) === "ENOENT" || errnoOf(error) === "ENOTDIR") return otherwise;
+    throw error;
+  }
+}
+
+/** Reads `length` bytes from `offset` on, in pieces of at most `pieceSize`. Throws when the file ends before. */
+export async function* readPieces(
+  handle: FileHandle,
+  offset: number,
+  length: number,
+  pieceSize = 256 * 1024,
+): AsyncGenerator<Buffer> {
+  let position = offset;
+  const end = offset + length;
+  while (position < end) {
+    const piece = Buffer.allocUnsafe(Math.min(pieceSize, end - position));
+    const { bytesRead } = await handle.read(piece, 0, piece.length, position);
+    if (bytesRead === 0) throw new Error(`file ends at ${position} of ${end} bytes`);
+    position += bytesRead;
+    yield piece.subarray(0, bytesRead);
+  }
+}

@@ -1,0 +1,64 @@
+import type { Digest } from "../../oci/digest.ts";
+import { type Descriptor, maxManifestSize } from "../../oci/manifest.ts";
+import { mediaTypes } from "../../oci/media-types.ts";
+import { digestFrom, type Exchange, pathOf, sendJson } from "../http.ts";
+import { cutPage, nextLink, pageRequest } from "../pages.ts";
+
+/** GET /v2/: this is a registry. */
+export async function ping(exchange: Exchange): Promise<void> {
+  sendJson(exchange, 200, {});
+}
+
+/** The repositories, sorted, in pages (`n`, `last`). */
+export async function catalog(exchange: Exchange): Promise<void> {
+  const wanted = pageRequest(exchange.query);
+  const { page, headers } = cutPage(await exchange.store.repositories(), wanted, "/v2/_catalog");
+  sendJson(exchange, 200, { repositories: page }, headers);
+}
+
+/** The tags of a repository, sorted, in pages (`n`, `last`). */
+export async function listTags(exchange: Exchange, { name }: { name: string }): Promise<void> {
+  const { query, store } = exchange;
+  const wanted = pageRequest(query);
+  await store.requireRepository(name);
+  const { page, headers } = cutPage(await store.tags.list(name), wanted, pathOf(name, "tags", "list"));
+  sendJson(exchange, 200, { name, tags: page }, headers);
+}
+
+/** The manifests that have `digest` as their subject, as an index; never a 404 (distribution-spec, "Listing Referrers"). */
+export async function listReferrers(
+  exchange: Exchange,
+  { name, digest: text }: { name: string; digest: string },
+): Promise<void> {
+  const { query } = exchange;
+  const digest = digestFrom(text);
+  const type = query.get("artifactType");
+  const { manifests, next } = await referrersPage(exchange, name, digest);
+  sendJson(
+    exchange,
+    200,
+    { schemaVersion: 2, mediaType: mediaTypes.ociIndex, manifests },
+    {
+      "Content-Type": mediaTypes.ociIndex,
+      ...(type !== null && { "OCI-Filters-Applied": "artifactType" }),
+      ...(next && { Link: nextLink(pathOf(name, "referrers", digest), next) }),
+    },
+  );
+}
+
+/** As many descriptors as an index may be long, and the query for the rest. */
+async function referrersPage({ query, store }: Exchange, name: string, subject: Digest) {
+  const type = query.get("artifactType");
+  const manifests: Descriptor[] = [];
+  let size = 1024;
+  for await (const descriptor of store.referrers.list(name, subject, query.get("last") ?? "")) {
+    if (type !== null && descriptor.artifactType !== type) continue;
+    size += Buffer.byteLength(JSON.stringify(descriptor)) + 1;
+    const last = manifests.at(-1)?.digest;
+    if (size > maxManifestSize && last) {
+      return { manifests, next: type === null ? { last } : { artifactType: type, last } };
+    }
+    manifests.push(descriptor);
+  }
+  return { manifests };
+}

@@ -1,0 +1,120 @@
+import { algorithmOf, type Digest, isDigest } from "../../oci/digest.ts";
+import { isRepositoryPath } from "../../oci/reference.ts";
+import { RegistryError } from "../errors.ts";
+import { digestFrom, type Exchange, pathOf, sendEmpty } from "../http.ts";
+import { parseChunkRange } from "../range.ts";
+import { type ChunkRange, uploadRange } from "../uploads.ts";
+
+interface NameParams {
+  name: string;
+}
+
+interface UploadParams {
+  name: string;
+  id: string;
+}
+
+/** POST: mounts a blob of another repository, takes a whole blob (`?digest=`), or begins an upload. */
+export async function startUpload(exchange: Exchange, { name }: NameParams): Promise<void> {
+  const { query, store } = exchange;
+  const mount = query.get("mount");
+  if (mount !== null && (await tryMount(exchange, name, mount))) return;
+  if (mount === null && query.has("digest")) {
+    await takeWhole(exchange, name, digestFrom(query.get("digest")));
+    return;
+  }
+  const id = await store.uploads.start(name, hintedAlgorithm(query));
+  sendProgress(exchange, 202, { name, id }, 0);
+}
+
+/** What cannot be mounted is uploaded instead: the caller goes on with that. */
+async function tryMount(exchange: Exchange, name: string, mount: string): Promise<boolean> {
+  const from = exchange.query.get("from") ?? "";
+  if (!isDigest(mount) || !isRepositoryPath(from)) return false;
+  if (!(await exchange.store.blobs.mount(name, mount, from))) return false;
+  sendCreated(exchange, name, mount);
+  return true;
+}
+
+async function takeWhole(exchange: Exchange, name: string, digest: Digest): Promise<void> {
+  const { uploads } = exchange.store;
+  const id = await uploads.start(name, algorithmOf(digest));
+  try {
+    await uploads.append(name, id, exchange.request);
+    await uploads.finish(name, id, digest);
+  } catch (error) {
+    await uploads.cancel(name, id).catch(ignoreGone);
+    throw error;
+  }
+  sendCreated(exchange, name, digest);
+}
+
+function ignoreGone(error: unknown): void {
+  if (!(error instanceof RegistryError && error.kind === "BLOB_UPLOAD_UNKNOWN")) throw error;
+}
+
+/** Clients may say beforehand which algorithm their digest will have, so that the content is read only once. */
+function hintedAlgorithm(query: URLSearchParams): string {
+  return query.get("digest-algorithm") === "sha512" ? "sha512" : "sha256";
+}
+
+/** GET: how far the upload is. */
+export async function uploadStatus(exchange: Exchange, params: UploadParams): Promise<void> {
+  sendProgress(exchange, 204, params, await exchange.store.uploads.size(params.name, params.id));
+}
+
+/** PATCH: the next chunk, or with no `Content-Range` all that is to come, as Docker pushes. */
+export async function appendChunk(exchange: Exchange, params: UploadParams): Promise<void> {
+  sendProgress(exchange, 202, params, await append(exchange, params));
+}
+
+async function append(exchange: Exchange, params: UploadParams): Promise<number> {
+  const { name, id } = params;
+  const { request, store } = exchange;
+  const size = await store.uploads.size(name, id);
+  try {
+    return await store.uploads.append(name, id, request, chunkRange(exchange, size));
+  } catch (error) {
+    if (!(error instanceof RegistryError && error.kind === "RANGE_INVALID")) throw error;
+    // The spec wants the place to go on from told with the error.
+    const headers = { ...error.headers, Location: locationOf(params) };
+    throw new RegistryError("RANGE_INVALID", { headers, cause: error });
+  }
+}
+
+function chunkRange({ request }: Exchange, size: number): ChunkRange | undefined {
+  const header = request.headers["content-range"];
+  if (header === undefined) return undefined;
+  const range = parseChunkRange(header);
+  if (!range) throw new RegistryError("RANGE_INVALID", { headers: { Range: uploadRange(size) } });
+  return range;
+}
+
+/** PUT: the last chunk, which may be empty, and the digest of the whole. */
+export async function finishUpload(exchange: Exchange, params: UploadParams): Promise<void> {
+  const digest = digestFrom(exchange.query.get("digest"));
+  const { "content-length": length, "transfer-encoding": encoding } = exchange.request.headers;
+  if (encoding !== undefined || Number(length ?? 0) > 0) await append(exchange, params);
+  await exchange.store.uploads.finish(params.name, params.id, digest);
+  sendCreated(exchange, params.name, digest);
+}
+
+/** DELETE: forget what has arrived. */
+export async function cancelUpload(exchange: Exchange, { name, id }: UploadParams): Promise<void> {
+  await exchange.store.uploads.cancel(name, id);
+  sendEmpty(exchange, 204);
+}
+
+const locationOf = ({ name, id }: UploadParams) => pathOf(name, "blobs", "uploads", id);
+
+function sendProgress(exchange: Exchange, status: number, params: UploadParams, size: number): void {
+  sendEmpty(exchange, status, {
+    Location: locationOf(params),
+    Range: uploadRange(size),
+    "Docker-Upload-UUID": params.id,
+  });
+}
+
+function sendCreated(exchange: Exchange, name: string, digest: Digest): void {
+  sendEmpty(exchange, 201, { Location: pathOf(name, "blobs", digest), "Docker-Content-Digest": digest });
+}

@@ -1,0 +1,71 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Logger } from "../base/log.ts";
+import { type Digest, parseDigest } from "../oci/digest.ts";
+import { RegistryError } from "./errors.ts";
+import type { RegistryStore } from "./store.ts";
+
+/** One request with what is needed to answer it. */
+export interface Exchange {
+  request: IncomingMessage;
+  response: ServerResponse;
+  query: URLSearchParams;
+  store: RegistryStore;
+  log: Logger;
+}
+
+export type Headers = Record<string, string | number>;
+
+/** Answers with JSON; a HEAD request gets the headers alone. */
+export function sendJson(
+  { request, response }: Exchange,
+  status: number,
+  body: unknown,
+  headers: Headers = {},
+) {
+  const bytes = Buffer.from(`${JSON.stringify(body)}\n`);
+  response.writeHead(status, {
+    "Content-Type": "application/json",
+    ...headers,
+    "Content-Length": bytes.length,
+  });
+  response.end(request.method === "HEAD" ? undefined : bytes);
+}
+
+/** Answers without a body. */
+export function sendEmpty({ response }: Exchange, status: number, headers: Headers = {}): void {
+  // 204 must not have a length (RFC 9110, 8.6).
+  response.writeHead(status, status === 204 ? headers : { ...headers, "Content-Length": 0 });
+  response.end();
+}
+
+/** The body of a request, of at most `limit` bytes; `tooLarge` makes the error for more. */
+export async function readBody(
+  request: IncomingMessage,
+  limit: number,
+  tooLarge: () => RegistryError,
+): Promise<Buffer> {
+  if (Number(request.headers["content-length"] ?? 0) > limit) throw tooLarge();
+  const pieces: Buffer[] = [];
+  let size = 0;
+  for await (const piece of request as AsyncIterable<Buffer>) {
+    size += piece.length;
+    if (size > limit) throw tooLarge();
+    pieces.push(piece);
+  }
+  return Buffer.concat(pieces);
+}
+
+/** `text` as a digest. Throws DIGEST_INVALID. */
+export function digestFrom(text: string | null): Digest {
+  try {
+    return parseDigest(text ?? "");
+  } catch (cause) {
+    const details = [{ digest: text }];
+    throw new RegistryError("DIGEST_INVALID", { message: "invalid digest", details, cause });
+  }
+}
+
+/** The path of a repository's resource, for `Location` and `Link`. */
+export function pathOf(name: string, ...rest: string[]): string {
+  return `/v2/${name}/${rest.join("/")}`;
+}
