@@ -1,0 +1,86 @@
+import { closeSync, openSync, readSync } from "node:fs";
+import { invalidArgument } from "../base/errors.ts";
+import { Arrival } from "./arrival.ts";
+import { type ArchiveCompression, detectCompression, magicLength } from "./compression.ts";
+import { Inflater } from "./inflate.ts";
+
+/** The bytes of a tar, whatever it is compressed with. */
+export interface ArchiveSource extends Disposable {
+  readonly compression: ArchiveCompression;
+  /** Bytes of the file read so far. */
+  readonly consumed: number;
+  /** The uncompressed bytes; each piece is valid until the next. */
+  chunks(): Generator<Uint8Array>;
+}
+
+const inputSize = 256 * 1024;
+
+/**
+ * Opens a file for reading in one pass. `arrival`: the file is still growing, and reading waits for what is to come (so only in
+ * a Worker). Throws `invalidArgument` for compressions that are not supported.
+ */
+export function openArchive(path: string, arrival?: SharedArrayBuffer): ArchiveSource {
+  return new FileSource(path, arrival && new Arrival(arrival));
+}
+
+class FileSource implements ArchiveSource {
+  readonly compression: ArchiveCompression;
+  consumed = 0;
+  readonly #fd: number;
+  readonly #buffer = new Uint8Array(inputSize);
+  readonly #arrival: Arrival | undefined;
+
+  constructor(path: string, arrival: Arrival | undefined) {
+    this.#arrival = arrival;
+    this.#fd = openSync(path, "r");
+    try {
+      this.compression = this.#detect();
+    } catch (error) {
+      closeSync(this.#fd);
+      throw error;
+    }
+  }
+
+  #detect(): ArchiveCompression {
+    let length = 0;
+    for (let last = -1; length < magicLength && length !== last; ) {
+      last = length;
+      length += this.#readAt(length, this.#buffer.subarray(length, magicLength));
+    }
+    const compression = detectCompression(this.#buffer.subarray(0, length));
+    if (compression === "bzip2" || compression === "xz") {
+      throw invalidArgument(`archives compressed with ${compression} are not supported`);
+    }
+    return compression;
+  }
+
+  /** Reads at most what is asked for; 0 at the end. */
+  #readAt(offset: number, into: Uint8Array): number {
+    let length = into.length;
+    if (this.#arrival) length = Math.min(length, this.#arrival.waitBeyond(offset) - offset);
+    return length <= 0 ? 0 : readSync(this.#fd, into, 0, length, offset);
+  }
+
+  *#input(): Generator<Uint8Array> {
+    for (;;) {
+      const length = this.#readAt(this.consumed, this.#buffer);
+      if (length === 0) return;
+      this.consumed += length;
+      yield this.#buffer.subarray(0, length);
+    }
+  }
+
+  *chunks(): Generator<Uint8Array> {
+    if (this.compression !== "gzip" && this.compression !== "zstd") {
+      yield* this.#input();
+      return;
+    }
+    using inflater = new Inflater(this.compression);
+    for (const piece of this.#input()) yield* inflater.push(piece);
+    yield* inflater.finish();
+  }
+
+  [Symbol.dispose](): void {
+    closeSync(this.#fd);
+  }
+}

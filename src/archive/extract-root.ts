@@ -1,0 +1,172 @@
+import { readdirSync } from "node:fs";
+import { errnoOf, invalidArgument } from "../base/errors.ts";
+import {
+  closeFd,
+  fileTypes,
+  makeDirectoryAt,
+  openAt,
+  openAt2,
+  openFlags,
+  openPath,
+  removeDirectoryAt,
+  resolveFlags,
+  statusAt,
+  unlinkAt,
+} from "../linux/file-at.ts";
+import { pathAt, setXattr } from "../linux/xattr.ts";
+import type { ByteString } from "./byte-string.ts";
+import { opaqueValue, opaqueXattr } from "./whiteout.ts";
+
+/** Where an entry goes: a name in a directory that is open. */
+export interface Place {
+  /** Path from the root, normalised; empty for the root itself. */
+  path: ByteString;
+  dir: number;
+  /** The last component; `.` for the root itself. */
+  base: ByteString;
+}
+
+const maxOpenParents = 64;
+const directoryFlags = openFlags.path | openFlags.directory;
+
+/**
+ * `name` without `.`, empty components and `..`. Throws `invalidArgument` when it leads out of the root: no archive that means well
+ * does that.
+ */
+export function normalisePath(name: ByteString): ByteString {
+  const parts: string[] = [];
+  for (const part of name.split("/")) {
+    if (part === "" || part === ".") continue;
+    if (part !== "..") parts.push(part);
+    else if (parts.pop() === undefined)
+      throw invalidArgument(`invalid archive: ${JSON.stringify(name)} leads out of it`);
+  }
+  return parts.join("/");
+}
+
+/**
+ * The directory below which an archive is extracted. Every name is resolved by the kernel with this directory as root (`openat2`,
+ * RESOLVE_IN_ROOT), so that no symbolic link of the archive leads out of it, absolute ones included.
+ */
+export class ExtractRoot implements Disposable {
+  readonly #root: number;
+  /** Open directories by path, the least recently used first: the two that were located last are always open. */
+  readonly #parents = new Map<ByteString, number>();
+
+  constructor(path: string) {
+    this.#root = openPath(path, directoryFlags);
+  }
+
+  /** Finds the place of a name; its parent directories are made (0755, root) when `create` is set. */
+  locate(name: ByteString, create: boolean): Place {
+    const path = normalisePath(name);
+    if (path === "") return { path, dir: this.#root, base: "." };
+    const slash = path.lastIndexOf("/");
+    return {
+      path,
+      dir: this.#directory(path.slice(0, Math.max(0, slash)), create),
+      base: path.slice(slash + 1),
+    };
+  }
+
+  /** To be called after anything but a new name came or went: open parents may not be what their path says any more. */
+  forget(): void {
+    for (const fd of this.#parents.values()) closeFd(fd);
+    this.#parents.clear();
+  }
+
+  /** Removes what is at the place, directories with all that they hold. */
+  remove(place: Place): void {
+    this.forget();
+    const parent = this.locate(place.path, false);
+    removeTreeAt(parent.dir, parent.base);
+  }
+
+  #directory(path: ByteString, create: boolean): number {
+    if (path === "") return this.#root;
+    const known = this.#parents.get(path);
+    if (known !== undefined) {
+      this.#parents.delete(path);
+      this.#parents.set(path, known);
+      return known;
+    }
+    const fd = this.#open(path, create);
+    if (this.#parents.size >= maxOpenParents) this.#evict();
+    this.#parents.set(path, fd);
+    return fd;
+  }
+
+  #evict(): void {
+    const oldest = this.#parents.entries().next().value;
+    if (!oldest) return;
+    closeFd(oldest[1]);
+    this.#parents.delete(oldest[0]);
+  }
+
+  #open(path: ByteString, create: boolean): number {
+    try {
+      return this.#resolve(path);
+    } catch (error) {
+      const code = errnoOf(error);
+      if (!create || (code !== "ENOENT" && code !== "ENOTDIR")) throw error;
+    }
+    this.#makeDirectory(path);
+    return this.#resolve(path);
+  }
+
+  #resolve(path: ByteString): number {
+    return openAt2(this.#root, path, directoryFlags, resolveFlags.inRoot | resolveFlags.noMagicLinks);
+  }
+
+  /** Makes a parent that the archive has no entry for, above it whatever is missing too. */
+  #makeDirectory(path: ByteString): void {
+    const slash = path.lastIndexOf("/");
+    const above = slash < 0 ? "" : path.slice(0, slash);
+    const base = path.slice(slash + 1);
+    // Opened anew for each level, and closed: the cache must not evict it while it is in use.
+    const dir = above === "" ? this.#root : this.#open(above, true);
+    try {
+      const existing = statusAt(dir, base);
+      const deleted = existing !== undefined && isWhiteout(existing);
+      if (deleted) unlinkAt(dir, base);
+      makeDirectoryAt(dir, base, 0o755);
+      // It was deleted, and has new content: nothing of what it held below is to be seen.
+      if (deleted) setXattr(pathAt(dir, base), opaqueXattr, opaqueValue);
+    } finally {
+      if (dir !== this.#root) closeFd(dir);
+    }
+  }
+
+  [Symbol.dispose](): void {
+    this.forget();
+    closeFd(this.#root);
+  }
+}
+
+/** True for overlay's sign that a name is deleted. */
+export function isWhiteout(status: { mode: number; rdevMajor: number; rdevMinor: number }): boolean {
+  const isCharacter = (status.mode & fileTypes.mask) === fileTypes.character;
+  return isCharacter && status.rdevMajor === 0 && status.rdevMinor === 0;
+}
+
+/** Removes a name, and below a directory everything; symbolic links are removed, not followed. */
+export function removeTreeAt(dir: number, name: ByteString): void {
+  const status = statusAt(dir, name);
+  if (!status) return;
+  if ((status.mode & fileTypes.mask) !== fileTypes.directory) {
+    unlinkAt(dir, name);
+    return;
+  }
+  const fd = openAt(dir, name, openFlags.readOnly | openFlags.directory | openFlags.noFollow);
+  try {
+    for (const child of namesIn(fd)) removeTreeAt(fd, child);
+  } finally {
+    closeFd(fd);
+  }
+  removeDirectoryAt(dir, name);
+}
+
+/** The names in a directory that is open, in no order. */
+export function namesIn(fd: number): ByteString[] {
+  return readdirSync(`/proc/self/fd/${fd}`, { encoding: "latin1" });
+}

@@ -1,0 +1,209 @@
+import { writeSync } from "node:fs";
+import { errnoOf, invalidArgument } from "../base/errors.ts";
+import {
+  chmodAt,
+  chmodFd,
+  chownAt,
+  chownFd,
+  closeFd,
+  fileTypes,
+  linkAt,
+  makeDevice,
+  makeDirectoryAt,
+  makeNodeAt,
+  openAt,
+  openFlags,
+  setTimesAt,
+  setTimesFd,
+  statusAt,
+  symlinkAt,
+} from "../linux/file-at.ts";
+import { pathAt, setXattr, setXattrFd } from "../linux/xattr.ts";
+import type { ByteString } from "./byte-string.ts";
+import { ExtractRoot, isWhiteout, type Place } from "./extract-root.ts";
+import type { TarEntry } from "./tar-entry.ts";
+import { isOverlayXattr, opaqueValue, opaqueXattr, parseWhiteout, type Whiteout } from "./whiteout.ts";
+
+export interface ExtractOptions {
+  /** `overlay`: names that start with `.wh.` become overlay's whiteouts. `plain`: they are files like others. */
+  whiteouts: "overlay" | "plain";
+  /** Whether device nodes may be made; an archive that has one is refused otherwise. */
+  devices: boolean;
+}
+
+export interface Extracted {
+  /** Bytes of all regular files. */
+  bytes: number;
+  entries: number;
+}
+
+const isDirectory = (mode: number) => (mode & fileTypes.mask) === fileTypes.directory;
+
+/**
+ * Makes files of the entries of an archive, below one directory, with owner, mode, times and extended attributes. Synchronous: it
+ * runs in a Worker. An entry that is there already is replaced, as the last one of a name counts in a tar.
+ */
+export class Extractor implements Disposable {
+  readonly #root: ExtractRoot;
+  readonly #options: ExtractOptions;
+  /** Set at the end, since making files in a directory changes its time. */
+  readonly #directoryTimes = new Map<ByteString, bigint>();
+  #file: { fd: number; entry: TarEntry } | undefined;
+  #bytes = 0;
+  #entries = 0;
+
+  constructor(directory: string, options: ExtractOptions) {
+    this.#root = new ExtractRoot(directory);
+    this.#options = options;
+  }
+
+  /** Starts an entry; the content of a file follows by `data`, and `end` closes it. */
+  entry(entry: TarEntry): void {
+    this.#entries++;
+    const place = this.#root.locate(entry.name, true);
+    const whiteout = this.#options.whiteouts === "overlay" ? parseWhiteout(place.base) : undefined;
+    if (whiteout) this.#whiteout(whiteout, place);
+    else if (place.path === "") this.#applyToRoot(entry, place);
+    else this.#make(entry, place);
+  }
+
+  data(bytes: Uint8Array): void {
+    // Content of a whiteout (it should have none) goes nowhere.
+    if (!this.#file) return;
+    this.#bytes += bytes.length;
+    for (let at = 0; at < bytes.length; ) at += writeSync(this.#file.fd, bytes, at, bytes.length - at);
+  }
+
+  end(): void {
+    if (!this.#file) return;
+    const { fd, entry } = this.#file;
+    // In this order: a change of owner clears set-uid bits and capabilities.
+    chownFd(fd, entry.uid, entry.gid);
+    chmodFd(fd, entry.mode);
+    for (const [key, value] of xattrsOf(entry)) tolerant(() => setXattrFd(fd, key, value));
+    setTimesFd(fd, entry.mtime);
+    this.#file = undefined;
+    closeFd(fd);
+  }
+
+  /** To be called once after the last entry. */
+  finish(): Extracted {
+    for (const [path, mtime] of this.#directoryTimes) {
+      const { dir, base } = this.#root.locate(path, false);
+      if (statusAt(dir, base)) setTimesAt(dir, base, mtime);
+    }
+    return { bytes: this.#bytes, entries: this.#entries };
+  }
+
+  #make(entry: TarEntry, place: Place): void {
+    const existing = statusAt(place.dir, place.base);
+    let wasDeleted = false;
+    if (existing && !(isDirectory(existing.mode) && entry.type === "directory")) {
+      wasDeleted = isWhiteout(existing) && this.#options.whiteouts === "overlay";
+      this.#root.remove(place);
+      this.#directoryTimes.delete(place.path);
+      Object.assign(place, this.#root.locate(place.path, true));
+    }
+    this.#create(entry, place, existing !== undefined && isDirectory(existing.mode));
+    if (wasDeleted && entry.type === "directory") setOpaque(place);
+  }
+
+  #create(entry: TarEntry, place: Place, exists: boolean): void {
+    const { dir, base } = place;
+    switch (entry.type) {
+      case "file": {
+        const flags = openFlags.writeOnly | openFlags.create | openFlags.exclusive | openFlags.noFollow;
+        this.#file = { fd: openAt(dir, base, flags, 0o600), entry };
+        return;
+      }
+      case "directory":
+        if (!exists) makeDirectoryAt(dir, base, 0o700);
+        this.#directoryTimes.set(place.path, entry.mtime);
+        break;
+      case "hardlink":
+        // The inode is the target's, and so is everything that it has.
+        this.#link(entry, place);
+        return;
+      case "symlink":
+        symlinkAt(entry.linkname, dir, base);
+        break;
+      case "fifo":
+        makeNodeAt(dir, base, fileTypes.fifo, 0o600);
+        break;
+      default:
+        this.#makeDevice(entry, place);
+    }
+    applyAttributes(entry, place);
+  }
+
+  #link(entry: TarEntry, place: Place): void {
+    const target = this.#root.locate(entry.linkname, false);
+    if (target.path === place.path)
+      throw invalidArgument(`invalid archive: ${JSON.stringify(entry.name)} links to itself`);
+    // Finding the target may have closed the directory of the place.
+    const again = this.#root.locate(place.path, true);
+    linkAt(target.dir, target.base, again.dir, again.base);
+  }
+
+  #makeDevice(entry: TarEntry, place: Place): void {
+    if (!this.#options.devices) {
+      throw invalidArgument(
+        `invalid archive: ${JSON.stringify(entry.name)} is a device, which is not allowed here`,
+      );
+    }
+    const type = entry.type === "char" ? fileTypes.character : fileTypes.block;
+    makeNodeAt(place.dir, place.base, type, 0o600, makeDevice(entry.devMajor, entry.devMinor));
+  }
+
+  #whiteout(whiteout: Whiteout, place: Place): void {
+    if (whiteout.kind === "ignore") return;
+    if (whiteout.kind === "opaque") {
+      const slash = place.path.lastIndexOf("/");
+      setOpaque(this.#root.locate(place.path.slice(0, Math.max(0, slash)), true));
+      return;
+    }
+    const { name } = whiteout;
+    if (name === "" || name === "." || name === "..")
+      throw invalidArgument(`invalid archive: whiteout of ${JSON.stringify(name)}`);
+    const existing = statusAt(place.dir, name);
+    if (!existing) makeNodeAt(place.dir, name, fileTypes.character, 0, 0n);
+    // This layer itself has the name: only what the layers below have of it goes.
+    else if (isDirectory(existing.mode)) setOpaque({ ...place, base: name });
+  }
+
+  #applyToRoot(entry: TarEntry, place: Place): void {
+    if (entry.type !== "directory") throw invalidArgument("invalid archive: its root is not a directory");
+    applyAttributes(entry, place);
+    this.#directoryTimes.set("", entry.mtime);
+  }
+
+  [Symbol.dispose](): void {
+    if (this.#file) closeFd(this.#file.fd);
+    this.#root[Symbol.dispose]();
+  }
+}
+
+function setOpaque(place: Place): void {
+  setXattr(pathAt(place.dir, place.base), opaqueXattr, opaqueValue);
+}
+
+function applyAttributes(entry: TarEntry, { dir, base }: Place): void {
+  chownAt(dir, base, entry.uid, entry.gid);
+  if (entry.type !== "symlink") chmodAt(dir, base, entry.mode);
+  for (const [key, value] of xattrsOf(entry)) tolerant(() => setXattr(pathAt(dir, base), key, value));
+  if (entry.type !== "directory") setTimesAt(dir, base, entry.mtime);
+}
+
+function xattrsOf(entry: TarEntry): [ByteString, Uint8Array][] {
+  return entry.xattrs.size === 0 ? [] : [...entry.xattrs].filter(([key]) => !isOverlayXattr(key));
+}
+
+/** A file system without this kind of attribute, or a kind of file that cannot have it, does not make a layer unusable. */
+function tolerant(set: () => void): void {
+  try {
+    set();
+  } catch (error) {
+    const code = errnoOf(error);
+    if (code !== "ENOTSUP" && code !== "EOPNOTSUPP" && code !== "EPERM") throw error;
+  }
+}

@@ -1,0 +1,82 @@
+import { constants, createGunzip, createZstdDecompress } from "node:zlib";
+import { invalidArgument } from "../base/errors.ts";
+
+/** What node's zlib classes have inside: the streams that everybody uses are wrapped round it. */
+interface ZlibHandle {
+  writeSync(
+    flush: number,
+    input: Uint8Array,
+    inputAt: number,
+    inputLength: number,
+    output: Uint8Array,
+    outputAt: number,
+    outputLength: number,
+  ): void;
+  close(): void;
+  onerror: (message: string, number: number, code: string) => void;
+}
+
+const outputSize = 1024 * 1024;
+
+/**
+ * Decompresses synchronously, piece by piece with bounded memory. node:zlib only has that as streams (asynchronous, and on
+ * the two threads that all file access shares) or for a whole buffer, so this drives the handle below the stream;
+ * the runtime is pinned, and inflate.test.ts would notice.
+ */
+export class Inflater implements Disposable {
+  readonly #handle: ZlibHandle;
+  /** Room left in the output, input left. */
+  readonly #state: Uint32Array;
+  readonly #output = new Uint8Array(outputSize);
+  readonly #finish: number;
+  #failure: string | undefined;
+  #ended = false;
+
+  constructor(kind: "gzip" | "zstd") {
+    const stream: unknown =
+      kind === "gzip"
+        ? createGunzip()
+        : createZstdDecompress({ params: { [constants.ZSTD_d_windowLogMax]: 27 } });
+    const inside = stream as { _handle: ZlibHandle; _writeState: Uint32Array };
+    this.#handle = inside._handle;
+    this.#state = inside._writeState;
+    this.#finish = kind === "gzip" ? constants.Z_FINISH : constants.ZSTD_e_end;
+    this.#handle.onerror = (message) => {
+      this.#failure = message;
+    };
+  }
+
+  /** What `input` gives. Each piece is valid until the next is asked for. Throws `invalidArgument` on corrupt data. */
+  *push(input: Uint8Array): Generator<Uint8Array> {
+    let at = 0;
+    for (;;) {
+      const left = input.length - at;
+      const made = this.#write(0, input, at);
+      const used = left - (this.#state[1] ?? 0);
+      at += used;
+      if (made > 0) yield this.#output.subarray(0, made);
+      if (made < outputSize) {
+        // Zeros may pad a finished stream; the decoder leaves them.
+        this.#ended = at < input.length;
+        return;
+      }
+    }
+  }
+
+  /** To be called after the last input. Throws `invalidArgument` (`unexpected end of file`) when data was cut off. */
+  *finish(): Generator<Uint8Array> {
+    if (this.#ended) return;
+    const made = this.#write(this.#finish, new Uint8Array(0), 0);
+    if (made > 0) yield this.#output.subarray(0, made);
+  }
+
+  #write(flush: number, input: Uint8Array, at: number): number {
+    this.#handle.writeSync(flush, input, at, input.length - at, this.#output, 0, outputSize);
+    if (this.#failure !== undefined) throw invalidArgument(this.#failure);
+    return outputSize - (this.#state[0] ?? 0);
+  }
+
+  [Symbol.dispose](): void {
+    this.#handle.close();
+  }
+}

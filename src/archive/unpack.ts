@@ -1,0 +1,74 @@
+import { createHash } from "node:crypto";
+import { cancelled, invalidArgument } from "../base/errors.ts";
+import type { Digest } from "../oci/digest.ts";
+import { type ArchiveSource, openArchive } from "./archive-source.ts";
+import { type ExtractOptions, Extractor } from "./extractor.ts";
+import { TarDecoder } from "./tar-decoder.ts";
+
+/** What a Worker is asked to unpack; can be cloned to another thread. */
+export interface UnpackJob {
+  /** File with the tar, compressed or not. */
+  source: string;
+  /** Set when the file is still growing; see `arrival.ts`. */
+  arrival?: SharedArrayBuffer;
+  /** An empty directory that is there. */
+  directory: string;
+  /** What the uncompressed tar must be; undefined to find out. */
+  diffId?: Digest;
+  options: ExtractOptions;
+}
+
+export interface Unpacked {
+  diffId: Digest;
+  /** Bytes of the uncompressed tar. */
+  tarSize: number;
+  /** Bytes of all regular files. */
+  bytes: number;
+  entries: number;
+}
+
+/**
+ * Unpacks synchronously: reads, decompresses, hashes and makes files in one pass. Throws `invalidArgument` when the archive is not
+ * valid or does not have the digest; what was made until then stays for the caller to remove.
+ * `onProgress` gets the compressed bytes read so far, at most once for each piece; `isCancelled` is asked as often.
+ */
+export function unpack(
+  job: UnpackJob,
+  onProgress: (consumed: number) => void = () => {},
+  isCancelled: () => boolean = () => false,
+): Unpacked {
+  using source = openArchive(job.source, job.arrival);
+  using extractor = new Extractor(job.directory, job.options);
+  const decoder = new TarDecoder();
+  const hash = createHash("sha256");
+  let tarSize = 0;
+  for (const chunk of source.chunks()) {
+    if (isCancelled()) throw cancelled("context canceled");
+    hash.update(chunk);
+    tarSize += chunk.length;
+    feed(decoder, extractor, chunk);
+    onProgress(source.consumed);
+  }
+  checkEnd(decoder, source, job);
+  const diffId: Digest = `sha256:${hash.digest("hex")}`;
+  if (job.diffId !== undefined && job.diffId !== diffId) {
+    throw invalidArgument(`layer does not have its diffID: expected ${job.diffId}, got ${diffId}`);
+  }
+  return { diffId, tarSize, ...extractor.finish() };
+}
+
+function feed(decoder: TarDecoder, extractor: Extractor, chunk: Uint8Array): void {
+  for (const event of decoder.push(chunk)) {
+    if (event.kind === "entry") extractor.entry(event.entry);
+    else if (event.kind === "data") extractor.data(event.bytes);
+    else extractor.end();
+  }
+}
+
+function checkEnd(decoder: TarDecoder, source: ArchiveSource, job: UnpackJob): void {
+  decoder.finish();
+  // The zstd decoder does not tell when its input was cut off; where there is no digest to tell it, the end of the tar does.
+  if (job.diffId === undefined && source.compression === "zstd" && !decoder.ended) {
+    throw invalidArgument("unexpected EOF");
+  }
+}
