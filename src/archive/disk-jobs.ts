@@ -1,0 +1,24 @@
+import type { ErrorCode } from "../base/errors.ts";
+import type { Unpacked, UnpackJob } from "./unpack.ts";
+
+/** What the workers do, each by its name: the kinds of disk work that would hold up the event loop. */
+export interface DiskJobs {
+  unpack: { ask: UnpackJob; answer: Unpacked };
+  /** Removes a directory with all that it holds. */
+  removeTree: { ask: { path: string }; answer: null };
+  /** Writes out what the file system of a path holds in memory. */
+  syncFileSystem: { ask: { path: string }; answer: null };
+}
+
+export type DiskJobKind = keyof DiskJobs;
+
+/** To the worker. `cancel`: one 32-bit integer; anything but 0 means stop. */
+export type DiskRequest = {
+  [Kind in DiskJobKind]: { kind: Kind; ask: DiskJobs[Kind]["ask"]; cancel: SharedArrayBuffer };
+}[DiskJobKind];
+
+/** From the worker: progress any number of times, then one of the others. */
+export type DiskReply =
+  | { progress: number }
+  | { answer: DiskJobs[DiskJobKind]["answer"] }
+  | { error: { code: ErrorCode; message: string } };

@@ -1,0 +1,43 @@
+import { EngineError, messageOf } from "../base/errors.ts";
+import { syncFileSystem } from "../linux/file-at.ts";
+import type { DiskJobs, DiskReply, DiskRequest } from "./disk-jobs.ts";
+import { removeTree } from "./remove-tree.ts";
+import { unpack } from "./unpack.ts";
+
+declare const self: Worker;
+
+const progressMillis = 50;
+
+function reply(message: DiskReply): void {
+  self.postMessage(message);
+}
+
+function run(request: DiskRequest): DiskJobs[DiskRequest["kind"]]["answer"] {
+  const flag = new Int32Array(request.cancel);
+  let told = 0;
+  const onProgress = (progress: number) => {
+    const now = performance.now();
+    if (now - told < progressMillis) return;
+    told = now;
+    reply({ progress });
+  };
+  switch (request.kind) {
+    case "unpack":
+      return unpack(request.ask, onProgress, () => Atomics.load(flag, 0) !== 0);
+    case "removeTree":
+      removeTree(request.ask.path);
+      return null;
+    case "syncFileSystem":
+      syncFileSystem(request.ask.path);
+      return null;
+  }
+}
+
+self.onmessage = ({ data }: MessageEvent<DiskRequest>) => {
+  try {
+    reply({ answer: run(data) });
+  } catch (error) {
+    const code = error instanceof EngineError ? error.code : "internal";
+    reply({ error: { code, message: messageOf(error) } });
+  }
+};
