@@ -35,14 +35,17 @@ export const query = {
 
 export type Params = Readonly<Record<string, Param>>;
 
+export type EmptyBody = "zero" | "refused" | "absent";
+
 /**
  * - `none`: no body is read.
- * - `json`: a JSON body, decoded by the schema; absent only where `optional`.
+ * - `json`: a JSON body, decoded by the schema; `empty` says what no body means: a struct of zero values, an error, or
+ *   `undefined`.
  * - `stream`: the body's bytes, as they arrive.
  */
 export type Body<T = unknown> =
   | ({ readonly kind: "none" } & Typed<T>)
-  | ({ readonly kind: "json"; readonly schema: Schema; readonly optional: boolean } & Typed<T>)
+  | ({ readonly kind: "json"; readonly schema: Schema; readonly empty: EmptyBody } & Typed<T>)
   | ({ readonly kind: "stream" } & Typed<T>);
 
 /** How an operation answers. */
@@ -136,20 +139,20 @@ export const post = declare("POST");
 export const put = declare("PUT");
 export const del = declare("DELETE");
 
+type JsonBody<T> = { readonly kind: "json"; readonly schema: Schema; readonly empty: EmptyBody } & Typed<T>;
+
+/** A JSON body; no body means a struct of zero values. */
+export const json = <T>(schema: Schema<T>): JsonBody<T> => ({ kind: "json", schema, empty: "zero" });
 /** A JSON body; a request without one is refused. */
-export const json = <T>(
-  schema: Schema<T>,
-): { readonly kind: "json"; schema: Schema; optional: false } & Typed<T> => ({
+export const requiredJson = <T>(schema: Schema<T>): JsonBody<T> => ({
   kind: "json",
   schema,
-  optional: false,
+  empty: "refused",
 });
 /** A JSON body that may be left out. */
-export const optionalJson = <T>(
-  schema: Schema<T>,
-): { readonly kind: "json"; schema: Schema; optional: true } & Typed<T | undefined> => ({
+export const optionalJson = <T>(schema: Schema<T>): JsonBody<T | undefined> => ({
   kind: "json",
   schema,
-  optional: true,
+  empty: "absent",
 });
 export const streamBody: { readonly kind: "stream" } & Typed<AsyncIterable<Uint8Array>> = { kind: "stream" };

@@ -10,7 +10,7 @@ import {
   ContainerWaitResponse,
   FilesystemChange,
 } from "../containers.ts";
-import { answers, del, get, head, json, post, put, query, streamBody } from "../operation.ts";
+import { answers, del, get, head, json, post, put, query, requiredJson, streamBody } from "../operation.ts";
 import { list, nullable } from "../schema.ts";
 import { ContainerStatsResponse } from "../stats.ts";
 
@@ -30,7 +30,7 @@ export const containerOperations = {
   }),
   ContainerCreate: post("/containers/create", {
     query: { name: query.string, platform: query.since("1.41", query.string) },
-    body: json(ContainerCreateRequest),
+    body: requiredJson(ContainerCreateRequest),
     response: answers.json(ContainerCreateResponse, 201),
   }),
   ContainerInspect: get("/containers/{id:.*}/json", {

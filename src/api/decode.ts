@@ -1,0 +1,193 @@
+import { invalidArgument } from "../base/errors.ts";
+import { jsonSyntaxError } from "./json-syntax.ts";
+import { asField, type Field, type Infer, type Schema, type Struct } from "./schema.ts";
+
+/** Where in the JSON a value stands, for error texts: the innermost struct, and the names from the root. */
+interface Place {
+  readonly struct: string;
+  readonly path: readonly string[];
+}
+const root: Place = { struct: "", path: [] };
+
+/**
+ * A value from parsed JSON, as Go's `encoding/json` decodes it: keys in any case (an exact match wins), unknown keys
+ * ignored, `null` leaves the zero value. Throws `invalidArgument` with Go's text for a value of the wrong type.
+ */
+export function decode<S extends Schema>(schema: S, value: unknown): Infer<S> {
+  return decodeAt(schema, value, root) as Infer<S>;
+}
+
+/** Parses `text` and decodes it; Go's error texts for bad syntax too. */
+export function decodeText<S extends Schema>(schema: S, text: string): Infer<S> {
+  return decode(schema, parseJson(text));
+}
+
+/** `JSON.parse` with Go's error texts. */
+export function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw invalidArgument(jsonSyntaxError(text) ?? "unexpected end of JSON input", error);
+  }
+}
+
+function decodeAt(schema: Schema, value: unknown, place: Place): unknown {
+  if (value === null && schema.kind !== "any") return zeroOf(schema);
+  switch (schema.kind) {
+    case "any":
+      return value;
+    case "string":
+      return typeof value === "string" ? value : wrongType(value, schema.go, place);
+    case "bool":
+      return typeof value === "boolean" ? value : wrongType(value, schema.go, place);
+    case "float":
+      return typeof value === "number" ? value : wrongType(value, schema.go, place);
+    case "int":
+      return decodeInt(schema.go, value, place);
+    case "strings":
+      if (typeof value === "string") return [value];
+      return Array.isArray(value)
+        ? value.map((item) => (typeof item === "string" ? item : wrongType(item, "string", place)))
+        : wrongType(value, schema.go, place);
+    case "nullable":
+      return decodeAt(schema.of, value, place);
+    case "list":
+      return Array.isArray(value)
+        ? value.map((item) => decodeAt(schema.of, item, place))
+        : wrongType(value, goType(schema), place);
+    case "map":
+      return decodeMap(schema, value, place);
+    case "struct":
+      return decodeStruct(schema, value, place);
+  }
+}
+
+const intRanges: Record<string, readonly [number, number]> = {
+  uint8: [0, 0xff],
+  uint16: [0, 0xffff],
+  uint32: [0, 0xffff_ffff],
+  uint64: [0, 2 ** 64],
+  int: [-(2 ** 63), 2 ** 63],
+  int64: [-(2 ** 63), 2 ** 63],
+};
+
+function decodeInt(go: string, value: unknown, place: Place): number {
+  if (typeof value !== "number") return wrongType(value, go, place);
+  const [least, most] = intRanges[go] ?? [0, 0];
+  if (!Number.isInteger(value) || value < least || value > most) {
+    throw typeError(`number ${value}`, go, place);
+  }
+  return value;
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function decodeMap(schema: Schema & { kind: "map" }, value: unknown, place: Place): unknown {
+  if (!isObject(value)) return wrongType(value, goType(schema), place);
+  // fromEntries makes own properties: a key `__proto__` stays a key.
+  return Object.fromEntries(
+    Object.entries(value).map(([key, item]) => [
+      key,
+      decodeAt(schema.of, item, { struct: place.struct, path: [...place.path, key] }),
+    ]),
+  );
+}
+
+const keyTables = new WeakMap<Struct<unknown>, Map<string, string>>();
+
+/** From the lower-case form of a field's name to the name. */
+function keysOf(schema: Struct<unknown>): Map<string, string> {
+  let table = keyTables.get(schema);
+  if (!table) {
+    table = new Map(Object.keys(schema.fields).map((name) => [name.toLowerCase(), name]));
+    keyTables.set(schema, table);
+  }
+  return table;
+}
+
+function decodeStruct(schema: Struct<unknown>, value: unknown, place: Place): unknown {
+  if (!isObject(value)) return wrongType(value, schema.name, place);
+  const result: Record<string, unknown> = {};
+  const keys = keysOf(schema);
+  const exact = new Set<string>();
+  for (const [key, item] of Object.entries(value)) {
+    const isExact = Object.hasOwn(schema.fields, key);
+    const name = isExact ? key : keys.get(key.toLowerCase());
+    const entry = name === undefined ? undefined : schema.fields[name];
+    if (name === undefined || !entry || (!isExact && exact.has(name))) continue;
+    if (isExact) exact.add(name);
+    const field = asField(entry);
+    const decoded = decodeAt(field.of, item, {
+      struct: schema.name.slice(schema.name.indexOf(".") + 1),
+      path: [...place.path, name],
+    });
+    if (item !== null || field.of.kind === "nullable" || field.of.kind === "any") result[name] = decoded;
+    else delete result[name];
+  }
+  if (schema.complete) fillAbsent(schema, result);
+  return result;
+}
+
+function fillAbsent(schema: Struct<unknown>, result: Record<string, unknown>): void {
+  for (const [name, entry] of Object.entries(schema.fields)) {
+    const field: Field = asField(entry);
+    if (!field.optional && result[name] === undefined) result[name] = zeroOf(field.of);
+  }
+}
+
+/** The value that stands for "absent". Lists and maps are empty rather than null. */
+function zeroOf(schema: Schema): unknown {
+  switch (schema.kind) {
+    case "string":
+      return "";
+    case "bool":
+      return false;
+    case "int":
+    case "float":
+      return 0;
+    case "any":
+    case "nullable":
+      return null;
+    case "list":
+    case "strings":
+      return [];
+    case "map":
+      return {};
+    case "struct":
+      return decodeStruct(schema, {}, root);
+  }
+}
+
+function goType(schema: Schema): string {
+  switch (schema.kind) {
+    case "list":
+      return `[]${goType(schema.of)}`;
+    case "map":
+      return `map[string]${goType(schema.of)}`;
+    case "nullable":
+      return goType(schema.of);
+    case "struct":
+      return schema.name;
+    default:
+      return schema.go;
+  }
+}
+
+function wrongType(value: unknown, go: string, place: Place): never {
+  const found = Array.isArray(value)
+    ? "array"
+    : typeof value === "boolean"
+      ? "bool"
+      : typeof value === "object"
+        ? "object"
+        : typeof value;
+  throw typeError(found, go, place);
+}
+
+function typeError(found: string, go: string, place: Place) {
+  const where =
+    place.path.length === 0 ? "Go value" : `Go struct field ${place.struct}.${place.path.join(".")}`;
+  return invalidArgument(`json: cannot unmarshal ${found} into ${where} of type ${go}`);
+}
