@@ -52,11 +52,12 @@ export class Authorizer {
     for (let attempt = 0; ; attempt++) {
       const used = await abortable(this.#authorization(), request.signal);
       const response = await this.#send(request, used);
-      // A stream that was sent cannot be sent again; uploads ask something small first.
-      if (response.status !== 401 || attempt === 2 || request.body instanceof ReadableStream) return response;
+      if (response.status !== 401 || attempt === 2) return response;
       if (request.url.origin !== this.#registry.origin) return response;
       if (!this.#learn(parseChallenges(response.headers.get("www-authenticate")), used, attempt))
         return response;
+      // A stream that was sent cannot be sent again: whoever sent it tries again from its start.
+      if (request.body instanceof ReadableStream) return response;
       await response.body?.cancel();
       if (this.#challenge?.scheme === "basic" && basicAuthorization(this.#credentials) === undefined) {
         const asked = `${goMethod(request.method)} "${redactUrl(request.url)}"`;

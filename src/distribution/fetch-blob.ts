@@ -122,7 +122,7 @@ async function fetchFrom(
 
 /** The next piece of a body, undefined at its end. Throws `unavailable` when it is cut or does not move. */
 async function readChunk(
-  reader: Pick<ReadableStreamDefaultReader<Uint8Array>, "read">,
+  reader: { read(): Promise<{ done: boolean; value?: Uint8Array | undefined }> },
   stalled: AbortController,
   stallTimeout: number,
 ): Promise<Uint8Array | undefined> {

@@ -1,0 +1,198 @@
+import { type EngineError, internal, isEngineError, messageOf, notFound } from "../base/errors.ts";
+import { shortId } from "../base/ids.ts";
+import type { BlobStore } from "../images/blobs.ts";
+import type { ImageStore } from "../images/images.ts";
+import type { Digest } from "../oci/digest.ts";
+import type { Descriptor } from "../oci/manifest.ts";
+import { hostPlatform, type Platform } from "../oci/platform.ts";
+import { familiarName, familiarString, fullName, parseReference, type Reference } from "../oci/reference.ts";
+import type { Credentials } from "./credentials.ts";
+import { layerProgress, layerStatus, ProgressMeter, type ProgressSink } from "./progress.ts";
+import { registryFailure } from "./pull-error.ts";
+import { type PushedLayer, planPush } from "./push-plan.ts";
+import { putManifest } from "./registry-client.push.ts";
+import type { RegistryClient } from "./registry-client.ts";
+import { RegistryError } from "./registry-error.ts";
+import { Repository } from "./repository.ts";
+import type { RegistryTransport } from "./transport.ts";
+import { type UploadContext, uploadBlob } from "./upload.ts";
+
+export interface PushRequest {
+  /** With a tag; without, all tags of the repository that are here are pushed. */
+  reference: Reference;
+  /** Pushes the manifest of this platform only. */
+  platform?: Platform;
+  credentials?: Credentials;
+  signal?: AbortSignal;
+}
+
+export interface PushStores {
+  transport: RegistryTransport;
+  blobs: BlobStore;
+  images: ImageStore;
+}
+
+/** The most repositories that are asked for a blob before it is sent. */
+const maxMounts = 3;
+
+/**
+ * Pushes an image to its registry and reports to `progress` what Docker's clients expect. Blobs that the registry has are not sent; those that another
+ * repository of it has are mounted. Throws `EngineError` in Docker's words.
+ */
+export async function push(request: PushRequest, stores: PushStores, progress: ProgressSink): Promise<void> {
+  const { reference } = request;
+  progress({ status: `The push refers to repository [${fullName(reference)}]` });
+  try {
+    const tagged = reference.tag === undefined ? tagsOf(stores.images, reference) : [reference];
+    if (tagged.length === 0) {
+      throw notFound(`An image does not exist locally with the tag: ${familiarName(reference)}`);
+    }
+    for (const one of tagged) await pushOne({ ...request, reference: one }, stores, progress);
+  } catch (error) {
+    throw pushError(error);
+  }
+}
+
+function pushError(error: unknown): EngineError {
+  if (isEngineError(error)) return error;
+  return error instanceof RegistryError ? registryFailure(error) : internal(messageOf(error), error);
+}
+
+/** All tags that the repository of `reference` has here. */
+function tagsOf(images: ImageStore, reference: Reference): Reference[] {
+  const name = familiarName(reference);
+  const tags = images
+    .list()
+    .flatMap(({ repoTags }) => repoTags.filter((text) => familiarName(parseReference(text)) === name));
+  return [...new Set(tags)].toSorted().map(parseReference);
+}
+
+async function pushOne(request: PushRequest, stores: PushStores, progress: ProgressSink): Promise<void> {
+  const { reference, signal } = request;
+  const id = stores.images.targetOf(reference);
+  if (id === undefined) {
+    throw notFound(`An image does not exist locally with the tag: ${familiarName(reference)}`);
+  }
+  const { target } = stores.images.resolve(familiarString(reference));
+  const plan = planPush(
+    stores.blobs,
+    target,
+    request.platform ?? hostPlatform(),
+    request.platform !== undefined,
+  );
+  for (const { name } of plan.layers.toReversed()) progress(layerStatus(shortId(name), "Preparing"));
+  const mounts = mountSources(stores.images, reference);
+  const repository = await Repository.open(stores.transport, reference, {
+    credentials: request.credentials ?? {},
+    access: "pull,push",
+    mountFrom: [...new Set(plan.layers.flatMap(({ blob }) => mounts(blob.digest)))],
+  });
+  const stop = new AbortController();
+  const all = signal ? AbortSignal.any([signal, stop.signal]) : stop.signal;
+  // The first request finds out how the registry is to be spoken to; the others then need not.
+  const client = await repository.first(async (candidate) => {
+    await ping(candidate, all);
+    return candidate;
+  });
+  const context: UploadContext = { transport: stores.transport, client, blobs: stores.blobs, signal: all };
+  await uploadAll(stop, [
+    ...plan.layers
+      .toReversed()
+      .map((layer) => () => pushLayer(context, layer, mounts(layer.blob.digest), progress)),
+    ...plan.configs.map((config) => () => pushConfig(context, config)),
+  ]);
+  await putDocuments(client, reference, plan.documents, all);
+  const last = plan.documents.at(-1);
+  if (last === undefined) throw internal("a push without a manifest");
+  report(reference, last, plan.insteadOf, progress);
+}
+
+async function ping(client: RegistryClient, signal: AbortSignal): Promise<void> {
+  const response = await client.send("GET", new URL("/v2/", client.endpoint.url), { signal });
+  await response.body?.cancel();
+}
+
+/** Runs all; the first failure stops the others, and is thrown when all have stopped. */
+async function uploadAll(stop: AbortController, tasks: readonly (() => Promise<void>)[]): Promise<void> {
+  const failures: unknown[] = [];
+  await Promise.all(
+    tasks.map((task) =>
+      task().catch((error: unknown) => {
+        failures.push(error);
+        stop.abort();
+      }),
+    ),
+  );
+  if (failures.length > 0) throw failures[0];
+}
+
+async function pushLayer(
+  context: UploadContext,
+  { blob, name }: PushedLayer,
+  mountFrom: readonly string[],
+  progress: ProgressSink,
+): Promise<void> {
+  const id = shortId(name);
+  let started = false;
+  const meter = new ProgressMeter(blob.size, (sent) =>
+    progress(layerProgress(id, "Pushing", sent, blob.size)),
+  );
+  const running = context.transport.uploads.run(() => {
+    started = true;
+    return uploadBlob(context, blob, mountFrom, {
+      onProgress: (sent) => meter.update(sent),
+      onRetry: (seconds) =>
+        progress(layerStatus(id, `Retrying in ${seconds} second${seconds === 1 ? "" : "s"}`)),
+    });
+  });
+  if (!started) progress(layerStatus(id, "Waiting"));
+  const outcome = await running;
+  if (outcome.kind === "there") progress(layerStatus(id, "Layer already exists"));
+  else progress(layerStatus(id, outcome.kind === "mounted" ? `Mounted from ${outcome.from}` : "Pushed"));
+}
+
+async function pushConfig(context: UploadContext, config: Descriptor): Promise<void> {
+  await context.transport.uploads.run(() => uploadBlob(context, config, []));
+}
+
+async function putDocuments(
+  client: RegistryClient,
+  reference: Reference,
+  documents: readonly { bytes: Uint8Array; mediaType: string; digest: Digest }[],
+  signal: AbortSignal,
+): Promise<void> {
+  for (const [at, document] of documents.entries()) {
+    const name = at === documents.length - 1 ? (reference.tag ?? document.digest) : document.digest;
+    await putManifest(client, name, document, signal);
+  }
+}
+
+function report(
+  reference: Reference,
+  last: { bytes: Uint8Array; digest: Digest },
+  insteadOf: { index: Descriptor; manifest: Descriptor } | undefined,
+  progress: ProgressSink,
+): void {
+  const Tag = reference.tag ?? "";
+  const Size = last.bytes.byteLength;
+  progress({ status: `${Tag}: digest: ${last.digest} size: ${Size}` });
+  progress({ progressDetail: {}, aux: { Tag, Digest: last.digest, Size } });
+  if (insteadOf === undefined) return;
+  const { index: originalIndex, manifest: selectedManifest } = insteadOf;
+  progress({ aux: { manifestPushedInsteadOfIndex: true, originalIndex, selectedManifest } });
+}
+
+/** Finds the other repositories of the same registry that a blob was pulled from or pushed to. */
+function mountSources(images: ImageStore, reference: Reference): (digest: Digest) => string[] {
+  const paths = new Map<Digest, Set<string>>();
+  for (const image of images.list()) {
+    for (const text of [...image.repoTags, ...image.repoDigests]) {
+      const named = parseReference(text);
+      if (named.domain !== reference.domain || named.path === reference.path) continue;
+      for (const { digest } of image.manifest.layers) {
+        paths.set(digest, (paths.get(digest) ?? new Set()).add(named.path));
+      }
+    }
+  }
+  return (digest) => [...(paths.get(digest) ?? [])].toSorted().slice(0, maxMounts);
+}
