@@ -1,0 +1,69 @@
+import { readFileSync } from "node:fs";
+import { check, errno, libc, SyscallError } from "./libc.ts";
+
+const PR_SET_CHILD_SUBREAPER = 36;
+const WNOHANG = 1;
+const ECHILD = 10;
+
+const c = libc({
+  prctl: { args: ["i32", "u64", "u64", "u64", "u64"], returns: "i32" },
+  waitpid: { args: ["i32", "ptr", "i32"], returns: "i32" },
+  kill: { args: ["i32", "i32"], returns: "i32" },
+});
+
+/** From now on, orphans among this process's descendants become its children (prctl(2)). */
+export function becomeSubreaper(): void {
+  check(c.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0), "prctl", "PR_SET_CHILD_SUBREAPER");
+}
+
+/** How a process ended, as wait(2) tells it. */
+export interface Ending {
+  /** The exit code; 128 + signal when a signal ended it. */
+  exitCode: number;
+  /** 0 when no signal ended it. */
+  signal: number;
+}
+
+/** Reads a wait status (`WIFEXITED`, `WTERMSIG` of wait(2)). */
+export function endingOf(status: number): Ending {
+  const signal = status & 0x7f;
+  return signal === 0 ? { exitCode: (status >> 8) & 0xff, signal: 0 } : { exitCode: 128 + signal, signal };
+}
+
+const status = new Int32Array(1);
+
+/**
+ * Reaps a child that has ended (`pid` -1: any child). `none` while none has; `noChild` when there is no such child.
+ * Reaping any child takes those of `Bun.spawn` away from it: only while none of them runs.
+ */
+export function reap(pid: number): { pid: number; status: number } | "none" | "noChild" {
+  const result = c.waitpid(pid, status, WNOHANG);
+  if (result > 0) return { pid: result, status: status[0] ?? 0 };
+  if (result === 0) return "none";
+  const error = errno();
+  if (error === ECHILD) return "noChild";
+  throw new SyscallError("waitpid", error, String(pid));
+}
+
+/** kill(2); false when there is no such process. */
+export function sendSignal(pid: number, signal: number): boolean {
+  if (c.kill(pid, signal) === 0) return true;
+  const error = new SyscallError("kill", errno(), String(pid));
+  if (error.code === "ESRCH") return false;
+  throw error;
+}
+
+/**
+ * When a process started, in clock ticks since the machine did (field 22 of /proc/<pid>/stat): with the pid it names
+ * one process for ever. Undefined when there is no such process.
+ */
+export function processStartTime(pid: number): string | undefined {
+  let stat: string;
+  try {
+    stat = readFileSync(`/proc/${pid}/stat`, "latin1");
+  } catch {
+    return undefined; // it has ended
+  }
+  // The second field is the command's name in parentheses, which may hold anything.
+  return stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19];
+}

@@ -1,0 +1,89 @@
+import { type Pointer, ptr } from "bun:ffi";
+import { closeSync } from "node:fs";
+import { check, errno, libc, SyscallError } from "./libc.ts";
+
+const AF_UNIX = 1;
+const SOCK_STREAM = 1;
+const SOCK_NONBLOCK = 0o4000;
+const SOCK_CLOEXEC = 0o2000000;
+const MSG_DONTWAIT = 0x40;
+const MSG_CMSG_CLOEXEC = 0x40000000;
+const SOL_SOCKET = 1;
+const SCM_RIGHTS = 1;
+const EAGAIN = 11;
+/** `sun_path` of unix(7), with its NUL. */
+const longestPath = 107;
+
+const c = libc({
+  socket: { args: ["i32", "i32", "i32"], returns: "i32" },
+  bind: { args: ["i32", "ptr", "u32"], returns: "i32" },
+  listen: { args: ["i32", "i32"], returns: "i32" },
+  accept4: { args: ["i32", "ptr", "ptr", "i32"], returns: "i32" },
+  recvmsg: { args: ["i32", "ptr", "i32"], returns: "i64" },
+});
+
+/** A unix socket on which another process hands over one file descriptor: an OCI runtime's `--console-socket`. */
+export class DescriptorListener implements Disposable {
+  #fd: number;
+
+  /** Listens at `path`, at most 107 bytes long, which must be free. */
+  constructor(path: string) {
+    const bytes = Buffer.from(path);
+    if (bytes.length > longestPath) throw new Error(`socket path is too long: ${path}`);
+    this.#fd = check(c.socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), "socket", "unix");
+    const address = Buffer.concat([Buffer.from([AF_UNIX, 0]), bytes, Buffer.from([0])]);
+    try {
+      check(c.bind(this.#fd, address, address.length), "bind", path);
+      check(c.listen(this.#fd, 1), "listen", path);
+    } catch (error) {
+      this[Symbol.dispose]();
+      throw error;
+    }
+  }
+
+  /** The descriptor that was sent; undefined when nobody has sent one. The caller closes it. */
+  receive(): number | undefined {
+    const connection = c.accept4(this.#fd, null, null, SOCK_CLOEXEC);
+    if (connection < 0) {
+      if (errno() === EAGAIN) return undefined;
+      throw new SyscallError("accept4", errno());
+    }
+    try {
+      return receiveDescriptor(connection);
+    } finally {
+      closeSync(connection);
+    }
+  }
+
+  [Symbol.dispose](): void {
+    if (this.#fd < 0) return;
+    closeSync(this.#fd);
+    this.#fd = -1;
+  }
+}
+
+// Kept by the module, so that they live while the kernel writes into them.
+const data = Buffer.alloc(4096);
+const control = Buffer.alloc(64);
+const iov = new BigUint64Array([BigInt(ptr(data) as Pointer), BigInt(data.length)]);
+const message = new BigUint64Array(7);
+
+/** Reads one message with a descriptor in its ancillary data (`SCM_RIGHTS` of unix(7)), without waiting. */
+function receiveDescriptor(socket: number): number | undefined {
+  control.fill(0);
+  message.fill(0n);
+  // struct msghdr: name, namelen, iov, iovlen, control, controllen, flags.
+  message[2] = BigInt(ptr(iov) as Pointer);
+  message[3] = 1n;
+  message[4] = BigInt(ptr(control) as Pointer);
+  message[5] = BigInt(control.length);
+  if (c.recvmsg(socket, message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC) < 0) {
+    if (errno() === EAGAIN) return undefined;
+    throw new SyscallError("recvmsg", errno());
+  }
+  const hasRights =
+    Number(message[5]) >= 20 &&
+    control.readInt32LE(8) === SOL_SOCKET &&
+    control.readInt32LE(12) === SCM_RIGHTS;
+  return hasRights ? control.readInt32LE(16) : undefined;
+}

@@ -1,0 +1,88 @@
+import { closeSync, openSync } from "node:fs";
+import { check, libc } from "./libc.ts";
+import { setPropagation, unmount } from "./mount.ts";
+
+const CLONE_NEWNS = 0x20000;
+
+const c = libc({
+  unshare: { args: ["i32"], returns: "i32" },
+  setns: { args: ["i32", "i32"], returns: "i32" },
+});
+
+/** A file descriptor of this process, `ignore` for /dev/null, or `pipe` to collect what is written. */
+export type ChildStdio = number | "ignore";
+
+export interface RunOptions {
+  stdin?: ChildStdio;
+  stdout?: ChildStdio | "pipe";
+  stderr?: ChildStdio | "pipe";
+  cwd?: string;
+  env?: Record<string, string>;
+  /** A mount that the process must not see, and nobody else may lose. */
+  hiddenMount?: { parent: string; path: string };
+}
+
+export interface RunResult {
+  /** 128 + signal when a signal ended it. */
+  exitCode: number;
+  /** What was collected from pipes; empty otherwise. */
+  stdout: string;
+  stderr: string;
+}
+
+/** Starts `command`, an absolute path with arguments, and waits until it ends. Throws when it cannot be started. */
+export async function run(command: readonly string[], options: RunOptions = {}): Promise<RunResult> {
+  const start = () =>
+    Bun.spawn([...command], {
+      stdio: [options.stdin ?? "ignore", options.stdout ?? "ignore", options.stderr ?? "ignore"],
+      env: options.env ?? {},
+      ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
+    });
+  const child = options.hiddenMount ? withoutMount(options.hiddenMount, start) : start();
+  const [stdout, stderr] = await Promise.all([collect(child.stdout), collect(child.stderr)]);
+  const exitCode = await child.exited;
+  return { exitCode, stdout, stderr };
+}
+
+function collect(stream: ReadableStream<Uint8Array> | number | undefined): Promise<string> {
+  return stream instanceof ReadableStream ? new Response(stream).text() : Promise.resolve("");
+}
+
+let hostMounts: number | undefined;
+
+/**
+ * Runs `start`, which starts a process synchronously, in a copy of the mount namespace without the mount at
+ * `hidden.path`. Mounts and unmounts elsewhere keep their propagation; only `hidden.parent` becomes private in the copy.
+ */
+function withoutMount<T>(hidden: { parent: string; path: string }, start: () => T): T {
+  hostMounts ??= openSync("/proc/self/ns/mnt", "r");
+  check(c.unshare(CLONE_NEWNS), "unshare", "mount namespace");
+  try {
+    setPropagation(hidden.parent, "private");
+    unmount(hidden.path, { detach: true });
+    return start();
+  } finally {
+    // A thread that stayed in the wrong namespace would not see later mounts: there is no going on without this.
+    check(c.setns(hostMounts, CLONE_NEWNS), "setns", "home");
+  }
+}
+
+/** What survives its parent: own session, no inherited pipes, diagnostics at the end of `logFile`. */
+export function spawnDaemon(
+  command: readonly string[],
+  options: { logFile: string; env: Record<string, string | undefined> },
+): { pid: number; exited: Promise<number> } {
+  const log = openSync(options.logFile, "a", 0o600);
+  try {
+    const child = Bun.spawn([...command], {
+      stdio: ["ignore", log, log],
+      cwd: "/",
+      env: options.env,
+      detached: true,
+    });
+    child.unref();
+    return { pid: child.pid, exited: child.exited };
+  } finally {
+    closeSync(log);
+  }
+}

@@ -1,0 +1,99 @@
+import type { Clock } from "../../base/clock.ts";
+import { rfc3339Nano } from "../../base/clock.ts";
+import type { LogPosition } from "../supervisor/protocol.ts";
+import { LineSplitter } from "./lines.ts";
+import type { Rotation } from "./options.ts";
+import { RotatedFile } from "./rotated-file.ts";
+
+export type LogStream = "stdout" | "stderr";
+
+export interface JsonFileOptions {
+  path: string;
+  rotation: Rotation;
+  attributes?: Record<string, string>;
+  clock: Clock;
+  /** Told when the log cannot be written (a full disk): lines are lost then, the container goes on. */
+  onFailure: (error: unknown) => void;
+}
+
+const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+
+/**
+ * Writes Docker's json-file format: a JSON object a line, `{"log":"…\n","stream":"stdout","time":"…"}`. All that was
+ * read at once is written at once, with one time.
+ */
+export class JsonFileLog {
+  #file: RotatedFile;
+  #streams: Record<LogStream, LineSplitter>;
+  #options: JsonFileOptions;
+  #failed = false;
+
+  constructor(options: JsonFileOptions) {
+    this.#options = options;
+    this.#file = new RotatedFile(options.path, options.rotation);
+    const attributes = options.attributes ? `,"attrs":${JSON.stringify(options.attributes)}` : "";
+    this.#streams = {
+      stdout: this.#splitter(`"stream":"stdout"${attributes},"time":"`),
+      stderr: this.#splitter(`"stream":"stderr"${attributes},"time":"`),
+    };
+  }
+
+  #splitter(fields: string): LineSplitter {
+    const suffix = () => `",${fields}${rfc3339Nano(this.#options.clock.nowNanos())}"}\n`;
+    return new LineSplitter({
+      lines: (bytes) => this.#append(encodeLines(decoder.decode(bytes), suffix())),
+      piece: (bytes) => this.#append(encodePiece(decoder.decode(bytes), suffix())),
+    });
+  }
+
+  #append(records: string): void {
+    try {
+      this.#file.append(Buffer.from(records));
+      this.#failed = false;
+    } catch (error) {
+      if (!this.#failed) this.#options.onFailure(error);
+      this.#failed = true;
+    }
+  }
+
+  /** Logs what was read from a stream. It is in the file when this returns, but for a line without an end. */
+  write(stream: LogStream, chunk: Uint8Array): void {
+    this.#streams[stream].write(chunk);
+  }
+
+  /** A stream has ended: a line without an end is written too. */
+  end(stream: LogStream): void {
+    this.#streams[stream].end();
+  }
+
+  /** The end of what is in the file, and the beginnings of lines that are not yet. */
+  snapshot(): { position: LogPosition; pending: Record<LogStream, Uint8Array> } {
+    return {
+      position: this.#file.position,
+      pending: { stdout: this.#streams.stdout.pending, stderr: this.#streams.stderr.pending },
+    };
+  }
+
+  close(): void {
+    this.#file.close();
+  }
+}
+
+const prefix = '{"log":"';
+
+/** `text` is whole lines. One JSON encoding for all of them is many times faster than one for each. */
+function encodeLines(text: string, suffix: string): string {
+  const between = `\\n${suffix}${prefix}`;
+  if (text.includes("\\")) {
+    // Here an encoded `\n` may be a backslash and an n: line by line.
+    const lines = text.split("\n");
+    lines.pop();
+    return prefix + lines.map((line) => JSON.stringify(line).slice(1, -1)).join(between) + `\\n${suffix}`;
+  }
+  const encoded = JSON.stringify(text).slice(1, -3);
+  return prefix + encoded.split("\\n").join(between) + `\\n${suffix}`;
+}
+
+function encodePiece(text: string, suffix: string): string {
+  return prefix + JSON.stringify(text).slice(1, -1) + suffix;
+}

@@ -1,0 +1,83 @@
+/** The longest piece of a line that is logged as one record; a longer line comes in several. As in Docker. */
+export const longestPiece = 16 * 1024;
+
+const newline = 10;
+
+/** Takes whole lines (each with its end), or one piece of a line without an end. The bytes are valid during the call. */
+export interface LineSink {
+  lines(bytes: Uint8Array): void;
+  piece(bytes: Uint8Array): void;
+}
+
+/**
+ * Cuts a stream of bytes into lines. A line without an end stays here until its end comes, until it is `longestPiece`
+ * long, or until the stream ends. Long lines are cut between characters, not within.
+ */
+export class LineSplitter {
+  #pending = Buffer.alloc(longestPiece);
+  #pendingLength = 0;
+  #sink: LineSink;
+
+  constructor(sink: LineSink) {
+    this.#sink = sink;
+  }
+
+  /** The beginning of a line whose end has not come yet; a copy. */
+  get pending(): Uint8Array {
+    return Uint8Array.from(this.#pending.subarray(0, this.#pendingLength));
+  }
+
+  write(chunk: Uint8Array): void {
+    const bytes =
+      this.#pendingLength > 0
+        ? Buffer.concat([this.#pending.subarray(0, this.#pendingLength), chunk])
+        : Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length);
+    const rest = this.#emit(bytes);
+    rest.copy(this.#pending);
+    this.#pendingLength = rest.length;
+  }
+
+  /** The stream has ended: what is left becomes a line, which is given its end, as Docker does it. */
+  end(): void {
+    if (this.#pendingLength === 0) return;
+    const last = Buffer.concat([this.#pending.subarray(0, this.#pendingLength), Buffer.from("\n")]);
+    this.#pendingLength = 0;
+    this.#sink.lines(last);
+  }
+
+  /** Gives the sink all that can be given, and returns what is left: less than `longestPiece`, without a line end. */
+  #emit(bytes: Buffer): Buffer {
+    let start = 0;
+    let position = 0;
+    for (;;) {
+      // The last line end within reach: all lines before it are short enough, however many they are.
+      const end = lastNewlineWithin(bytes, position, position + longestPiece);
+      if (end >= 0) {
+        position = end + 1;
+        continue;
+      }
+      if (position > start) this.#sink.lines(bytes.subarray(start, position));
+      if (bytes.length - position < longestPiece) return bytes.subarray(position);
+      const cut = position + pieceLength(bytes, position);
+      this.#sink.piece(bytes.subarray(position, cut));
+      start = position = cut;
+    }
+  }
+}
+
+/** The index of the last line end in `[from, to)`, or -1. */
+function lastNewlineWithin(bytes: Buffer, from: number, to: number): number {
+  if (from >= bytes.length) return -1;
+  const index = bytes.lastIndexOf(newline, Math.min(to, bytes.length) - 1);
+  return index >= from ? index : -1;
+}
+
+/** At most `longestPiece`, less by up to three bytes where it would cut a UTF-8 sequence in two. */
+function pieceLength(bytes: Buffer, from: number): number {
+  for (let back = 0; back <= 3; back++) {
+    const next = bytes[from + longestPiece - back];
+    // A byte that does not continue a sequence begins a new one, so that the cut may stand before it.
+    if (next === undefined || (next & 0xc0) !== 0x80) return longestPiece - back;
+  }
+  return longestPiece; // not UTF-8
+}
