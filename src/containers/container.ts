@@ -3,7 +3,7 @@ import { zeroTime } from "../base/clock.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { ImageConfig } from "../oci/image-config.ts";
 import type { ContainerRow } from "../store/containers.ts";
-import type { MountPoint } from "./mounts.ts";
+import type { MountPoint } from "../volumes/mount-point.ts";
 
 export type ContainerStatus =
   | "created"

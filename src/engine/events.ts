@@ -43,6 +43,11 @@ export class EventBus {
     this.#clock = clock;
   }
 
+  /** How many listen now. */
+  get listeners(): number {
+    return this.#emitter.size;
+  }
+
   emit(type: string, action: string, id: string, attributes: Record<string, string> = {}): void {
     const timeNano = this.#clock.nowNanos();
     const event: EngineEvent = {

@@ -1,0 +1,128 @@
+import type { Duplex, Readable } from "node:stream";
+import { conflict } from "../base/errors.ts";
+import { readLogs } from "../runtime/logs/reader.ts";
+import type { Attachment } from "../runtime/supervisor/client.ts";
+import type { Container } from "./container.ts";
+import type { ContainerDeps } from "./deps.ts";
+import { DetachScanner, defaultDetachKeys, parseDetachKeys } from "./detach-keys.ts";
+import { containerPaths } from "./paths.ts";
+import { frame } from "./stdcopy.ts";
+
+export interface AttachOptions {
+  stdin: boolean;
+  stdout: boolean;
+  stderr: boolean;
+  /** Replay what was logged before. */
+  logs: boolean;
+  /** Go on with what comes. */
+  stream: boolean;
+  /** Empty for the default. */
+  detachKeys: string;
+}
+
+/**
+ * Connects a client to a container's streams, until the container ends, the client leaves, or the detach keys are
+ * pressed. `takeOver` answers the request and gives the raw connection. Throws `conflict`, `invalidArgument` before.
+ */
+export async function attachToContainer(
+  deps: ContainerDeps,
+  container: Container,
+  options: AttachOptions,
+  takeOver: () => Duplex,
+): Promise<void> {
+  const { status } = container.state;
+  if (status === "paused")
+    throw conflict(`container ${container.id} is paused, unpause the container before attach`);
+  if (status === "restarting") {
+    throw conflict(`container ${container.id} is restarting, wait until the container is running`);
+  }
+  const keys = parseDetachKeys(options.detachKeys || defaultDetachKeys);
+  const stdin = options.stdin && (container.spec.config.OpenStdin ?? false);
+  const attachment = options.stream
+    ? await deps.supervisor.attach({
+        id: container.id,
+        stdin,
+        stdout: options.stdout,
+        stderr: options.stderr,
+      })
+    : undefined;
+  const connection = takeOver();
+  deps.events("attach", container, {});
+  if (options.logs) await replay(deps, container, options, attachment, connection);
+  if (!attachment) {
+    connection.end();
+    return;
+  }
+  const tty = container.spec.config.Tty ?? false;
+  await joinStreams(connection, attachment.stream, {
+    ...(tty ? { keys } : {}),
+    stdin,
+    onDetach: () => deps.events("detach", container, {}),
+  });
+}
+
+async function replay(
+  deps: ContainerDeps,
+  container: Container,
+  options: AttachOptions,
+  attachment: Attachment | undefined,
+  connection: Duplex,
+): Promise<void> {
+  const lines = readLogs({
+    path: containerPaths(deps.roots, container.id).log,
+    stdout: options.stdout,
+    stderr: options.stderr,
+    ...(attachment?.logPosition ? { end: attachment.logPosition } : {}),
+  });
+  const tty = container.spec.config.Tty ?? false;
+  for await (const line of lines) {
+    if (!connection.write(tty ? line.text : frame(line.stream, line.text))) await drained(connection);
+  }
+}
+
+function drained(connection: Duplex): Promise<void> {
+  return new Promise((resolve) => {
+    const done = () => {
+      connection.off("drain", done);
+      connection.off("close", done);
+      resolve();
+    };
+    connection.once("drain", done);
+    connection.once("close", done);
+  });
+}
+
+/**
+ * Copies both ways. Resolves when the process's side has ended or the client is gone. The client's half-close becomes
+ * the end of stdin while output flows on. The client sees the end when `settled` has resolved, too.
+ */
+export function joinStreams(
+  connection: Duplex,
+  process: Duplex,
+  options: { keys?: Uint8Array; stdin: boolean; onDetach: () => void; settled?: Promise<void> },
+): Promise<void> {
+  return new Promise((resolve) => {
+    const finish = () => {
+      process.destroy();
+      connection.end();
+      resolve();
+    };
+    process.on("end", () => void (options.settled ?? Promise.resolve()).then(finish));
+    process.on("error", finish);
+    connection.on("error", finish).on("close", finish);
+    process.pipe(connection, { end: false });
+    if (!options.stdin) {
+      connection.resume();
+      return;
+    }
+    let input: Readable = connection;
+    if (options.keys) {
+      const scanner = new DetachScanner(options.keys, () => {
+        options.onDetach();
+        finish();
+      });
+      input = connection.pipe(scanner);
+    }
+    input.pipe(process);
+  });
+}

@@ -1,0 +1,61 @@
+import type { KeyedQueue } from "../base/async.ts";
+import type { Clock } from "../base/clock.ts";
+import type { RandomBytes } from "../base/ids.ts";
+import type { Logger } from "../base/log.ts";
+import type { ImageStore } from "../images/images.ts";
+import type { LayerStore } from "../images/layers.ts";
+import type { NetworkManager } from "../network/manager.ts";
+import type { SupervisorClient } from "../runtime/supervisor/client.ts";
+import type { RuntimeBinary } from "../runtime/supervisor/protocol.ts";
+import type { ResourceTable } from "../store/resources.ts";
+import type { VolumeStore } from "../volumes/volumes.ts";
+import type { Container } from "./container.ts";
+import type { ContainerSet } from "./container-set.ts";
+import type { Execs } from "./execs.ts";
+import type { Roots } from "./paths.ts";
+import type { Restarts } from "./restart-policy.ts";
+import type { Waiters } from "./waiters.ts";
+
+/** What of the daemon's configuration concerns containers. */
+export interface ContainerSettings {
+  defaultRuntime: string;
+  /** By the names that `--runtime` may take. */
+  runtimes: ReadonlyMap<string, RuntimeBinary>;
+  logDriver: string;
+  logOptions: Readonly<Record<string, string>>;
+  ulimits: readonly { Name: string; Soft: number; Hard: number }[];
+  /** The cgroup below which those of the containers are made, where a container names none. */
+  cgroupParent: string;
+  /** cgroup v2 alone gives every container a cgroup namespace of its own by default. */
+  defaultCgroupns: "host" | "private";
+  shmSize: number;
+}
+
+/** Tells the world what happened to a container; its name, image and labels are added. */
+export type ContainerEvents = (
+  action: string,
+  container: Container,
+  attributes: Record<string, string>,
+) => void;
+
+/** What the functions of this folder work with. */
+export interface ContainerDeps {
+  roots: Roots;
+  settings: ContainerSettings;
+  set: ContainerSet;
+  execs: Execs;
+  resources: ResourceTable;
+  images: Pick<ImageStore, "resolve" | "ensureUnpacked">;
+  layers: Pick<LayerStore, "path" | "size">;
+  network: NetworkManager;
+  volumes: VolumeStore;
+  supervisor: SupervisorClient;
+  /** One change of a container at a time. */
+  turns: KeyedQueue;
+  waiters: Waiters;
+  restarts: Restarts;
+  events: ContainerEvents;
+  clock: Clock;
+  random: RandomBytes;
+  log: Logger;
+}

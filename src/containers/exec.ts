@@ -1,0 +1,100 @@
+import type { Duplex } from "node:stream";
+import type { ExecConfig, ExecStartConfig } from "../api/exec.ts";
+import { conflict, invalidArgument } from "../base/errors.ts";
+import { newId } from "../base/ids.ts";
+import { joinStreams } from "./attach.ts";
+import { type Container, isRunning } from "./container.ts";
+import type { ContainerDeps } from "./deps.ts";
+import { defaultDetachKeys, parseDetachKeys } from "./detach-keys.ts";
+import { claimStart, type Exec } from "./execs.ts";
+import { containerPaths } from "./paths.ts";
+import { execProcess } from "./spec/exec.ts";
+import { runtimeOf } from "./start.ts";
+
+/** Registers a process to run in the container; returns its id. Throws `conflict` when the container does not run. */
+export function createExec(deps: ContainerDeps, container: Container, config: ExecConfig): string {
+  const { status } = container.state;
+  if (!isRunning(container)) throw conflict(`container ${container.id} is not running`);
+  if (status === "paused")
+    throw conflict(`Container ${container.id} is paused, unpause the container before exec`);
+  if (status === "restarting") {
+    throw conflict(`Container ${container.id} is restarting, wait until the container is running`);
+  }
+  if ((config.Cmd ?? []).length === 0) throw invalidArgument("No exec command specified");
+  if (config.DetachKeys) parseDetachKeys(config.DetachKeys);
+  const id = newId(deps.random);
+  deps.execs.add({
+    id,
+    container,
+    config,
+    started: false,
+    running: false,
+    pid: 0,
+    exitCode: null,
+    ended: Promise.withResolvers(),
+  });
+  deps.events(`exec_create: ${(config.Cmd ?? []).join(" ")}`, container, { execID: id });
+  return id;
+}
+
+/**
+ * Starts it; `takeOver` answers the request and gives the raw connection (a detached one does not call it).
+ * Resolves when an attached process has ended or its client is gone.
+ */
+export async function startExec(
+  deps: ContainerDeps,
+  exec: Exec,
+  options: ExecStartConfig,
+  takeOver: () => Duplex,
+): Promise<void> {
+  const { container, config } = exec;
+  if (!isRunning(container)) throw conflict(`container ${container.id} is not running`);
+  claimStart(exec);
+  const target = { id: container.id, execId: exec.id };
+  const stdin = config.AttachStdin ?? false;
+  const attachment = options.Detach
+    ? undefined
+    : await deps.supervisor.attach({
+        ...target,
+        stdin,
+        stdout: config.AttachStdout ?? false,
+        stderr: config.AttachStderr ?? false,
+      });
+  try {
+    await run(deps, exec, options);
+  } catch (error) {
+    attachment?.stream.destroy();
+    exec.exitCode = /permission denied|is a directory/i.test(String(error)) ? 126 : 127;
+    throw error;
+  }
+  if (!attachment) return;
+  await joinStreams(takeOver(), attachment.stream, {
+    ...(config.Tty ? { keys: parseDetachKeys(config.DetachKeys || defaultDetachKeys) } : {}),
+    stdin,
+    onDetach: () => deps.events("exec_detach", container, { execID: exec.id }),
+    // Whoever sees the end of the output asks for the exit code next.
+    settled: exec.ended.promise,
+  });
+}
+
+async function run(deps: ContainerDeps, exec: Exec, options: ExecStartConfig): Promise<void> {
+  const { container, config } = exec;
+  const [height = 0, width = 0] = options.ConsoleSize ?? config.ConsoleSize ?? [];
+  exec.running = true;
+  try {
+    const started = await deps.supervisor.exec({
+      id: container.id,
+      execId: exec.id,
+      processSpec: execProcess(container.spec, config, containerPaths(deps.roots, container.id).rootfs),
+      runtime: runtimeOf(deps, container),
+      tty: config.Tty ?? false,
+      openStdin: config.AttachStdin ?? false,
+      ...(height > 0 && width > 0 ? { consoleSize: { height, width } } : {}),
+    });
+    exec.pid = started.pid;
+  } catch (error) {
+    exec.running = false;
+    throw error;
+  }
+  deps.events(`exec_start: ${(config.Cmd ?? []).join(" ")}`, container, { execID: exec.id });
+}

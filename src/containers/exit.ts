@@ -1,0 +1,100 @@
+import { rfc3339Nano } from "../base/clock.ts";
+import { messageOf } from "../base/errors.ts";
+import type { Exit } from "../runtime/supervisor/protocol.ts";
+import type { Container } from "./container.ts";
+import type { ContainerDeps } from "./deps.ts";
+import { discard, forget } from "./remove.ts";
+import { shouldRestart } from "./restart-policy.ts";
+import { removeRunDirectory, unmountRootfs } from "./rootfs.ts";
+import { startInTurn } from "./start.ts";
+
+/** From now on, what ends is recorded, told, and cleared away. */
+export function watchExits(deps: ContainerDeps): Disposable {
+  return deps.supervisor.exits.on((exit) => {
+    if (exit.execId !== undefined) deps.execs.exited(exit.execId, exit.exitCode);
+    else void containerExited(deps, exit);
+  });
+}
+
+/** Takes note of an exit, in the container's turn. */
+export async function containerExited(deps: ContainerDeps, exit: Exit): Promise<void> {
+  try {
+    await deps.turns.run(exit.id, () => exitInTurn(deps, exit));
+  } catch (error) {
+    deps.log.error("clearing up after a container failed; the next start of the daemon tries again", {
+      container: exit.id,
+      error: messageOf(error),
+    });
+  }
+}
+
+async function exitInTurn(deps: ContainerDeps, exit: Exit): Promise<void> {
+  const container = deps.set.get(exit.id);
+  // The exit of an earlier life, or of a container that is gone, has been dealt with.
+  if (!container || container.state.pid !== exit.pid) return;
+  const ranFor = deps.clock.now() - Date.parse(container.state.startedAt);
+  const { hostConfig } = container.spec;
+  const held = deps.restarts.isHeld(container.id);
+  const autoRemove = (hostConfig.AutoRemove ?? false) && !held;
+  const restart =
+    !autoRemove && shouldRestart(hostConfig.RestartPolicy, { ...container.state, ...outcome(exit) });
+  recordExit(deps, container, exit, { autoRemove, restart });
+  if (exit.oomKilled) deps.events("oom", container, {});
+  deps.events("die", container, {
+    exitCode: String(exit.exitCode),
+    execDuration: String(Math.max(0, Math.floor(ranFor / 1000))),
+  });
+  await clearAfterExit(deps, container, autoRemove);
+  if (restart) scheduleRestart(deps, container, ranFor);
+}
+
+function outcome(exit: Exit) {
+  return {
+    pid: 0,
+    exitCode: exit.exitCode,
+    oomKilled: exit.oomKilled,
+    finishedAt: rfc3339Nano(BigInt(exit.finishedAt)),
+  };
+}
+
+/** One durable step, then those who wait are told; ports are free before that. */
+function recordExit(
+  deps: ContainerDeps,
+  container: Container,
+  exit: Exit,
+  { autoRemove, restart }: { autoRemove: boolean; restart: boolean },
+): void {
+  deps.execs.containerEnded(container.id);
+  if (autoRemove) forget(deps, container);
+  else deps.set.setState(container, { ...outcome(exit), status: restart ? "restarting" : "exited" });
+}
+
+async function clearAfterExit(deps: ContainerDeps, container: Container, autoRemove: boolean): Promise<void> {
+  const { id } = container;
+  const exitCode = container.state.exitCode;
+  await deps.network.release(id);
+  deps.waiters.exited(id, { exitCode });
+  if (autoRemove) {
+    deps.waiters.removed(id, { exitCode });
+    deps.events("destroy", container, {});
+  }
+  unmountRootfs(deps, id);
+  await deps.volumes.release(id);
+  await deps.supervisor.delete(id);
+  await removeRunDirectory(deps, id);
+  if (autoRemove) await discard(deps, container, { volumes: true });
+}
+
+function scheduleRestart(deps: ContainerDeps, container: Container, ranFor: number): void {
+  deps.restarts.schedule(container.id, ranFor, () => {
+    void deps.turns.run(container.id, async () => {
+      if (container.state.status !== "restarting" || !deps.set.get(container.id)) return;
+      deps.set.setState(container, { restartCount: container.state.restartCount + 1 });
+      try {
+        await startInTurn(deps, container);
+      } catch (error) {
+        deps.log.error("restarting a container failed", { container: container.id, error: messageOf(error) });
+      }
+    });
+  });
+}

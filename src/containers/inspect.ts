@@ -1,0 +1,123 @@
+import type {
+  ContainerInspectResponse,
+  MountPoint as MountPointSummary,
+  NetworkSettings,
+} from "../api/containers.ts";
+import type { MountPoint } from "../volumes/mount-point.ts";
+import { type Container, processArguments } from "./container.ts";
+import type { ContainerDeps } from "./deps.ts";
+import { containerPaths } from "./paths.ts";
+
+/** `GET /containers/{id}/json`. */
+export function inspectContainer(deps: ContainerDeps, container: Container): ContainerInspectResponse {
+  const { id, name, spec, state } = container;
+  const paths = containerPaths(deps.roots, id);
+  const [path = "", ...args] = processArguments(spec.config);
+  const shared = sharesNetwork(container);
+  return {
+    Id: id,
+    Created: spec.created,
+    Path: path,
+    Args: args,
+    State: {
+      Status: state.status,
+      Running: ["running", "paused", "restarting"].includes(state.status),
+      Paused: state.status === "paused",
+      Restarting: state.status === "restarting",
+      OOMKilled: state.oomKilled,
+      Dead: state.status === "dead",
+      Pid: state.pid,
+      ExitCode: state.exitCode,
+      Error: state.error,
+      StartedAt: state.startedAt,
+      FinishedAt: state.finishedAt,
+    },
+    Image: spec.imageId,
+    ResolvConfPath: shared ? "" : paths.resolvConf,
+    HostnamePath: shared ? "" : paths.hostname,
+    HostsPath: shared ? "" : paths.hosts,
+    LogPath: spec.hostConfig.LogConfig?.Type === "json-file" ? paths.log : "",
+    Name: `/${name}`,
+    RestartCount: state.restartCount,
+    Driver: "overlay2",
+    Platform: "linux",
+    MountLabel: "",
+    ProcessLabel: "",
+    AppArmorProfile: "",
+    ExecIDs: deps.execs.ofContainer(id),
+    HostConfig: spec.hostConfig,
+    GraphDriver: {
+      Name: "overlay2",
+      Data: {
+        LowerDir: spec.layers
+          .map((layer) => deps.layers.path(layer))
+          .toReversed()
+          .join(":"),
+        UpperDir: paths.upper,
+        WorkDir: paths.work,
+        MergedDir: paths.rootfs,
+      },
+    },
+    Mounts: spec.mounts.map(mountPointSummary),
+    Config: spec.config,
+    NetworkSettings: networkSettings(deps, container),
+  };
+}
+
+function sharesNetwork(container: Container): boolean {
+  return container.spec.hostConfig.NetworkMode?.startsWith("container:") ?? false;
+}
+
+/** What the container got while it runs; what it asked for, without addresses, while it does not. */
+export function networkSettings(deps: ContainerDeps, container: Container): NetworkSettings {
+  const connection = deps.network.connection(container.id);
+  if (connection) {
+    return {
+      SandboxID: connection.SandboxID,
+      SandboxKey: connection.SandboxKey,
+      Ports: connection.Ports,
+      Networks: connection.Networks,
+    };
+  }
+  return { SandboxID: "", SandboxKey: "", Ports: {}, Networks: idleNetworks(deps, container) };
+}
+
+function idleNetworks(deps: ContainerDeps, container: Container): NetworkSettings["Networks"] {
+  const mode = container.spec.hostConfig.NetworkMode ?? "bridge";
+  if (mode.startsWith("container:")) return {};
+  const asked = container.spec.endpoints[mode] ?? {};
+  const found = deps.network.list().find((network) => network.Name === mode);
+  return { [mode]: { ...idleEndpoint, ...asked, NetworkID: found?.Id ?? "" } };
+}
+
+const idleEndpoint = {
+  IPAMConfig: null,
+  Links: null,
+  Aliases: null,
+  DriverOpts: null,
+  GwPriority: 0,
+  NetworkID: "",
+  EndpointID: "",
+  Gateway: "",
+  IPAddress: "",
+  MacAddress: "",
+  IPPrefixLen: 0,
+  IPv6Gateway: "",
+  GlobalIPv6Address: "",
+  GlobalIPv6PrefixLen: 0,
+  DNSNames: null,
+};
+
+/** A mount as the API shows it. */
+export function mountPointSummary(mount: MountPoint): MountPointSummary {
+  return {
+    Type: mount.type,
+    Name: mount.name,
+    Source: mount.source,
+    Destination: mount.destination,
+    Driver: mount.driver,
+    Mode: mount.mode,
+    RW: mount.rw,
+    Propagation: mount.propagation,
+  };
+}

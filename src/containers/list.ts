@@ -1,0 +1,155 @@
+import type { ContainerSummary, PortSummary } from "../api/containers.ts";
+import { invalidArgument } from "../base/errors.ts";
+import { type Filters, matchesPattern } from "../base/filters.ts";
+import { type Container, isRunning, processArguments } from "./container.ts";
+import type { ContainerDeps } from "./deps.ts";
+import { mountPointSummary, networkSettings } from "./inspect.ts";
+import { statusText } from "./status.ts";
+
+export const listFilters = [
+  "ancestor",
+  "before",
+  "exited",
+  "expose",
+  "health",
+  "id",
+  "is-task",
+  "isolation",
+  "label",
+  "name",
+  "network",
+  "publish",
+  "since",
+  "status",
+  "volume",
+];
+
+const statuses = ["created", "running", "paused", "restarting", "removing", "exited", "dead"];
+
+/** The containers that `GET /containers/json` shows, the newest first. */
+export function listContainers(
+  deps: ContainerDeps,
+  options: { all: boolean; limit?: number | undefined; filters: Filters },
+): Container[] {
+  const { filters } = options;
+  const limit = options.limit ?? 0;
+  checkFilterValues(filters);
+  // Asking for a status, an exit code, or the last few, asks for those that do not run too.
+  const all = options.all || limit > 0 || ["status", "exited"].some((name) => filters.has(name));
+  const before = boundary(deps, filters, "before");
+  const since = boundary(deps, filters, "since");
+  const ancestors = filters.get("ancestor").flatMap((name) => ancestorIds(deps, name));
+  const found = deps.set
+    .all()
+    .filter((container) => all || isRunning(container))
+    .filter((container) => before === undefined || container.spec.created < before)
+    .filter((container) => since === undefined || container.spec.created > since)
+    .filter((container) => matches(deps, container, filters))
+    .filter((container) => !filters.has("ancestor") || ancestors.includes(container.spec.imageId))
+    .sort((a, b) => (a.spec.created < b.spec.created ? 1 : -1));
+  return limit > 0 ? found.slice(0, limit) : found;
+}
+
+function checkFilterValues(filters: Filters): void {
+  for (const status of filters.get("status")) {
+    if (!statuses.includes(status)) throw invalidArgument(`invalid filter 'status=${status}'`);
+  }
+  for (const code of filters.get("exited")) {
+    if (!/^-?\d+$/.test(code)) throw invalidArgument(`invalid filter 'exited=${code}'`);
+  }
+  filters.boolean("is-task");
+}
+
+function boundary(deps: ContainerDeps, filters: Filters, name: "before" | "since"): string | undefined {
+  const reference = filters.get(name)[0];
+  return reference === undefined ? undefined : deps.set.find(reference).spec.created;
+}
+
+function ancestorIds(deps: ContainerDeps, name: string): string[] {
+  try {
+    return [deps.images.resolve(name).id];
+  } catch {
+    // An image that is not there has no containers; Docker warns in its log and answers an empty list.
+    return [];
+  }
+}
+
+function matches(deps: ContainerDeps, container: Container, filters: Filters): boolean {
+  const { spec, state } = container;
+  return (
+    filters.any("id", (wanted) => matchesPattern(`^${wanted}`, container.id)) &&
+    filters.any("name", (wanted) => matchesName(wanted, container.name)) &&
+    filters.labels(spec.config.Labels) &&
+    filters.exact("status", state.status) &&
+    filters.any("exited", (code) => state.status === "exited" && state.exitCode === Number(code)) &&
+    filters.exact("health", "none") &&
+    filters.any("volume", (wanted) =>
+      spec.mounts.some((mount) => [mount.name, mount.source, mount.destination].includes(wanted)),
+    ) &&
+    filters.any("network", (wanted) => inNetwork(deps, container, wanted)) &&
+    filters.any("publish", (wanted) => hasPort(Object.keys(spec.hostConfig.PortBindings ?? {}), wanted)) &&
+    filters.any("expose", (wanted) => hasPort(Object.keys(spec.config.ExposedPorts ?? {}), wanted)) &&
+    filters.boolean("is-task") !== true
+  );
+}
+
+/** Names are matched with and without the slash that the API puts before them. */
+function matchesName(pattern: string, name: string): boolean {
+  return matchesPattern(pattern, `/${name}`) || matchesPattern(pattern, name);
+}
+
+function inNetwork(deps: ContainerDeps, container: Container, wanted: string): boolean {
+  const networks = networkSettings(deps, container).Networks;
+  return Object.entries(networks).some(([name, { NetworkID: id }]) => name === wanted || id === wanted);
+}
+
+/** `wanted` is `80`, `80/tcp`, or a range of ports. */
+function hasPort(ports: readonly string[], wanted: string): boolean {
+  const [range = "", protocol = "tcp"] = wanted.split("/");
+  const [first, last = first] = range.split("-").map(Number);
+  return ports.some((port) => {
+    const [number, kind] = port.split("/");
+    return kind === protocol && Number(number) >= (first ?? 0) && Number(number) <= (last ?? 0);
+  });
+}
+
+/** A container as `GET /containers/json` tells of it. */
+export function containerSummary(deps: ContainerDeps, container: Container): ContainerSummary {
+  const { spec, state } = container;
+  const { Networks, Ports } = networkSettings(deps, container);
+  const [path = "", ...args] = processArguments(spec.config);
+  return {
+    Id: container.id,
+    Names: [`/${container.name}`],
+    Image: spec.config.Image ?? "",
+    ImageID: spec.imageId,
+    Command: [path, ...args.map(quoteArgument)].join(" "),
+    Created: Math.floor(Date.parse(spec.created) / 1000),
+    Ports: portSummaries(Ports),
+    Labels: spec.config.Labels ?? {},
+    State: state.status,
+    Status: statusText(container, deps.clock.now()),
+    HostConfig: { NetworkMode: spec.hostConfig.NetworkMode ?? "" },
+    Health: { Status: "none", FailingStreak: 0 },
+    NetworkSettings: { Networks },
+    Mounts: spec.mounts.map(mountPointSummary),
+  };
+}
+
+/** Arguments with white space are shown quoted, as in `ps`. */
+function quoteArgument(argument: string): string {
+  return /\s/.test(argument) ? `'${argument.replaceAll("'", "'\\''")}'` : argument;
+}
+
+function portSummaries(ports: ReturnType<typeof networkSettings>["Ports"]): PortSummary[] {
+  return Object.entries(ports).flatMap(([port, bindings]) => {
+    const [number, protocol = "tcp"] = port.split("/");
+    const inside = { PrivatePort: Number(number), Type: protocol as PortSummary["Type"] };
+    if (!bindings || bindings.length === 0) return [inside];
+    return bindings.map(({ HostIp, HostPort }) => ({
+      ...inside,
+      IP: HostIp ?? "",
+      PublicPort: Number(HostPort),
+    }));
+  });
+}

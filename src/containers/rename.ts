@@ -1,0 +1,26 @@
+import { conflict, invalidArgument } from "../base/errors.ts";
+import type { Container } from "./container.ts";
+import type { ContainerDeps } from "./deps.ts";
+import { isValidName, namePatternText } from "./names.ts";
+
+/** `docker rename`; `name` with or without a slash. Throws `invalidArgument` or `conflict`. */
+export function renameContainer(deps: ContainerDeps, container: Container, name: string): void {
+  const wanted = checkedName(name);
+  if (name === "") throw invalidArgument("Neither old nor new names may be empty");
+  if (wanted === container.name) {
+    throw invalidArgument("Renaming a container with the same name as its current name");
+  }
+  if (container.state.status === "removing") throw conflict("container is marked for removal");
+  const oldName = container.name;
+  deps.set.rename(container, wanted);
+  deps.events("rename", container, { oldName: `/${oldName}` });
+}
+
+/** The name without its slash. Throws `invalidArgument` for one that Docker does not take. */
+export function checkedName(name: string): string {
+  const bare = name.replace(/^\//, "");
+  if (bare !== "" && !isValidName(bare)) {
+    throw invalidArgument(`Invalid container name (${name}), only ${namePatternText} are allowed`);
+  }
+  return bare;
+}

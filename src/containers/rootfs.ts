@@ -1,0 +1,72 @@
+import { mkdirSync, renameSync, rmdirSync } from "node:fs";
+import { rm } from "node:fs/promises";
+import { join } from "node:path";
+import { errnoOf } from "../base/errors.ts";
+import { unmount } from "../linux/mount.ts";
+import { mountOverlay } from "../linux/overlay.ts";
+import type { Container } from "./container.ts";
+import type { ContainerDeps } from "./deps.ts";
+import { containerPaths } from "./paths.ts";
+
+/** Makes the folders in which the container's changes are kept. */
+export function makeHome(deps: ContainerDeps, id: string): void {
+  const paths = containerPaths(deps.roots, id);
+  deps.resources.claim({ kind: "directory", key: paths.home, owner: id });
+  mkdirSync(paths.home, { recursive: true, mode: 0o710 });
+  mkdirSync(paths.upper, { recursive: true, mode: 0o755 });
+  mkdirSync(paths.work, { recursive: true, mode: 0o700 });
+}
+
+/** Mounts the layers, with the container's own changes on top, at its `rootfs`. The rows have been written. */
+export function mountRootfs(deps: ContainerDeps, container: Container): void {
+  const paths = containerPaths(deps.roots, container.id);
+  mkdirSync(paths.bundle, { recursive: true, mode: 0o711 });
+  mkdirSync(paths.rootfs, { recursive: true, mode: 0o755 });
+  mountOverlay({
+    target: paths.rootfs,
+    lower: container.spec.layers.map((layer) => deps.layers.path(layer)).toReversed(),
+    upper: { directory: paths.upper, work: paths.work },
+  });
+}
+
+/** Takes the root file system away; a process that still looks into it (a shell of the host) does not hold it up. */
+export function unmountRootfs(deps: ContainerDeps, id: string): void {
+  const { rootfs } = containerPaths(deps.roots, id);
+  unmount(rootfs, { detach: true });
+  deps.resources.release({ kind: "mount", key: rootfs });
+}
+
+/** Removes what of the container is in the exec root. Nothing is mounted there any more. */
+export async function removeRunDirectory(deps: ContainerDeps, id: string): Promise<void> {
+  const { run } = containerPaths(deps.roots, id);
+  await rm(run, { recursive: true, force: true });
+  deps.resources.release({ kind: "directory", key: run });
+}
+
+/** Moves the container's folder to the trash at once, so that it is gone for everyone; `emptyTrash` deletes it. */
+export function trashHome(deps: ContainerDeps, id: string): string | undefined {
+  const { home } = containerPaths(deps.roots, id);
+  const trash = join(deps.roots.dataRoot, "trash");
+  const target = join(trash, `container-${id}`);
+  mkdirSync(trash, { recursive: true, mode: 0o700 });
+  try {
+    renameSync(home, target);
+  } catch (error) {
+    if (errnoOf(error) !== "ENOENT") throw error;
+    return undefined;
+  } finally {
+    deps.resources.release({ kind: "directory", key: home });
+  }
+  return target;
+}
+
+/** True when an empty directory was there and is gone. */
+export function removeEmptyDirectory(path: string): boolean {
+  try {
+    rmdirSync(path);
+    return true;
+  } catch (error) {
+    if (errnoOf(error) === "ENOENT" || errnoOf(error) === "ENOTEMPTY") return false;
+    throw error;
+  }
+}

@@ -1,0 +1,144 @@
+import { rfc3339Nano } from "../base/clock.ts";
+import { Cleanups } from "../base/disposables.ts";
+import { conflict, invalidArgument, messageOf, notFound, notModified } from "../base/errors.ts";
+import type { ConsoleSize, RuntimeBinary } from "../runtime/supervisor/protocol.ts";
+import { makeBundle } from "./bundle.ts";
+import { type Container, isRunning } from "./container.ts";
+import type { ContainerDeps } from "./deps.ts";
+import { logAttributes } from "./log-attributes.ts";
+import { containerPaths } from "./paths.ts";
+import { mountRootfs, removeRunDirectory, unmountRootfs } from "./rootfs.ts";
+
+/** Starts a container, in its turn. Throws `notModified` when it runs already. */
+export function startContainer(deps: ContainerDeps, container: Container): Promise<void> {
+  return deps.turns.run(container.id, async () => {
+    if (container.state.status === "restarting") deps.restarts.cancel(container.id);
+    else if (isRunning(container)) throw notModified("");
+    refuseToStart(deps, container);
+    await startInTurn(deps, container);
+  });
+}
+
+function refuseToStart(deps: ContainerDeps, container: Container): void {
+  if (!deps.set.get(container.id)) throw notFound(`No such container: ${container.id}`);
+  if (container.state.status === "removing" || container.state.status === "dead") {
+    throw conflict("container is marked for removal and cannot be started");
+  }
+}
+
+/** Starts a container whose turn the caller holds; a failure is written into its state. */
+export async function startInTurn(deps: ContainerDeps, container: Container): Promise<void> {
+  try {
+    const started = await bringUp(deps, container);
+    deps.set.setState(container, {
+      status: "running",
+      pid: started.pid,
+      exitCode: 0,
+      error: "",
+      oomKilled: false,
+      startedAt: rfc3339Nano(BigInt(started.startedAt)),
+      stoppedByUser: false,
+    });
+  } catch (error) {
+    const message = messageOf(error);
+    deps.set.setState(container, {
+      status: container.state.status === "restarting" ? "exited" : container.state.status,
+      pid: 0,
+      exitCode: startFailureCode(message),
+      error: message,
+    });
+    // Those who wait for the next exit would wait for ever.
+    deps.waiters.exited(container.id, { exitCode: startFailureCode(message), error: message });
+    throw error;
+  }
+  deps.events("start", container, {});
+}
+
+/** The exit code of a container whose process could not be started: as a shell has it. */
+function startFailureCode(message: string): number {
+  if (/executable file not found|no such file or directory/i.test(message)) return 127;
+  if (/permission denied|is a directory|exec format error/i.test(message)) return 126;
+  return 128;
+}
+
+/** Everything that a process needs, then the process. What was made is undone when a later step fails. */
+async function bringUp(deps: ContainerDeps, container: Container) {
+  const { id, spec } = container;
+  const paths = containerPaths(deps.roots, id);
+  deps.resources.claim(
+    { kind: "directory", key: paths.run, owner: id },
+    { kind: "mount", key: paths.rootfs, owner: id },
+  );
+  await using undo = new Cleanups();
+  undo.add(() => removeRunDirectory(deps, id));
+  mountRootfs(deps, container);
+  undo.add(() => unmountRootfs(deps, id));
+  undo.add(() => deps.network.release(id));
+  const connection = await deps.network.connect(connectRequest(deps, container));
+  undo.add(() => deps.volumes.release(id));
+  await makeBundle(deps, container, connection);
+  const started = await deps.supervisor.start({
+    id,
+    bundle: paths.bundle,
+    runtime: runtimeOf(deps, container),
+    tty: spec.config.Tty ?? false,
+    openStdin: spec.config.OpenStdin ?? false,
+    stdinOnce: spec.config.StdinOnce ?? false,
+    log: {
+      driver: spec.hostConfig.LogConfig?.Type ?? "json-file",
+      path: paths.log,
+      options: spec.hostConfig.LogConfig?.Config ?? {},
+      ...logAttributes(container),
+    },
+    ...consoleSize(spec.hostConfig.ConsoleSize),
+  });
+  undo.keep();
+  return started;
+}
+
+function consoleSize(size: readonly number[] | undefined): { consoleSize?: ConsoleSize } {
+  const [height = 0, width = 0] = size ?? [];
+  return height > 0 && width > 0 ? { consoleSize: { height, width } } : {};
+}
+
+/** The runtime that runs the container. Throws `invalidArgument` when the daemon does not have it any more. */
+export function runtimeOf(deps: ContainerDeps, container: Container): RuntimeBinary {
+  const name = container.spec.hostConfig.Runtime || deps.settings.defaultRuntime;
+  const runtime = deps.settings.runtimes.get(name);
+  if (!runtime) throw invalidArgument(`unknown or invalid runtime name: ${name}`);
+  return runtime;
+}
+
+function connectRequest(deps: ContainerDeps, container: Container) {
+  const { config, hostConfig } = container.spec;
+  const mode = hostConfig.NetworkMode || "bridge";
+  const mac = config.MacAddress || Object.values(container.spec.endpoints)[0]?.MacAddress;
+  return {
+    containerId: container.id,
+    containerName: container.name,
+    mode: config.NetworkDisabled ? "none" : ownerOfMode(deps, mode),
+    ...(mac ? { macAddress: mac } : {}),
+    exposedPorts: Object.keys(config.ExposedPorts ?? {}),
+    portBindings: bindings(hostConfig.PortBindings ?? {}),
+    publishAll: hostConfig.PublishAllPorts ?? false,
+  };
+}
+
+/** `container:<name>` as `container:<id>`. Throws `conflict` when that one does not run. */
+function ownerOfMode(deps: ContainerDeps, mode: string): string {
+  if (!mode.startsWith("container:")) return mode;
+  const other = deps.set.find(mode.slice("container:".length));
+  if (!isRunning(other)) {
+    throw conflict(`cannot join network of a non running container: ${other.id}`);
+  }
+  return `container:${other.id}`;
+}
+
+function bindings(ports: NonNullable<Container["spec"]["hostConfig"]["PortBindings"]>) {
+  return Object.fromEntries(
+    Object.entries(ports).map(([port, list]) => [
+      port,
+      (list ?? []).map(({ HostIp = "", HostPort = "" }) => ({ HostIp, HostPort })),
+    ]),
+  );
+}

@@ -1,0 +1,118 @@
+import { invalidArgument } from "../../base/errors.ts";
+import { Filters } from "../../base/filters.ts";
+import { attachToContainer } from "../../containers/attach.ts";
+import { createContainer } from "../../containers/create.ts";
+import type { ContainerDeps } from "../../containers/deps.ts";
+import { inspectContainer } from "../../containers/inspect.ts";
+import { containerSummary, listContainers, listFilters } from "../../containers/list.ts";
+import { containerLogs } from "../../containers/logs.ts";
+import { pauseContainer, unpauseContainer } from "../../containers/pause.ts";
+import { pruneContainers, pruneFilters } from "../../containers/prune.ts";
+import { removeContainer } from "../../containers/remove.ts";
+import { renameContainer } from "../../containers/rename.ts";
+import { addSizes } from "../../containers/size.ts";
+import { startContainer } from "../../containers/start.ts";
+import { killContainer, restartContainer, stopContainer } from "../../containers/stop.ts";
+import { parseWaitCondition, waitForContainer } from "../../containers/wait.ts";
+import { parsePlatform } from "../../oci/platform.ts";
+import { defineHandlers, type Handlers } from "../http/handler.ts";
+
+/** The operations of `/containers`. */
+export function containerHandlers(deps: ContainerDeps): Handlers {
+  const find = (request: { params: { id: string } }) => deps.set.find(request.params.id);
+  return defineHandlers({
+    async ContainerList({ query }) {
+      const filters = Filters.from(query.filters, listFilters);
+      const found = listContainers(deps, { all: query.all, limit: query.limit, filters });
+      return Promise.all(
+        found.map((container) => addSizes(deps, container, containerSummary(deps, container), query.size)),
+      );
+    },
+
+    async ContainerCreate({ body, query }) {
+      const { HostConfig, NetworkingConfig, ...config } = body;
+      return createContainer(deps, {
+        name: query.name,
+        config,
+        hostConfig: HostConfig ?? {},
+        endpoints: NetworkingConfig?.EndpointsConfig ?? {},
+        ...(query.platform === "" ? {} : { platform: parsePlatform(query.platform) }),
+      });
+    },
+
+    async ContainerInspect(request) {
+      const container = find(request);
+      return addSizes(deps, container, inspectContainer(deps, container), request.query.size);
+    },
+
+    ContainerLogs(request) {
+      return containerLogs(deps, find(request), request.query, request.signal);
+    },
+
+    async ContainerStart(request) {
+      await startContainer(deps, find(request));
+    },
+
+    async ContainerStop(request) {
+      const { signal, t } = request.query;
+      await stopContainer(deps, find(request), { signal, timeout: t });
+    },
+
+    async ContainerRestart(request) {
+      const { signal, t } = request.query;
+      await restartContainer(deps, find(request), { signal, timeout: t });
+    },
+
+    async ContainerKill(request) {
+      await killContainer(deps, find(request), request.query.signal);
+    },
+
+    ContainerRename(request) {
+      renameContainer(deps, find(request), request.query.name);
+    },
+
+    async ContainerPause(request) {
+      await pauseContainer(deps, find(request));
+    },
+
+    async ContainerUnpause(request) {
+      await unpauseContainer(deps, find(request));
+    },
+
+    async ContainerResize(request) {
+      const { h = 0, w = 0 } = request.query;
+      await deps.supervisor.resize({ id: find(request).id }, { height: h, width: w });
+    },
+
+    async ContainerAttach(request, reply) {
+      const container = find(request);
+      const tty = container.spec.config.Tty ?? false;
+      await attachToContainer(deps, container, request.query, () =>
+        reply.hijack(tty ? "raw" : "multiplexed"),
+      );
+    },
+
+    async ContainerWait(request, reply) {
+      const condition = parseWaitCondition(request.query.condition);
+      const waiting = waitForContainer(deps, find(request), condition, request.signal);
+      // The client starts the container when it has seen the headers.
+      reply.flush();
+      const { exitCode, error } = await waiting;
+      await reply.send({
+        StatusCode: exitCode,
+        ...(error === undefined ? {} : { Error: { Message: error } }),
+      });
+    },
+
+    async ContainerDelete(request) {
+      const { force, link, v } = request.query;
+      if (link)
+        throw invalidArgument("removing a link of a container: links are not kept apart from containers");
+      await removeContainer(deps, find(request), { force, volumes: v });
+    },
+
+    async ContainerPrune({ query }) {
+      return pruneContainers(deps, Filters.from(query.filters, pruneFilters));
+    },
+  });
+}

@@ -1,0 +1,42 @@
+import { join } from "node:path";
+
+export const dist = join(import.meta.dir, "../../dist");
+
+export interface Finished {
+  stdout: string;
+  stderr: string;
+  code: number;
+}
+
+/** Runs a command to its end. `input` goes to its standard input, which is closed after it. */
+export async function run(
+  command: readonly string[],
+  options: { env?: Record<string, string>; input?: string | Uint8Array; cwd?: string } = {},
+): Promise<Finished> {
+  const child = Bun.spawn([...command], {
+    env: { ...process.env, ...options.env },
+    stdin: options.input === undefined ? "ignore" : Buffer.from(options.input),
+    stdout: "pipe",
+    stderr: "pipe",
+    ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
+  });
+  const [stdout, stderr, code] = await Promise.all([
+    new Response(child.stdout).text(),
+    new Response(child.stderr).text(),
+    child.exited,
+  ]);
+  return { stdout, stderr, code };
+}
+
+/** Asks again every 20 ms until `condition` holds; throws with `what` after `seconds`. */
+export async function until(
+  what: string,
+  condition: () => boolean | Promise<boolean>,
+  seconds = 20,
+): Promise<void> {
+  const end = Date.now() + seconds * 1000;
+  while (!(await condition())) {
+    if (Date.now() > end) throw new Error(`waited ${seconds} s for: ${what}`);
+    await Bun.sleep(20);
+  }
+}
