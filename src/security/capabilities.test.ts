@@ -27,7 +27,7 @@ test("ALL added is everything but what is dropped; ALL dropped is what is added"
 test("nothing is handed on that the daemon has not", () => {
   expect(containerCapabilities({ privileged: true }, withoutResource)).toEqual(withoutResource);
   expect(() => containerCapabilities({ add: ["SYS_RESOURCE"] }, withoutResource)).toThrow(
-    'capability not supported by your kernel or not available in the current environment: "CAP_SYS_RESOURCE"',
+    'invalid CapAdd: capability not supported by your kernel or not available in the current environment: "CAP_SYS_RESOURCE"',
   );
   expect(containerCapabilities({ drop: ["SYS_RESOURCE"] }, withoutResource)).toEqual([
     ...defaultCapabilities,
@@ -35,5 +35,7 @@ test("nothing is handed on that the daemon has not", () => {
 });
 
 test("a name that does not exist is refused", () => {
-  expect(() => containerCapabilities({ add: ["FOO"] }, all)).toThrow('invalid capability: "FOO"');
+  expect(() => containerCapabilities({ add: ["FOO"] }, all)).toThrow(
+    'invalid CapAdd: unknown capability: "CAP_FOO"',
+  );
 });

@@ -75,15 +75,15 @@ export function capabilitiesOfMask(hex: string): string[] {
  * The form that the kernel's header and the OCI specification use: upper case, with prefix; `ALL` stays `ALL`.
  * Refuses names that do not exist, and capabilities that the daemon itself has not (`available`).
  */
-function normalize(names: readonly string[], available: ReadonlySet<string>): string[] {
+function normalize(option: string, names: readonly string[], available: ReadonlySet<string>): string[] {
   return names.map((name) => {
     const upper = name.toUpperCase();
     if (upper === "ALL") return upper;
     const full = upper.startsWith("CAP_") ? upper : `CAP_${upper}`;
-    if (!known.has(full)) throw invalidArgument(`invalid capability: "${name}"`);
+    if (!known.has(full)) throw invalidArgument(`invalid ${option}: unknown capability: "${full}"`);
     if (!available.has(full)) {
       throw invalidArgument(
-        `capability not supported by your kernel or not available in the current environment: "${full}"`,
+        `invalid ${option}: capability not supported by your kernel or not available in the current environment: "${full}"`,
       );
     }
     return full;
@@ -103,9 +103,9 @@ export interface CapabilityRequest {
 export function containerCapabilities(request: CapabilityRequest, available: readonly string[]): string[] {
   if (request.privileged) return [...available];
   const possible = new Set(available);
-  const add = normalize(request.add ?? [], possible);
+  const add = normalize("CapAdd", request.add ?? [], possible);
   // What cannot be had can still be dropped, so that a portable command line works everywhere.
-  const drop = normalize(request.drop ?? [], known);
+  const drop = normalize("CapDrop", request.drop ?? [], known);
   const dropped = new Set(drop);
   const notDropped = (name: string) => !dropped.has(name);
   if (add.includes("ALL")) return available.filter(notDropped);

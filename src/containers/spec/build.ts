@@ -1,0 +1,148 @@
+import type { ContainerConfig, HostConfig, Ulimit } from "../../api/containers.ts";
+import type { LinuxSpec, RuntimeSpec } from "../../oci/runtime-spec.ts";
+import { containerDevices } from "../../security/devices.ts";
+import { defaultReadonlyPaths } from "../../security/paths.ts";
+import type { SeccompFilter } from "../../security/seccomp.ts";
+import { parseSecurityOptions, type SecurityOptions } from "../../security/security-opt.ts";
+import type { MountPoint } from "../../volumes/mount-point.ts";
+import { type ContainerMounts, containerMounts, type NetworkFiles } from "./mounts.ts";
+import { type JoinedPids, namespaces } from "./namespaces.ts";
+import { boundingSet, initArguments, processSpec } from "./process.ts";
+import { containerResources } from "./resources.ts";
+import { RootfsView } from "./rootfs-view.ts";
+import type { SpecHost } from "./spec-host.ts";
+
+/** The annotation of crun that takes a compiled seccomp filter (crun(1)). */
+const seccompAnnotation = "run.oci.seccomp_bpf_data";
+
+export interface SpecInput {
+  id: string;
+  /** As merged with the image's at create. */
+  config: ContainerConfig;
+  hostConfig: HostConfig;
+  /** Where the root file system is mounted now. */
+  rootfs: string;
+  /** Bind and volume mounts with their sources on the host. */
+  mounts: readonly MountPoint[];
+  networkFiles: NetworkFiles | undefined;
+  /** The network namespace to join; null for the host's. */
+  netnsPath: string | null;
+  /** Where the cgroup of the container is made, without its own name: `/docker`, or a slice for systemd. */
+  cgroupParent: string;
+  cgroupDriver: "cgroupfs" | "systemd";
+  /** Where the container does not say. */
+  cgroupnsDefault: "host" | "private";
+  /** Of other running containers, for `--ipc container:` and `--pid container:`. */
+  joined?: JoinedPids;
+  shmPath?: string | undefined;
+  /** The daemon's own, below those of the container. */
+  defaultUlimits?: readonly Ulimit[];
+  /** The daemon's own `--seccomp-profile` and `--no-new-privileges`. */
+  securityDefaults?: Partial<SecurityOptions>;
+  /** The host's init program, for containers that want one. */
+  initPath?: string | undefined;
+  /** The runtime is crun, which takes the seccomp filter compiled. */
+  crun: boolean;
+}
+
+/**
+ * The bundle's config.json for a container that is about to start. Reads the container's user database, and makes its
+ * working directory when it is missing. Throws `invalidArgument` with Docker's words for what cannot be.
+ */
+export function buildSpec(input: SpecInput, host: SpecHost): RuntimeSpec {
+  using rootfs = new RootfsView(input.rootfs);
+  const { config, hostConfig } = input;
+  const options = parseSecurityOptions(hostConfig.SecurityOpt ?? [], input.securityDefaults);
+  const capabilities = boundingSet(hostConfig, host);
+  const init = wantsInit(input) ? input.initPath : undefined;
+  const process = processSpec({ input, host, options, capabilities, rootfs });
+  rootfs.makeDirectories(process.cwd);
+  const mounts = containerMounts({
+    host: hostConfig,
+    mounts: input.mounts,
+    networkFiles: input.networkFiles,
+    shmPath: input.shmPath,
+    initPath: init,
+    recursiveReadOnly: host.recursiveReadOnly,
+    writableCgroups: options.writableCgroups,
+  });
+  const seccomp = host.seccomp.filterFor({
+    profile: options.seccomp,
+    privileged: hostConfig.Privileged ?? false,
+    capabilities,
+  });
+  return {
+    ociVersion: "1.0.2",
+    process: init ? { ...process, args: initArguments(process.args) } : process,
+    root: { path: input.rootfs, ...(hostConfig.ReadonlyRootfs && { readonly: true }) },
+    ...(hostConfig.UTSMode !== "host" && { hostname: config.Hostname ?? "" }),
+    mounts: mounts.mounts,
+    ...annotations(input, seccomp),
+    linux: linuxSpec(input, host, { options, mounts, seccomp }),
+  };
+}
+
+/** An init makes sense as process 1 only. */
+function wantsInit({ hostConfig }: SpecInput): boolean {
+  return hostConfig.Init === true && !hostConfig.PidMode;
+}
+
+function annotations({ hostConfig, crun }: SpecInput, seccomp: SeccompFilter | undefined) {
+  const all = {
+    ...hostConfig.Annotations,
+    ...(crun && seccomp?.bpf && { [seccompAnnotation]: seccomp.bpf }),
+  };
+  return Object.keys(all).length > 0 ? { annotations: all } : {};
+}
+
+interface Parts {
+  options: SecurityOptions;
+  mounts: ContainerMounts;
+  seccomp: SeccompFilter | undefined;
+}
+
+function linuxSpec(input: SpecInput, host: SpecHost, { options, mounts, seccomp }: Parts): LinuxSpec {
+  const { hostConfig } = input;
+  const privileged = hostConfig.Privileged ?? false;
+  const open = privileged || options.systemPathsUnconfined;
+  const devices = containerDevices({
+    privileged,
+    mappings: hostConfig.Devices ?? [],
+    rules: hostConfig.DeviceCgroupRules ?? [],
+  });
+  const cgroupns = (hostConfig.CgroupnsMode || input.cgroupnsDefault) === "private" ? "private" : "host";
+  return {
+    sysctl: sysctls(input, host),
+    resources: { devices: devices.rules, ...containerResources(hostConfig) },
+    cgroupsPath: cgroupsPath(input),
+    namespaces: namespaces({
+      host: hostConfig,
+      netnsPath: input.netnsPath,
+      joined: input.joined ?? {},
+      cgroupns,
+    }),
+    ...(devices.nodes.length > 0 && { devices: devices.nodes }),
+    ...(seccomp && { seccomp: seccomp.spec }),
+    ...(mounts.rootfsPropagation && { rootfsPropagation: mounts.rootfsPropagation }),
+    maskedPaths: open ? [] : [...(hostConfig.MaskedPaths ?? host.maskedPaths)],
+    readonlyPaths: open ? [] : [...(hostConfig.ReadonlyPaths ?? defaultReadonlyPaths)],
+  };
+}
+
+function cgroupsPath({ id, hostConfig, cgroupDriver, cgroupParent }: SpecInput): string {
+  const parent = hostConfig.CgroupParent || cgroupParent;
+  if (cgroupDriver === "systemd") return `${parent}:docker:${id}`;
+  return `${parent.replace(/\/+$/, "")}/${id}`;
+}
+
+/** The kernel's settings of the container's own namespaces; only a network of its own takes the network's. */
+function sysctls({ config, hostConfig }: SpecInput, host: SpecHost): Record<string, string> {
+  const mode = hostConfig.NetworkMode ?? "";
+  const ownNetwork = mode !== "host" && !mode.startsWith("container:");
+  return {
+    // The specification of the runtimes has no field for the NIS domain name.
+    ...(config.Domainname && hostConfig.UTSMode !== "host" && { "kernel.domainname": config.Domainname }),
+    ...(ownNetwork && host.networkSysctls),
+    ...hostConfig.Sysctls,
+  };
+}

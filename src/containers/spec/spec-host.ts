@@ -1,0 +1,40 @@
+import { existsSync, readFileSync } from "node:fs";
+import { readSecurityFacts, type SecurityFacts } from "../../security/host-facts.ts";
+import { defaultMaskedPaths, hostMaskedPaths } from "../../security/paths.ts";
+import { SeccompFilters } from "../../security/seccomp.ts";
+import { kernelAtLeast } from "../../security/seccomp-profile.ts";
+import { type HardLimits, readHardLimits } from "./rlimits.ts";
+
+/** What of host and daemon goes into every container's specification. Made once, when the daemon starts. */
+export interface SpecHost {
+  security: SecurityFacts;
+  seccomp: SeccompFilters;
+  /** What a container's limits cannot exceed; undefined when the daemon may raise them. */
+  hardLimits: HardLimits | undefined;
+  /** The least OOM score that can be given; undefined when any can. */
+  leastOomScoreAdj: number | undefined;
+  maskedPaths: readonly string[];
+  recursiveReadOnly: boolean;
+  /** Set in every network namespace of a container: unprivileged ports and ping. */
+  networkSysctls: Readonly<Record<string, string>>;
+}
+
+/** Reads it all from the kernel. */
+export function readSpecHost(): SpecHost {
+  const security = readSecurityFacts();
+  const limited = !security.capabilities.includes("CAP_SYS_RESOURCE");
+  return {
+    security,
+    seccomp: new SeccompFilters(security),
+    hardLimits: limited ? readHardLimits() : undefined,
+    leastOomScoreAdj: limited ? Number(readFileSync("/proc/self/oom_score_adj", "utf8")) : undefined,
+    maskedPaths: [...defaultMaskedPaths, ...hostMaskedPaths()],
+    recursiveReadOnly: kernelAtLeast(security.kernelRelease, "5.12"),
+    networkSysctls: Object.fromEntries(
+      [
+        ["net.ipv4.ip_unprivileged_port_start", "0"],
+        ["net.ipv4.ping_group_range", "0 2147483647"],
+      ].filter(([name = ""]) => existsSync(`/proc/sys/${name.replaceAll(".", "/")}`)),
+    ),
+  };
+}
