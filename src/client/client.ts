@@ -1,11 +1,25 @@
 import type { AuthConfig } from "../api/images.ts";
-import type { BodyOf, OperationId, OperationOf, ParamsOf, QueryOf, ResultOf } from "../api/operations.ts";
+import type {
+  BodyOf,
+  OperationId,
+  OperationOf,
+  Operations,
+  ParamsOf,
+  QueryOf,
+  ResultOf,
+} from "../api/operations.ts";
+
+type BodyOption<Id extends OperationId> = Operations[Id]["body"]["kind"] extends "stream"
+  ? { body?: AsyncIterable<Uint8Array> | undefined }
+  : undefined extends BodyOf<Id>
+    ? { body?: BodyOf<Id> }
+    : { body: BodyOf<Id> };
 
 /** What a call needs is required by its type: path parameters and a body, where the operation has them. */
 export type CallOptions<Id extends OperationId> = ([keyof ParamsOf<Id>] extends [never]
   ? { params?: undefined }
   : { params: ParamsOf<Id> }) &
-  (undefined extends BodyOf<Id> ? { body?: BodyOf<Id> } : { body: BodyOf<Id> }) & {
+  BodyOption<Id> & {
     query?: { [K in keyof QueryOf<Id>]?: QueryOf<Id>[K] | undefined };
     headers?: Record<string, string>;
     /** Sent as `X-Registry-Auth`; a string is taken as encoded already. */
@@ -53,8 +67,8 @@ export interface Client extends AsyncDisposable {
   ): Promise<ResultOf<Id>>;
   /** As `call`, and gives the daemon's JSON as it came: unknown fields and the order of keys are kept. */
   callRaw<Id extends OperationOf<"json">>(id: Id, ...options: CallArguments<Id>): Promise<string>;
-  /** The headers of the answer to an operation that has no body (`ContainerArchiveInfo`, `SystemPingHead`). */
-  callHead<Id extends OperationOf<"empty" | "text">>(
+  /** The headers of an answer, whose body is skipped: `ContainerArchiveInfo`, `SystemPingHead`, a detached `ExecStart`. */
+  callHead<Id extends OperationOf<"empty" | "text" | "hijack">>(
     id: Id,
     ...options: CallArguments<Id>
   ): Promise<Readonly<Record<string, string>>>;

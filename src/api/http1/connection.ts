@@ -31,6 +31,8 @@ export class Connection {
   #closeAfterOutput = false;
   #onClosed: (() => void)[] = [];
   #onInputEnded: (() => void) | undefined;
+  /** Why the connection failed, where its owner knows. */
+  failure: string | undefined;
 
   constructor(socket: RawSocket) {
     this.#socket = socket;

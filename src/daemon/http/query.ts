@@ -12,8 +12,8 @@ export function parseQuery(text: string): Map<string, string[]> {
     if (pair === "") continue;
     if (pair.includes(";")) throw invalidArgument("invalid semicolon separator in query");
     const equals = pair.indexOf("=");
-    const name = unescape(equals < 0 ? pair : pair.slice(0, equals));
-    const value = equals < 0 ? "" : unescape(pair.slice(equals + 1));
+    const name = unescaped(equals < 0 ? pair : pair.slice(0, equals));
+    const value = equals < 0 ? "" : unescaped(pair.slice(equals + 1));
     const before = values.get(name);
     if (before) before.push(value);
     else values.set(name, [value]);
@@ -21,14 +21,14 @@ export function parseQuery(text: string): Map<string, string[]> {
   return values;
 }
 
-function unescape(text: string): string {
+function unescaped(text: string): string {
   const plain = text.includes("+") ? text.replaceAll("+", " ") : text;
   if (!plain.includes("%")) return plain;
   try {
     return decodeURIComponent(plain);
   } catch (error) {
-    const escape = /%(?![0-9a-fA-F]{2}).{0,2}/.exec(plain)?.[0] ?? plain;
-    throw invalidArgument(`invalid URL escape ${JSON.stringify(escape)}`, error);
+    const wrong = /%(?![0-9a-fA-F]{2}).{0,2}/.exec(plain)?.[0] ?? plain;
+    throw invalidArgument(`invalid URL escape ${JSON.stringify(wrong)}`, error);
   }
 }
 
