@@ -25,7 +25,11 @@ const IFLA_AF_SPEC = 26;
 const IFLA_NET_NS_FD = 28;
 const IFLA_INFO_KIND = 1;
 const IFLA_INFO_DATA = 2;
+const IFLA_INFO_SLAVE_KIND = 4;
+const IFLA_INFO_SLAVE_DATA = 5;
 const VETH_INFO_PEER = 1;
+const IFLA_BR_NF_CALL_IPTABLES = 36;
+const IFLA_BRPORT_MODE = 4;
 const IFLA_INET6_ADDR_GEN_MODE = 8;
 const IN6_ADDR_GEN_MODE_NONE = 1;
 const AF_INET6 = 10;
@@ -132,6 +136,30 @@ export function linkMac(name: string, mac: string): NetlinkMessage {
     [IFLA_ADDRESS, macBytes(mac)],
   ];
   return { type: RTM_NEWLINK, header: linkHeader(0), attributes, subject: `address of ${name}` };
+}
+
+function changeLink(name: string, info: readonly Attribute[]): NetlinkMessage {
+  const attributes: Attribute[] = [
+    [IFLA_IFNAME, text(name)],
+    [IFLA_LINKINFO, info],
+  ];
+  return { type: RTM_NEWLINK, header: linkHeader(0), attributes, subject: name };
+}
+
+/** Lets a bridge port send a packet back to where it came from ("hairpin"). */
+export function setHairpin(port: string): NetlinkMessage {
+  return changeLink(port, [
+    [IFLA_INFO_SLAVE_KIND, text("bridge")],
+    [IFLA_INFO_SLAVE_DATA, [[IFLA_BRPORT_MODE, u8(1)]]],
+  ]);
+}
+
+/** Makes what a bridge carries between its ports pass the IPv4 firewall, whatever the host's setting for all bridges is. */
+export function filterBridged(bridge: string): NetlinkMessage {
+  return changeLink(bridge, [
+    [IFLA_INFO_KIND, text("bridge")],
+    [IFLA_INFO_DATA, [[IFLA_BR_NF_CALL_IPTABLES, u8(1)]]],
+  ]);
 }
 
 /** Keeps an interface, while it is down, from giving itself an IPv6 link-local address. */

@@ -44,9 +44,9 @@ export class Nftables implements Disposable {
     this.#nft = load();
     const context = this.#nft.nft_ctx_new(0);
     if (context === null) throw unavailable("libnftables: no context");
-    this.#context = context;
-    this.#nft.nft_ctx_buffer_output(context);
-    this.#nft.nft_ctx_buffer_error(context);
+    this.#context = context as Pointer;
+    this.#nft.nft_ctx_buffer_output(this.#context);
+    this.#nft.nft_ctx_buffer_error(this.#context);
   }
 
   /** Runs commands in the language of nft(8) and returns what they print. Throws `NftablesError`. */

@@ -1,0 +1,212 @@
+import { closeSync } from "node:fs";
+import { isIPv6 } from "node:net";
+import type { PortMap } from "../api/endpoints.ts";
+import { EngineError, internal, messageOf } from "../base/errors.ts";
+import { bindSocket, type Transport } from "../linux/inet-socket.ts";
+import { SyscallError } from "../linux/libc.ts";
+import { readSysctl } from "../linux/sysctl.ts";
+import type { PublishedPort } from "./firewall.ts";
+import type { PortRequest } from "./port-requests.ts";
+import { relayTcp, relayUdp } from "./relay.ts";
+
+/** A host port that is ours: held by a socket, so that no other process gets it, and says so as any server would. */
+interface HeldPort {
+  port: PublishedPort;
+  /** undefined for SCTP, and where a port could not be held again after a restart. */
+  fd: number | undefined;
+  relay?: Disposable;
+}
+
+const inUse = "port is already allocated";
+const goErrors: Record<string, string> = {
+  EADDRINUSE: "address already in use",
+  EADDRNOTAVAIL: "cannot assign requested address",
+  EACCES: "permission denied",
+};
+
+const shown = (ip: string) => (isIPv6(ip) ? `[${ip}]` : ip);
+
+function sameAddress(a: string, b: string): boolean {
+  if (isIPv6(a) !== isIPv6(b)) return false;
+  return a === b || [a, b].some((ip) => ip === "0.0.0.0" || ip === "::");
+}
+
+/** The ports of one container on the host, from `reserve` to dispose. */
+export class PortReservation implements Disposable {
+  readonly held: HeldPort[] = [];
+  readonly #release: (held: HeldPort) => void;
+
+  constructor(release: (held: HeldPort) => void) {
+    this.#release = release;
+  }
+
+  /** What the kernel's rules carry. */
+  get ipv4(): PublishedPort[] {
+    return this.held.map(({ port }) => port).filter(({ hostIp }) => !isIPv6(hostIp));
+  }
+
+  /** Starts to carry, in user space, what arrives on the sockets themselves. */
+  relay(): void {
+    for (const held of this.held) {
+      if (held.fd === undefined) continue;
+      const target = { ip: held.port.containerIp, port: held.port.containerPort };
+      const family = isIPv6(held.port.hostIp) ? "udp6" : "udp4";
+      held.relay =
+        held.port.protocol === "udp" ? relayUdp(held.fd, family, target) : relayTcp(held.fd, target);
+    }
+  }
+
+  [Symbol.dispose](): void {
+    for (const held of this.held.splice(0)) this.#release(held);
+  }
+}
+
+/** Which host ports are taken by whom. */
+export class PortAllocator {
+  readonly #held = new Set<HeldPort>();
+  #lastEphemeral = 0;
+
+  /** All published IPv4 ports. */
+  ipv4(): PublishedPort[] {
+    return [...this.#held].map(({ port }) => port).filter(({ hostIp }) => !isIPv6(hostIp));
+  }
+
+  /** Gets a host port for each request, or none at all: the error says, in Docker's words, which one failed and why. */
+  reserve(
+    requests: readonly PortRequest[],
+    containerIp: string,
+  ): { reservation: PortReservation; ports: PortMap } {
+    const reservation = this.#reservation();
+    const ports: PortMap = {};
+    try {
+      for (const request of requests) {
+        const hostPort = this.#choose(reservation, request, containerIp);
+        const bindings = request.hostIps.map((ip) => ({ HostIp: ip, HostPort: String(hostPort) }));
+        ports[request.key] = [...(ports[request.key] ?? []), ...bindings];
+      }
+    } catch (error) {
+      reservation[Symbol.dispose]();
+      throw error;
+    }
+    return { reservation, ports };
+  }
+
+  /** Takes the ports of a container that runs since before this daemon; returns those that another process has now. */
+  restore(ports: readonly PublishedPort[]): { reservation: PortReservation; lost: PublishedPort[] } {
+    const reservation = this.#reservation();
+    const lost: PublishedPort[] = [];
+    for (const port of ports) {
+      let fd: number | undefined;
+      try {
+        fd = openPort(port);
+      } catch (error) {
+        if (!(error instanceof EngineError)) throw error;
+        lost.push(port);
+      }
+      this.#keep(reservation, { port, fd });
+    }
+    return { reservation, lost };
+  }
+
+  #reservation(): PortReservation {
+    return new PortReservation((held) => {
+      this.#held.delete(held);
+      if (held.relay) held.relay[Symbol.dispose]();
+      else if (held.fd !== undefined) closeSync(held.fd);
+    });
+  }
+
+  #keep(reservation: PortReservation, held: HeldPort): void {
+    this.#held.add(held);
+    reservation.held.push(held);
+  }
+
+  #choose(reservation: PortReservation, request: PortRequest, containerIp: string): number {
+    const { hostPorts } = request;
+    if (hostPorts && hostPorts.first === hostPorts.last) {
+      this.#hold(reservation, request, hostPorts.first, containerIp);
+      return hostPorts.first;
+    }
+    const { first, last } = hostPorts ?? ephemeralRange();
+    const start = hostPorts ? first : this.#nextEphemeral(first, last);
+    let failure: unknown = internal("all ports are allocated");
+    for (let step = 0; step <= last - first; step++) {
+      const port = first + ((start - first + step) % (last - first + 1));
+      try {
+        this.#hold(reservation, request, port, containerIp);
+        if (!hostPorts) this.#lastEphemeral = port;
+        return port;
+      } catch (error) {
+        if (!isTaken(error)) throw error;
+        failure = error;
+      }
+    }
+    throw failure;
+  }
+
+  #nextEphemeral(first: number, last: number): number {
+    return this.#lastEphemeral >= first && this.#lastEphemeral < last ? this.#lastEphemeral + 1 : first;
+  }
+
+  /** The port on all of the request's addresses, or on none. */
+  #hold(reservation: PortReservation, request: PortRequest, hostPort: number, containerIp: string): void {
+    const { protocol, containerPort } = request;
+    const ports = request.hostIps.map((hostIp) => ({
+      protocol,
+      hostIp,
+      hostPort,
+      containerIp,
+      containerPort,
+    }));
+    for (const port of ports) {
+      if (this.#isTaken(port)) throw new PortTaken(`Bind for ${port.hostIp}:${hostPort} failed: ${inUse}`);
+    }
+    const opened: HeldPort[] = [];
+    try {
+      for (const port of ports) opened.push({ port, fd: openPort(port) });
+    } catch (error) {
+      for (const { fd } of opened) if (fd !== undefined) closeSync(fd);
+      throw error;
+    }
+    for (const held of opened) this.#keep(reservation, held);
+  }
+
+  #isTaken({ protocol, hostIp, hostPort }: PublishedPort): boolean {
+    for (const { port } of this.#held) {
+      if (port.hostPort !== hostPort || port.protocol !== protocol) continue;
+      if (sameAddress(port.hostIp, hostIp)) return true;
+    }
+    return false;
+  }
+}
+
+/** Another container or process has the port: the next one of a range may be free. */
+class PortTaken extends EngineError {
+  constructor(message: string, cause?: unknown) {
+    super("internal", message, { cause });
+  }
+}
+
+const isTaken = (error: unknown) => error instanceof PortTaken;
+
+/** The socket that keeps a port ours; undefined for SCTP, which few hosts have sockets for. */
+function openPort(port: PublishedPort): number | undefined {
+  const { protocol, hostIp, hostPort, containerIp, containerPort } = port;
+  if (protocol === "sctp") return undefined;
+  const transport: Transport = protocol;
+  try {
+    return bindSocket(transport, { ip: hostIp, port: hostPort });
+  } catch (error) {
+    if (!(error instanceof SyscallError)) throw error;
+    const why = goErrors[error.code] ?? messageOf(error);
+    const where = `${shown(hostIp)}:${hostPort}:${containerIp}:${containerPort}/${protocol}`;
+    const message = `failed to bind host port for ${where}: ${why}`;
+    throw error.code === "EADDRINUSE" ? new PortTaken(message, error) : internal(message, error);
+  }
+}
+
+/** The host's range for ports that nobody chose. */
+function ephemeralRange(): { first: number; last: number } {
+  const [first, last] = (readSysctl("net/ipv4/ip_local_port_range") ?? "").split(/\s+/).map(Number);
+  return first && last && first <= last ? { first, last } : { first: 49153, last: 65535 };
+}
