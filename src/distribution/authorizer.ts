@@ -20,6 +20,7 @@ export class Authorizer {
   readonly #credentials: Credentials;
   readonly #tls: TlsOptions | undefined;
   readonly #scopes: Set<string>;
+  readonly #offline: boolean;
   readonly #clock: Clock;
   #challenge: Challenge | undefined;
   #token: Token | undefined;
@@ -32,6 +33,8 @@ export class Authorizer {
     /** What is going to be done: `repository:library/busybox:pull`. */
     scopes: readonly string[];
     tls?: TlsOptions | undefined;
+    /** Asks token servers for a refresh token too. */
+    offline?: boolean;
     clock?: Clock;
   }) {
     this.#http = options.http;
@@ -39,6 +42,7 @@ export class Authorizer {
     this.#credentials = options.credentials;
     this.#tls = options.tls;
     this.#scopes = new Set(options.scopes);
+    this.#offline = options.offline ?? false;
     this.#clock = options.clock ?? systemClock;
   }
 
@@ -108,6 +112,7 @@ export class Authorizer {
       scopes: [...this.#scopes],
       credentials: this.#credentials,
       tls: this.#tls,
+      offline: this.#offline,
       clock: this.#clock,
     })
       .then((token) => {

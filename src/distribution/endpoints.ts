@@ -1,4 +1,3 @@
-import { rootCertificates } from "node:tls";
 import { invalidArgument } from "../base/errors.ts";
 import { defaultDomain } from "../oci/reference.ts";
 import { defaultCertsDir, readCertificates } from "./certificates.ts";
@@ -76,8 +75,6 @@ export class Registries {
     if (url.protocol === "http:") return { url, mirror, tls: undefined };
     const own = await readCertificates(this.#certsDir, url.host);
     const tls: TlsOptions = { ...own };
-    // Authorities of our own come in addition to those that everybody trusts.
-    if (own?.ca !== undefined) tls.ca = [...own.ca, ...rootCertificates];
     if (await this.#insecure.has(url.host)) tls.rejectUnauthorized = false;
     return { url, mirror, tls: Object.keys(tls).length > 0 ? tls : undefined };
   }

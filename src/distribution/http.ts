@@ -1,3 +1,4 @@
+import { getCACertificates, rootCertificates } from "node:tls";
 import { cancelled, internal } from "../base/errors.ts";
 import { networkError, redactUrl } from "./network-error.ts";
 
@@ -46,20 +47,23 @@ export class HttpClient {
 
   /** Throws `unavailable` when no answer came, `cancelled` when `signal` fired. Whoever calls consumes the body. */
   async request(request: HttpRequest): Promise<Response> {
-    let { url } = request;
+    let { url, tls } = request;
     let headers: Record<string, string> = {
       "user-agent": this.#userAgent,
       ...lowerCase(request.headers ?? {}),
     };
     for (let hop = 0; ; hop++) {
-      const response = await this.#send({ ...request, url, headers });
+      const response = await this.#send({ ...request, url, headers, tls });
       const location = redirectOf(request, response);
       if (location === undefined) return response;
       await response.body?.cancel();
       if (hop === maxRedirects) throw internal(`${redactUrl(request.url)}: stopped after 10 redirects`);
       const next = new URL(location, url);
       checkRedirect(url, next);
-      if (next.origin !== url.origin) headers = without(headers, secretHeaders);
+      if (next.origin !== url.origin) {
+        headers = without(headers, secretHeaders);
+        tls = withoutClientCertificate(tls);
+      }
       url = next;
     }
   }
@@ -85,7 +89,7 @@ export class HttpClient {
         signal: AbortSignal.any(signal ? [signal, headersDue.signal] : [headersDue.signal]),
       };
       if (body !== undefined) init.body = body;
-      if (tls !== undefined && url.protocol === "https:") init.tls = tls;
+      if (url.protocol === "https:") init.tls = withAuthorities(tls);
       return await fetch(url.href, init);
     } catch (error) {
       if (signal?.aborted) throw cancelled("context canceled", error);
@@ -106,6 +110,24 @@ function redirectOf(request: HttpRequest, response: Response): string | undefine
 function checkRedirect(from: URL, to: URL): void {
   const secure = to.protocol === "https:" || (to.protocol === "http:" && from.protocol === "http:");
   if (!secure) throw internal(`${redactUrl(from)}: redirected to ${redactUrl(to)}, which is not secure`);
+}
+
+/** A client certificate is for the host that it was set up for, as a password is. */
+export function withoutClientCertificate(tls: TlsOptions | undefined): TlsOptions | undefined {
+  if (tls === undefined) return undefined;
+  const { cert, key, ...rest } = tls;
+  return rest;
+}
+
+let authorities: string[] | undefined;
+
+/** Trusts what the system trusts (companies add their own there), and what is set up for the host in addition. */
+function withAuthorities(tls: TlsOptions | undefined): TlsOptions {
+  if (authorities === undefined) {
+    const system = getCACertificates("system");
+    authorities = [...(system.length > 0 ? system : rootCertificates), ...getCACertificates("extra")];
+  }
+  return { ...tls, ca: [...(tls?.ca ?? []), ...authorities] };
 }
 
 function lowerCase(headers: Record<string, string>): Record<string, string> {

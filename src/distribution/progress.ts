@@ -49,7 +49,7 @@ export class ProgressMeter {
   readonly #step: number;
   readonly #now: () => number;
   #lastAt = Number.NEGATIVE_INFINITY;
-  #last = -1;
+  #last = Number.NEGATIVE_INFINITY;
 
   constructor(total: number, emit: (current: number) => void, now: () => number = () => performance.now()) {
     this.#emit = emit;

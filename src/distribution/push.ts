@@ -32,9 +32,6 @@ export interface PushStores {
   images: ImageStore;
 }
 
-/** The most repositories that are asked for a blob before it is sent. */
-const maxMounts = 3;
-
 /**
  * Pushes an image to its registry and reports to `progress` what Docker's clients expect. Blobs that the registry has are not sent; those that another
  * repository of it has are mounted. Throws `EngineError` in Docker's words.
@@ -85,7 +82,7 @@ async function pushOne(request: PushRequest, stores: PushStores, progress: Progr
   const repository = await Repository.open(stores.transport, reference, {
     credentials: request.credentials ?? {},
     access: "pull,push",
-    mountFrom: [...new Set(plan.layers.flatMap(({ blob }) => mounts(blob.digest)))],
+    mountFrom: [...new Set(plan.layers.flatMap(({ blob }) => mounts.get(blob.digest) ?? []))],
   });
   const stop = new AbortController();
   const all = signal ? AbortSignal.any([signal, stop.signal]) : stop.signal;
@@ -98,7 +95,7 @@ async function pushOne(request: PushRequest, stores: PushStores, progress: Progr
   await uploadAll(stop, [
     ...plan.layers
       .toReversed()
-      .map((layer) => () => pushLayer(context, layer, mounts(layer.blob.digest), progress)),
+      .map((layer) => () => pushLayer(context, layer, mounts.get(layer.blob.digest), progress)),
     ...plan.configs.map((config) => () => pushConfig(context, config)),
   ]);
   await putDocuments(client, reference, plan.documents, all);
@@ -129,7 +126,7 @@ async function uploadAll(stop: AbortController, tasks: readonly (() => Promise<v
 async function pushLayer(
   context: UploadContext,
   { blob, name }: PushedLayer,
-  mountFrom: readonly string[],
+  mountFrom: string | undefined,
   progress: ProgressSink,
 ): Promise<void> {
   const id = shortId(name);
@@ -152,7 +149,7 @@ async function pushLayer(
 }
 
 async function pushConfig(context: UploadContext, config: Descriptor): Promise<void> {
-  await context.transport.uploads.run(() => uploadBlob(context, config, []));
+  await context.transport.uploads.run(() => uploadBlob(context, config, undefined));
 }
 
 async function putDocuments(
@@ -182,17 +179,15 @@ function report(
   progress({ aux: { manifestPushedInsteadOfIndex: true, originalIndex, selectedManifest } });
 }
 
-/** Finds the other repositories of the same registry that a blob was pulled from or pushed to. */
-function mountSources(images: ImageStore, reference: Reference): (digest: Digest) => string[] {
-  const paths = new Map<Digest, Set<string>>();
+/** For each blob, another repository of the same registry that it was pulled from or pushed to. */
+function mountSources(images: ImageStore, reference: Reference): Map<Digest, string> {
+  const sources = new Map<Digest, string>();
   for (const image of images.list()) {
     for (const text of [...image.repoTags, ...image.repoDigests]) {
       const named = parseReference(text);
       if (named.domain !== reference.domain || named.path === reference.path) continue;
-      for (const { digest } of image.manifest.layers) {
-        paths.set(digest, (paths.get(digest) ?? new Set()).add(named.path));
-      }
+      for (const { digest } of image.manifest.layers) sources.set(digest, named.path);
     }
   }
-  return (digest) => [...(paths.get(digest) ?? [])].toSorted().slice(0, maxMounts);
+  return sources;
 }

@@ -3,7 +3,7 @@ import { internal } from "../base/errors.ts";
 import { isObject } from "../oci/json.ts";
 import type { Challenge } from "./challenge.ts";
 import { basicAuthorization, type Credentials } from "./credentials.ts";
-import type { HttpClient, HttpRequest, TlsOptions } from "./http.ts";
+import { type HttpClient, type HttpRequest, type TlsOptions, withoutClientCertificate } from "./http.ts";
 import { redactUrl } from "./network-error.ts";
 import { readBounded, readRegistryError } from "./registry-error.ts";
 
@@ -44,17 +44,10 @@ export async function fetchToken(http: HttpClient, request: TokenRequest): Promi
       ? byPassword(realm, request)
       : byRefresh(realm, request)),
     signal: request.signal,
-    tls: realm.host === request.registry.host ? request.tls : caOnly(request.tls),
+    tls: realm.host === request.registry.host ? request.tls : withoutClientCertificate(request.tls),
   });
   if (!response.ok) throw await readRegistryError(response, "unauthorized");
   return parseToken(await readBounded(response, maxTokenBody), realm, request.clock ?? systemClock);
-}
-
-/** A client certificate is for the registry alone. */
-function caOnly(tls: TlsOptions | undefined): TlsOptions | undefined {
-  if (tls === undefined) return undefined;
-  const { cert, key, ...rest } = tls;
-  return rest;
 }
 
 function realmOf({ registry, challenge }: TokenRequest): URL {

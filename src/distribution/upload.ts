@@ -1,5 +1,5 @@
 import { sleep } from "../base/async.ts";
-import { cancelled, isEngineError, messageOf, unavailable } from "../base/errors.ts";
+import { cancelled, isEngineError, messageOf } from "../base/errors.ts";
 import type { BlobStore } from "../images/blobs.ts";
 import type { Descriptor } from "../oci/manifest.ts";
 import { finishUpload, startUpload } from "./registry-client.push.ts";
@@ -23,13 +23,13 @@ export interface UploadEvents {
 }
 
 /**
- * Makes sure that the registry has the blob: it may be there, or in one of the repositories `mountFrom`; else it is sent,
+ * Makes sure that the registry has the blob: it may be there, or in the repository `mountFrom`; else it is sent,
  * again from its start after a failure.
  */
 export async function uploadBlob(
   context: UploadContext,
   blob: Descriptor,
-  mountFrom: readonly string[],
+  mountFrom: string | undefined,
   events: UploadEvents = {},
 ): Promise<UploadOutcome> {
   const { client, signal, transport } = context;
@@ -60,17 +60,13 @@ function isTemporary(error: unknown, failed: number): boolean {
 async function mountOrSend(
   context: UploadContext,
   blob: Descriptor,
-  mountFrom: readonly string[],
+  mountFrom: string | undefined,
   onProgress: (sent: number) => void,
 ): Promise<UploadOutcome> {
   const { client, signal } = context;
-  let location: URL | undefined;
-  for (const from of mountFrom) {
-    location = await startUpload(client, { digest: blob.digest, from }, signal);
-    if (location === undefined) return { kind: "mounted", from };
-  }
-  location ??= await startUpload(client, undefined, signal);
-  if (location === undefined) throw unavailable("the registry did not begin an upload");
+  const mount = mountFrom === undefined ? undefined : { digest: blob.digest, from: mountFrom };
+  const location = await startUpload(client, mount, signal);
+  if (location === undefined) return { kind: "mounted", from: mountFrom ?? "" };
   const counted = countBytes(context.blobs.stream(blob.digest), onProgress);
   await finishUpload(client, location, blob, counted, signal);
   return { kind: "pushed" };
