@@ -4,7 +4,7 @@ import type { ImageConfig, ImageRunConfig } from "../src/oci/image-config.ts";
 import type { Descriptor, Index, Manifest } from "../src/oci/manifest.ts";
 import { mediaTypes } from "../src/oci/media-types.ts";
 import type { Platform } from "../src/oci/platform.ts";
-import { type TarEntry, writeTar } from "./tar.ts";
+import { type LayerFile, layerTar } from "./layer.ts";
 
 /** The time of everything in these images: a fixed one, so that their digests depend on their content alone. */
 const created = "2026-01-01T00:00:00Z";
@@ -12,7 +12,7 @@ const created = "2026-01-01T00:00:00Z";
 /** One platform's part of an image: a single layer. */
 export interface ImageSource {
   platform: Platform;
-  files: readonly TarEntry[];
+  files: readonly LayerFile[];
   config: ImageRunConfig;
   /** What `docker history` shows for the layer. */
   createdBy: string;
@@ -61,7 +61,7 @@ export function buildImage(
 }
 
 function buildPlatform({ platform, files, config, createdBy, compressionLevel }: ImageSource) {
-  const tar = writeTar(files, Date.parse(created) / 1000);
+  const tar = layerTar(files, BigInt(Date.parse(created)) * 1_000_000n);
   const layer = { mediaType: mediaTypes.ociLayerGzip, ...content(gzip(tar, compressionLevel)) };
   const imageConfig: ImageConfig = {
     created,

@@ -1,4 +1,4 @@
-import type { TarEntry } from "../tar.ts";
+import type { LayerFile } from "../layer.ts";
 
 const passwd = `root:x:0:0:root:/root:/bin/sh
 daemon:x:1:1:daemon:/usr/sbin:/bin/false
@@ -62,23 +62,25 @@ const folders: Readonly<Record<string, number>> = {
 const binary = "bin/busybox";
 
 /** The root file system: busybox, a hard link for each applet, and what programs expect to find. */
-export function rootFiles(busybox: Uint8Array, applets: readonly string[]): TarEntry[] {
+export function rootFiles(busybox: Uint8Array, applets: readonly string[]): LayerFile[] {
   const links = [...new Set(applets)].filter((path) => path !== binary).sort();
   const names = new Set([...links, binary].flatMap(parents));
   for (const name of Object.keys(folders)) {
     for (const parent of [name, ...parents(name)]) names.add(parent);
   }
   return [
-    ...[...names].sort().map((path): TarEntry => ({ path, type: "directory", mode: folders[path] ?? 0o755 })),
+    ...[...names]
+      .sort()
+      .map((path): LayerFile => ({ path, type: "directory", mode: folders[path] ?? 0o755 })),
     // The links point back to it: it has to come before them.
     { path: binary, type: "file", mode: 0o755, content: busybox },
-    ...links.map((path): TarEntry => ({ path, type: "hardlink", mode: 0o755, target: binary })),
+    ...links.map((path): LayerFile => ({ path, type: "hardlink", mode: 0o755, target: binary })),
     text("etc/group", group),
     text("etc/passwd", passwd),
   ];
 }
 
-function text(path: string, content: string): TarEntry {
+function text(path: string, content: string): LayerFile {
   return { path, type: "file", mode: 0o644, content: Buffer.from(content) };
 }
 

@@ -47,8 +47,8 @@ async function serve({ host, port, root, logLevel }: ServeOptions): Promise<numb
   const clean = () =>
     store.removeAbandoned().catch((error) => log.error("cleaning failed", { error: messageOf(error) }));
   await clean();
-  const cleaning = setInterval(clean, cleaningMillis);
   const server = await serveRegistry(store, { host, port, log });
+  const cleaning = setInterval(clean, cleaningMillis);
   log.info(`listening on ${server.url}`, { root });
   log.info("stopping", { signal: await stopped });
   clearInterval(cleaning);

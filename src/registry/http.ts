@@ -38,6 +38,14 @@ export function sendEmpty({ response }: Exchange, status: number, headers: Heade
   response.end();
 }
 
+/**
+ * The body of a request, piece by piece. Whoever stops reading early can still answer: the usual iterator of a stream
+ * would close the connection.
+ */
+export function bodyOf(request: IncomingMessage): AsyncIterable<Buffer> {
+  return request.iterator({ destroyOnReturn: false });
+}
+
 /** The body of a request, of at most `limit` bytes; `tooLarge` makes the error for more. */
 export async function readBody(
   request: IncomingMessage,
@@ -47,7 +55,7 @@ export async function readBody(
   if (Number(request.headers["content-length"] ?? 0) > limit) throw tooLarge();
   const pieces: Buffer[] = [];
   let size = 0;
-  for await (const piece of request as AsyncIterable<Buffer>) {
+  for await (const piece of bodyOf(request)) {
     size += piece.length;
     if (size > limit) throw tooLarge();
     pieces.push(piece);

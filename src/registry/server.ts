@@ -9,6 +9,8 @@ import type { RegistryStore } from "./store.ts";
 
 /** A connection on which nothing moves for so long is closed. */
 const idleMillis = 5 * 60_000;
+/** How long the body of a refused request is taken and dropped. */
+const drainMillis = 30_000;
 /** What is under way at a stop may take so long to end. */
 const stopMillis = 10_000;
 
@@ -28,7 +30,11 @@ export async function serveRegistry(
   store: RegistryStore,
   { host, port, log }: { host: string; port: number; log: Logger },
 ): Promise<RegistryServer> {
-  const server = createServer((request, response) => void answer(request, response, store, log));
+  const server = createServer((request, response) => {
+    // After a stop no connection is kept for further requests.
+    if (!server.listening) response.setHeader("Connection", "close");
+    void answer(request, response, store, log);
+  });
   // A big blob over a slow line takes long; what counts is whether bytes still come.
   server.requestTimeout = 0;
   server.timeout = idleMillis;
@@ -51,8 +57,11 @@ function listen(server: Server, host: string, port: number): Promise<void> {
 function stop(server: Server): Promise<void> {
   return new Promise((resolve) => {
     const cut = setTimeout(() => server.closeAllConnections(), stopMillis);
+    // A connection may become idle only now, when its download has ended.
+    const tidy = setInterval(() => server.closeIdleConnections(), 50);
     server.close(() => {
       clearTimeout(cut);
+      clearInterval(tidy);
       resolve();
     });
     server.closeIdleConnections();
@@ -97,9 +106,19 @@ function fail(exchange: Exchange, error: unknown): void {
     response.destroy();
     return;
   }
-  // The rest of a body that nobody will read: without this the client would wait to send it.
-  request.resume();
+  drain(request);
   const { status, headers, body } = answerOf(error);
   if (status === 304) sendEmpty(exchange, status, headers);
   else sendJson(exchange, status, body, headers);
+}
+
+/**
+ * Reads on, for a while, what the client still sends: many look for the answer only when they have sent their body, and
+ * a connection that is closed before would take the answer with it.
+ */
+function drain(request: IncomingMessage): void {
+  if (request.complete) return;
+  const cut = setTimeout(() => request.destroy(), drainMillis);
+  request.once("close", () => clearTimeout(cut));
+  request.resume();
 }

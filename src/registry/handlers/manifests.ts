@@ -34,7 +34,7 @@ export async function putManifest(exchange: Exchange, { name, reference }: Manif
   const bytes = await readBody(
     request,
     limit,
-    () => new RegistryError("TOO_LARGE", { details: [{ limit }], headers: { Connection: "close" } }),
+    () => new RegistryError("TOO_LARGE", { details: [{ limit }] }),
   );
   const type = request.headers["content-type"];
   const { digest, subject } = await store.manifests.put(name, checked(reference), bytes, type);

@@ -1,7 +1,7 @@
 import { algorithmOf, type Digest, isDigest } from "../../oci/digest.ts";
 import { isRepositoryPath } from "../../oci/reference.ts";
 import { RegistryError } from "../errors.ts";
-import { digestFrom, type Exchange, pathOf, sendEmpty } from "../http.ts";
+import { bodyOf, digestFrom, type Exchange, pathOf, sendEmpty } from "../http.ts";
 import { parseChunkRange } from "../range.ts";
 import { type ChunkRange, uploadRange } from "../uploads.ts";
 
@@ -40,7 +40,7 @@ async function takeWhole(exchange: Exchange, name: string, digest: Digest): Prom
   const { uploads } = exchange.store;
   const id = await uploads.start(name, algorithmOf(digest));
   try {
-    await uploads.append(name, id, exchange.request);
+    await uploads.append(name, id, bodyOf(exchange.request));
     await uploads.finish(name, id, digest);
   } catch (error) {
     await uploads.cancel(name, id).catch(ignoreGone);
@@ -73,7 +73,7 @@ async function append(exchange: Exchange, params: UploadParams): Promise<number>
   const { request, store } = exchange;
   const size = await store.uploads.size(name, id);
   try {
-    return await store.uploads.append(name, id, request, chunkRange(exchange, size));
+    return await store.uploads.append(name, id, bodyOf(request), chunkRange(exchange, size));
   } catch (error) {
     if (!(error instanceof RegistryError && error.kind === "RANGE_INVALID")) throw error;
     // The spec wants the place to go on from told with the error.
