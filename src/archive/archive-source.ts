@@ -1,5 +1,5 @@
 import { closeSync, openSync, readSync } from "node:fs";
-import { invalidArgument } from "../base/errors.ts";
+import { errnoOf, invalidArgument } from "../base/errors.ts";
 import { Arrival } from "./arrival.ts";
 import { type ArchiveCompression, detectCompression, magicLength } from "./compression.ts";
 import { Inflater } from "./inflate.ts";
@@ -16,11 +16,22 @@ export interface ArchiveSource extends Disposable {
 const inputSize = 256 * 1024;
 
 /**
- * Opens a file for reading in one pass. `arrival`: the file is still growing, and reading waits for what is to come (so only in
+ * Opens a file, the first of `paths` that is there, for reading in one pass. `arrival`: the file is still growing, and reading waits for what is to come (so only in
  * a Worker). Throws `invalidArgument` for compressions that are not supported.
  */
-export function openArchive(path: string, arrival?: SharedArrayBuffer): ArchiveSource {
-  return new FileSource(path, arrival && new Arrival(arrival));
+export function openArchive(paths: readonly string[], arrival?: SharedArrayBuffer): ArchiveSource {
+  return new FileSource(openFirst(paths), arrival && new Arrival(arrival));
+}
+
+function openFirst(paths: readonly string[]): number {
+  for (const path of paths.slice(0, -1)) {
+    try {
+      return openSync(path, "r");
+    } catch (error) {
+      if (errnoOf(error) !== "ENOENT") throw error;
+    }
+  }
+  return openSync(paths.at(-1) ?? "", "r");
 }
 
 class FileSource implements ArchiveSource {
@@ -30,9 +41,9 @@ class FileSource implements ArchiveSource {
   readonly #buffer = new Uint8Array(inputSize);
   readonly #arrival: Arrival | undefined;
 
-  constructor(path: string, arrival: Arrival | undefined) {
+  constructor(fd: number, arrival: Arrival | undefined) {
     this.#arrival = arrival;
-    this.#fd = openSync(path, "r");
+    this.#fd = fd;
     try {
       this.compression = this.#detect();
     } catch (error) {

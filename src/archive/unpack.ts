@@ -7,8 +7,8 @@ import { TarDecoder } from "./tar-decoder.ts";
 
 /** What a Worker is asked to unpack; can be cloned to another thread. */
 export interface UnpackJob {
-  /** File with the tar, compressed or not. */
-  source: string;
+  /** File with the tar, compressed or not: the first of these paths that is there. */
+  sources: string[];
   /** Set when the file is still growing; see `arrival.ts`. */
   arrival?: SharedArrayBuffer;
   /** An empty directory that is there. */
@@ -37,7 +37,7 @@ export function unpack(
   onProgress: (consumed: number) => void = () => {},
   isCancelled: () => boolean = () => false,
 ): Unpacked {
-  using source = openArchive(job.source, job.arrival);
+  using source = openArchive(job.sources, job.arrival);
   using extractor = new Extractor(job.directory, job.options);
   const decoder = new TarDecoder();
   const hash = createHash("sha256");

@@ -1,4 +1,32 @@
-import type { Digest } from "../oci/digest.ts";
+import {
+  closeSync,
+  createReadStream,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeSync,
+} from "node:fs";
+import { dirname, join } from "node:path";
+import { Readable } from "node:stream";
+import type { Clock } from "../base/clock.ts";
+import { invalidArgument, notFound } from "../base/errors.ts";
+import { cryptoRandom, newId, type RandomBytes } from "../base/ids.ts";
+import { type Digest, parseDigest, sha256Of } from "../oci/digest.ts";
+import { maxImageConfigSize } from "../oci/image-config.ts";
+import type { Database } from "../store/database.ts";
+import { BlobTable, LeaseTable } from "../store/images.ts";
+import { digestPath, listDigests, syncFolder } from "./files.ts";
+import { Ingest } from "./ingest.ts";
+import { type Lease, StoredLease } from "./leases.ts";
+import { SharedTasks, type WaitOptions } from "./shared-tasks.ts";
+import type { Trash } from "./trash.ts";
+
+export type { Lease } from "./leases.ts";
 
 /** What a blob is expected to be; `size` in bytes. */
 export interface BlobDescriptor {
@@ -14,49 +42,242 @@ export interface BlobWriter extends BlobDescriptor {
   readonly offset: number;
   /** Fires when nobody waits for the blob any more. */
   readonly signal: AbortSignal;
-  /** Appends; resolves when more may be given. Throws when more than `size` bytes come. */
+  /** Appends; resolves when more may be given, and `chunk` may be used again. Throws `invalidArgument` when more than `size` bytes come. */
   write(chunk: Uint8Array): Promise<void>;
   /** Forgets what is held: the source cannot go on in the middle. `offset` is 0 afterwards. */
   restart(): Promise<void>;
 }
 
-/** Keeps what is used from being swept until it is released, or, after a crash, until it expires. */
-export interface Lease extends Disposable {
-  readonly id: string;
-  /** Keeps blobs and layers with these digests; they need not exist yet. */
-  add(...digests: readonly Digest[]): void;
-  /** The work is done: the next sweep takes what nothing else refers to. */
-  release(): void;
+/** `signal`: gives up waiting. `onProgress`: bytes held so far, now and then. */
+export type IngestOptions = WaitOptions;
+
+export interface BlobStoreOptions {
+  dataRoot: string;
+  database: Database;
+  trash: Trash;
+  clock: Clock;
+  random?: RandomBytes;
 }
 
-export interface IngestOptions {
-  signal?: AbortSignal;
-  /** Bytes held so far, of `size`; called now and then, for each that waits. */
-  onProgress?: (offset: number) => void;
-}
+/** For how long parts of blobs, and what a pull that broke off has brought, are kept for the next attempt. */
+const keepMillis = 7 * 24 * 3600 * 1000;
 
-/** Content-addressed files below `blobs/`, and parts of such files below `ingest/`. */
-export interface BlobStore {
-  has(digest: Digest): boolean;
+/**
+ * Content-addressed files below `blobs/`, and parts of such files below `ingest/`. A blob is visible when it is whole, verified and
+ * durable: ingest, verify, fsync, rename, row.
+ */
+export class BlobStore {
+  readonly #folder: string;
+  readonly #ingestFolder: string;
+  readonly #table: BlobTable;
+  readonly #leases: LeaseTable;
+  readonly #trash: Trash;
+  readonly #clock: Clock;
+  readonly #random: RandomBytes;
+  readonly #tasks = new SharedTasks();
+  readonly #ingests = new Map<Digest, Ingest>();
+
+  constructor({ dataRoot, database, trash, clock, random = cryptoRandom }: BlobStoreOptions) {
+    this.#folder = join(dataRoot, "blobs");
+    this.#ingestFolder = join(dataRoot, "ingest");
+    this.#table = new BlobTable(database);
+    this.#leases = new LeaseTable(database);
+    this.#trash = trash;
+    this.#clock = clock;
+    this.#random = random;
+    mkdirSync(join(this.#folder, "sha256"), { recursive: true, mode: 0o700 });
+    mkdirSync(this.#ingestFolder, { recursive: true, mode: 0o700 });
+  }
+
+  /**
+   * Makes rows and files agree; to be called once, before anything else uses the store. Parts of blobs stay for as long as their age
+   * allows; a blob without a row goes to the trash, a row without a file is deleted.
+   */
+  reconcile(): void {
+    this.#reconcileIngests();
+    const { digests, others } = listDigests(this.#folder);
+    for (const { digest, size } of this.#table.all()) {
+      const path = digests.get(digest);
+      digests.delete(digest);
+      if (path !== undefined && statSync(path).size === size) continue;
+      if (path !== undefined) this.#trash.take(path);
+      this.#table.delete(digest);
+    }
+    for (const path of [...digests.values(), ...others]) this.#trash.take(path);
+    this.#leases.deleteExpired(this.#clock.now());
+  }
+
+  #reconcileIngests(): void {
+    const names = new Set(readdirSync(this.#ingestFolder));
+    for (const row of this.#table.ingests()) {
+      const name = row.digest.replace(":", "-");
+      const blob = this.path(row.digest);
+      if (row.touched + keepMillis < this.#clock.now()) this.#table.deleteIngest(row.digest);
+      else if (names.delete(name)) continue;
+      // It was verified and renamed, and then the daemon died: only the row is missing.
+      else if (statSync(blob, { throwIfNoEntry: false })?.size === row.size) this.#table.insert(row);
+      else this.#table.deleteIngest(row.digest);
+    }
+    for (const name of names) this.#trash.take(join(this.#ingestFolder, name));
+  }
+
+  has(digest: Digest): boolean {
+    return this.#table.size(digest) !== undefined;
+  }
+
   /** Size in bytes, or undefined when the blob is not there. */
-  size(digest: Digest): number | undefined;
+  size(digest: Digest): number | undefined {
+    return this.#table.size(digest);
+  }
+
+  /** All blobs that are there. */
+  list(): BlobDescriptor[] {
+    return this.#table.all();
+  }
+
   /** The path of the blob's file. */
-  path(digest: Digest): string;
-  /** The whole blob (a manifest, a configuration), of at most `limit` bytes. Throws `notFound`. */
-  read(digest: Digest, limit?: number): Uint8Array;
+  path(digest: Digest): string {
+    return digestPath(this.#folder, parseDigest(digest));
+  }
+
+  #require(digest: Digest): void {
+    if (!this.has(digest)) throw notFound(`content digest ${digest}: not found`);
+  }
+
+  /** The whole blob (a manifest, a configuration), of at most `limit` bytes. Throws `notFound`, `invalidArgument`. */
+  read(digest: Digest, limit = maxImageConfigSize): Uint8Array {
+    const size = this.size(digest);
+    this.#require(digest);
+    if (size !== undefined && size > limit)
+      throw invalidArgument(`blob ${digest} is larger than ${limit} bytes`);
+    return readFileSync(this.path(digest));
+  }
+
   /** The blob from `offset` on. Throws `notFound`. */
-  stream(digest: Digest, offset?: number): ReadableStream<Uint8Array>;
-  /** Stores a small blob. */
-  put(bytes: Uint8Array): Digest;
+  stream(digest: Digest, offset = 0): ReadableStream<Uint8Array> {
+    this.#require(digest);
+    const file = createReadStream(this.path(digest), { start: offset, highWaterMark: 256 * 1024 });
+    return Readable.toWeb(file) as ReadableStream<Uint8Array>;
+  }
+
+  /** Stores a small blob, durably. */
+  put(bytes: Uint8Array): Digest {
+    const digest = sha256Of(bytes);
+    if (this.has(digest)) return digest;
+    const path = join(this.#ingestFolder, `put-${newId(this.#random)}`);
+    const fd = openSync(path, "wx", 0o600);
+    try {
+      for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at);
+      fsyncSync(fd);
+    } finally {
+      closeSync(fd);
+    }
+    this.#adopt(path, { digest, size: bytes.length });
+    return digest;
+  }
+
+  /** Takes over a file whose digest the caller has computed; it must be on the same file system, and nobody else's. */
+  adopt(path: string, blob: BlobDescriptor): void {
+    const fd = openSync(path, "r");
+    try {
+      fsyncSync(fd);
+    } finally {
+      closeSync(fd);
+    }
+    this.#adopt(path, blob);
+  }
+
+  #adopt(path: string, blob: BlobDescriptor): void {
+    const target = this.path(blob.digest);
+    mkdirSync(dirname(target), { recursive: true, mode: 0o700 });
+    renameSync(path, target);
+    syncFolder(dirname(target));
+    this.#table.insert(blob);
+  }
+
   /**
    * Makes sure that the blob is there. `fill` fetches what is missing; those who ask for the same blob meanwhile wait for
    * the same `fill`. What was written stays for the next attempt when `fill` throws. Throws `invalidArgument` when the
-   * bytes do not have the digest or the size (and forgets them), and what `fill` throws.
+   * bytes do not have the digest or the size (and forgets them), `unavailable` when `fill` ends too early, and what `fill` throws.
    */
-  ingest(
+  async ingest(
     blob: BlobDescriptor,
     fill: (writer: BlobWriter) => Promise<void>,
-    options?: IngestOptions,
-  ): Promise<void>;
-  lease(id?: string): Lease;
+    options: IngestOptions = {},
+  ): Promise<void> {
+    const { digest } = blob;
+    parseDigest(digest);
+    await this.#tasks.run(
+      digest,
+      () => this.has(digest),
+      (signal, onProgress) => this.#run(blob, fill, signal, onProgress),
+      options,
+    );
+    const size = this.size(digest);
+    if (size !== undefined && size !== blob.size) {
+      throw invalidArgument(`blob ${digest} has ${size} bytes, not ${blob.size}`);
+    }
+  }
+
+  async #run(
+    blob: BlobDescriptor,
+    fill: (writer: BlobWriter) => Promise<void>,
+    signal: AbortSignal,
+    onProgress: (offset: number) => void,
+  ): Promise<void> {
+    const { digest, size } = blob;
+    const path = join(this.#ingestFolder, digest.replace(":", "-"));
+    this.#table.insertIngest({ digest, size, touched: this.#clock.now() });
+    try {
+      await using ingest = new Ingest(blob, path, signal, onProgress);
+      await ingest.open();
+      this.#ingests.set(digest, ingest);
+      if (ingest.offset < size) await fill(ingest);
+      await ingest.finish();
+    } catch (error) {
+      this.#forgetEmpty(digest, path);
+      throw error;
+    } finally {
+      this.#ingests.delete(digest);
+    }
+    this.#adopt(path, blob);
+  }
+
+  /** Of an attempt that brought nothing, or only wrong bytes, nothing stays. */
+  #forgetEmpty(digest: Digest, path: string): void {
+    if ((statSync(path, { throwIfNoEntry: false })?.size ?? 0) > 0) return;
+    rmSync(path, { force: true });
+    this.#table.deleteIngest(digest);
+  }
+
+  /** Where a blob can be read while it is still coming, or undefined when it is not on its way. */
+  arriving(digest: Digest): { path: string; arrival: SharedArrayBuffer } | undefined {
+    const ingest = this.#ingests.get(digest);
+    return ingest && { path: ingest.path, arrival: ingest.arrival() };
+  }
+
+  /**
+   * Keeps what is used from being swept until it is released, or, after a crash, until it expires. The same `id` continues an earlier
+   * lease.
+   */
+  lease(id: string = newId(this.#random)): Lease {
+    return new StoredLease(this.#leases, id, this.#clock.now() + keepMillis);
+  }
+
+  /** All digests that leases keep. */
+  leased(): Digest[] {
+    this.#leases.deleteExpired(this.#clock.now());
+    return this.#leases.digests();
+  }
+
+  /** Moves a blob to the trash. Only for the collector, which knows that nothing refers to it. */
+  discard(digest: Digest): void {
+    this.#table.delete(digest);
+    this.#trash.take(this.path(digest));
+  }
+
+  /** Stops what is on its way; its parts stay for the next start. */
+  async stop(): Promise<void> {
+    await this.#tasks.stop();
+  }
 }

@@ -1,26 +1,206 @@
-import type { Digest } from "../oci/digest.ts";
+import { mkdirSync, renameSync } from "node:fs";
+import { dirname, join } from "node:path";
+import type { DiskWorkers } from "../archive/disk-workers.ts";
+import type { UnpackJob } from "../archive/unpack.ts";
+import { notFound } from "../base/errors.ts";
+import type { Logger } from "../base/log.ts";
+import { type Digest, hexOf, parseDigest } from "../oci/digest.ts";
+import type { Database } from "../store/database.ts";
+import { type LayerRow, LayerTable } from "../store/images.ts";
+import type { BlobStore } from "./blobs.ts";
+import { listLayers, syncFolder } from "./files.ts";
+import { SharedTasks } from "./shared-tasks.ts";
+import type { Trash } from "./trash.ts";
 
 export interface UnpackRequest {
   /** Digest of the uncompressed tar. */
   diffId: Digest;
   /** The blob that holds it; it may still be on its way into the blob store, and is then unpacked as it arrives. */
   blob: Digest;
+  /** As the manifest gives it. How the blob is really compressed is read from its first bytes. */
   mediaType: string;
   signal?: AbortSignal;
   /** Compressed bytes consumed so far. */
   onProgress?: (consumed: number) => void;
 }
 
-/** Unpacked layers, each in its own folder, in the form in which overlay takes them as a lower directory. */
-export interface LayerStore {
-  has(diffId: Digest): boolean;
+export interface LayerStoreOptions {
+  dataRoot: string;
+  database: Database;
+  blobs: BlobStore;
+  workers: DiskWorkers;
+  trash: Trash;
+  log: Logger;
+  /** What names this boot of the kernel: the content of /proc/sys/kernel/random/boot_id. */
+  bootId: string;
+}
+
+/** By then the kernel has written most of it out by itself, and asking for the rest is cheap. */
+const syncDelayMillis = 60_000;
+
+/**
+ * Unpacked layers, each in its own folder `layers/<hex of the diffId>`, in the form in which overlay takes them as a lower directory. Folders
+ * in the making are `layers/<hex>.partial`; they get their name when they are whole and verified.
+ *
+ * The files of a layer are not flushed one by one: until the whole file system has been, the row names the boot in which it was unpacked, and
+ * a layer of an earlier boot (the power failed) is thrown away and unpacked again when it is needed.
+ */
+export class LayerStore {
+  readonly #folder: string;
+  readonly #table: LayerTable;
+  readonly #blobs: BlobStore;
+  readonly #workers: DiskWorkers;
+  readonly #trash: Trash;
+  readonly #log: Logger;
+  readonly #bootId: string;
+  readonly #tasks = new SharedTasks();
+  /** Bytes of those that are there: every start of a container asks. */
+  readonly #ready = new Map<Digest, number>();
+  #syncTimer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor({ dataRoot, database, blobs, workers, trash, log, bootId }: LayerStoreOptions) {
+    this.#folder = join(dataRoot, "layers");
+    this.#table = new LayerTable(database);
+    this.#blobs = blobs;
+    this.#workers = workers;
+    this.#trash = trash;
+    this.#log = log;
+    this.#bootId = bootId;
+    mkdirSync(this.#folder, { recursive: true, mode: 0o710 });
+  }
+
+  /** Makes rows and folders agree; to be called once, before anything else uses the store. */
+  reconcile(): void {
+    const { digests, others } = listLayers(this.#folder);
+    for (const row of this.#table.all()) {
+      const path = digests.get(row.diffId);
+      if (path !== undefined && row.ready && (row.boot === "" || row.boot === this.#bootId)) {
+        digests.delete(row.diffId);
+        this.#ready.set(row.diffId, row.bytes);
+        if (row.boot !== "") this.#syncLater();
+      } else {
+        this.#table.delete(row.diffId);
+      }
+    }
+    for (const path of [...digests.values(), ...others]) this.#trash.take(path);
+  }
+
+  has(diffId: Digest): boolean {
+    return this.#ready.has(diffId);
+  }
+
+  /** The layers that are there. */
+  list(): Digest[] {
+    return [...this.#ready.keys()];
+  }
+
   /** The folder for overlay's `lowerdir`. Throws `notFound`. */
-  path(diffId: Digest): string;
+  path(diffId: Digest): string {
+    if (!this.has(diffId)) throw notFound(`layer ${diffId}: not found`);
+    return this.#pathOf(diffId);
+  }
+
+  #pathOf(diffId: Digest): string {
+    return join(this.#folder, hexOf(parseDigest(diffId)));
+  }
+
   /** Bytes of the files of the layer. Throws `notFound`. */
-  size(diffId: Digest): number;
+  size(diffId: Digest): number {
+    const bytes = this.#ready.get(diffId);
+    if (bytes === undefined) throw notFound(`layer ${diffId}: not found`);
+    return bytes;
+  }
+
   /**
    * Unpacks a blob unless its layer is there; layers are unpacked side by side, and those who ask for the same wait for
-   * one another. Throws `invalidArgument` when the content does not have the diffId or is not a valid archive.
+   * one another. Throws `invalidArgument` when the content does not have the diffId or is not a valid archive, `notFound` when the blob is
+   * neither there nor on its way.
    */
-  unpack(request: UnpackRequest): Promise<void>;
+  async unpack(request: UnpackRequest): Promise<void> {
+    const { diffId, signal, onProgress } = request;
+    parseDigest(diffId);
+    await this.#tasks.run(
+      diffId,
+      () => this.has(diffId),
+      (stop, progress) => this.#unpack(request, stop, progress),
+      { signal, onProgress },
+    );
+  }
+
+  async #unpack(
+    { diffId, blob }: UnpackRequest,
+    signal: AbortSignal,
+    onProgress: (consumed: number) => void,
+  ): Promise<void> {
+    const source = this.#source(blob);
+    const target = this.#pathOf(diffId);
+    const directory = `${target}.partial`;
+    this.#table.put({ diffId, ready: false, bytes: 0, boot: this.#bootId });
+    mkdirSync(directory, { mode: 0o755 });
+    try {
+      const job: UnpackJob = {
+        ...source,
+        directory,
+        diffId,
+        options: { whiteouts: "overlay", devices: true },
+      };
+      const { bytes } = await this.#workers.run("unpack", job, { signal, onProgress });
+      this.#commit({ diffId, ready: true, bytes, boot: this.#bootId }, directory, target);
+    } catch (error) {
+      this.#trash.take(directory);
+      this.#table.delete(diffId);
+      this.#emptyTrash();
+      throw error;
+    }
+  }
+
+  #source(blob: Digest): Pick<UnpackJob, "sources" | "arrival"> {
+    // When the blob is there by the time the Worker opens the file, it has moved to its final place.
+    const arriving = this.#blobs.arriving(blob);
+    if (arriving) return { sources: [arriving.path, this.#blobs.path(blob)], arrival: arriving.arrival };
+    if (!this.#blobs.has(blob)) throw notFound(`content digest ${blob}: not found`);
+    return { sources: [this.#blobs.path(blob)] };
+  }
+
+  #commit(row: LayerRow, directory: string, target: string): void {
+    renameSync(directory, target);
+    syncFolder(dirname(target));
+    this.#table.put(row);
+    this.#ready.set(row.diffId, row.bytes);
+    this.#syncLater();
+  }
+
+  /** Moves a layer to the trash. Only for the collector, which knows that nothing uses it. */
+  discard(diffId: Digest): void {
+    this.#ready.delete(diffId);
+    this.#table.delete(diffId);
+    this.#trash.take(this.#pathOf(diffId));
+  }
+
+  #emptyTrash(): void {
+    this.#trash.empty().catch((error: unknown) => this.#log.warn("cannot empty the trash", { error }));
+  }
+
+  #syncLater(): void {
+    if (this.#syncTimer) return;
+    this.#syncTimer = setTimeout(() => {
+      this.#syncTimer = undefined;
+      this.sync().catch((error: unknown) => this.#log.warn("cannot sync the layers", { error }));
+    }, syncDelayMillis);
+    this.#syncTimer.unref();
+  }
+
+  /** Makes all layers that are there now survive a power failure. */
+  async sync(): Promise<void> {
+    const fresh = this.#table.all().filter(({ ready, boot }) => ready && boot !== "");
+    if (fresh.length === 0) return;
+    await this.#workers.run("syncFileSystem", { path: this.#folder });
+    this.#table.setSynced(fresh.map(({ diffId }) => diffId));
+  }
+
+  /** Stops unpacking; what is unpacked is kept. */
+  async stop(): Promise<void> {
+    clearTimeout(this.#syncTimer);
+    await this.#tasks.stop();
+  }
 }

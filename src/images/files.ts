@@ -1,0 +1,45 @@
+import { closeSync, fsyncSync, openSync, readdirSync } from "node:fs";
+import { join } from "node:path";
+import { algorithmOf, type Digest, hexOf, isDigest } from "../oci/digest.ts";
+
+/** `blobs/sha256/<hex>`, below `folder`. */
+export function digestPath(folder: string, digest: Digest): string {
+  return join(folder, algorithmOf(digest), hexOf(digest));
+}
+
+/** The digests that have a file or folder `<algorithm>/<hex>` below `folder`, and the paths of what else is there. */
+export function listDigests(folder: string): { digests: Map<Digest, string>; others: string[] } {
+  const digests = new Map<Digest, string>();
+  const others: string[] = [];
+  for (const algorithm of readdirSync(folder)) {
+    for (const name of readdirSync(join(folder, algorithm))) {
+      const digest = `${algorithm}:${name}`;
+      const path = join(folder, algorithm, name);
+      if (isDigest(digest)) digests.set(digest, path);
+      else others.push(path);
+    }
+  }
+  return { digests, others };
+}
+
+/** The same for layers, which are SHA-256 all: `<hex>` directly below `folder`. */
+export function listLayers(folder: string): { digests: Map<Digest, string>; others: string[] } {
+  const digests = new Map<Digest, string>();
+  const others: string[] = [];
+  for (const name of readdirSync(folder)) {
+    const diffId = `sha256:${name}`;
+    if (isDigest(diffId)) digests.set(diffId, join(folder, name));
+    else others.push(join(folder, name));
+  }
+  return { digests, others };
+}
+
+/** Makes renames and new names in a folder durable. */
+export function syncFolder(path: string): void {
+  const fd = openSync(path, "r");
+  try {
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
+}

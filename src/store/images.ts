@@ -1,0 +1,262 @@
+import type { Digest } from "../oci/digest.ts";
+import type { Database, Migration } from "./database.ts";
+
+/** What exists below `blobs/`, `ingest/` and `layers/`, and the images that are made of it. */
+export const imageMigrations: readonly Migration[] = [
+  {
+    id: "images-1",
+    sql: `CREATE TABLE blobs (digest TEXT PRIMARY KEY, size INTEGER NOT NULL) STRICT;
+          CREATE TABLE ingests (
+            digest TEXT PRIMARY KEY, size INTEGER NOT NULL, touched INTEGER NOT NULL
+          ) STRICT;
+          CREATE TABLE layers (
+            diff_id TEXT PRIMARY KEY, ready INTEGER NOT NULL, bytes INTEGER NOT NULL, boot TEXT NOT NULL
+          ) STRICT;
+          CREATE TABLE images (
+            id TEXT PRIMARY KEY, media_type TEXT NOT NULL, size INTEGER NOT NULL, tagged TEXT
+          ) STRICT;
+          CREATE TABLE image_names (
+            name TEXT PRIMARY KEY, image TEXT NOT NULL REFERENCES images (id) ON DELETE CASCADE
+          ) STRICT;
+          CREATE INDEX image_names_image ON image_names (image);
+          CREATE TABLE leases (id TEXT PRIMARY KEY, expires INTEGER NOT NULL) STRICT;
+          CREATE TABLE lease_items (
+            lease TEXT NOT NULL REFERENCES leases (id) ON DELETE CASCADE, digest TEXT NOT NULL,
+            PRIMARY KEY (lease, digest)
+          ) STRICT;`,
+  },
+];
+
+export interface BlobRow {
+  digest: Digest;
+  /** In bytes. */
+  size: number;
+}
+
+/** A blob that is on its way: a file below `ingest/`. `touched`: milliseconds since 1970. */
+export interface IngestRow extends BlobRow {
+  touched: number;
+}
+
+export class BlobTable {
+  readonly #database: Database;
+
+  constructor(database: Database) {
+    this.#database = database;
+  }
+
+  all(): BlobRow[] {
+    return this.#database.all("SELECT digest, size FROM blobs");
+  }
+
+  size(digest: Digest): number | undefined {
+    return this.#database.get<BlobRow>("SELECT digest, size FROM blobs WHERE digest = ?", digest)?.size;
+  }
+
+  /** The blob is there; its ingest, if any, is over. */
+  insert({ digest, size }: BlobRow): void {
+    this.#database.transaction(() => {
+      this.#database.run("INSERT OR REPLACE INTO blobs (digest, size) VALUES (?, ?)", digest, size);
+      this.deleteIngest(digest);
+    });
+  }
+
+  delete(digest: Digest): void {
+    this.#database.run("DELETE FROM blobs WHERE digest = ?", digest);
+  }
+
+  ingests(): IngestRow[] {
+    return this.#database.all("SELECT digest, size, touched FROM ingests");
+  }
+
+  insertIngest({ digest, size, touched }: IngestRow): void {
+    this.#database.run(
+      "INSERT OR REPLACE INTO ingests (digest, size, touched) VALUES (?, ?, ?)",
+      digest,
+      size,
+      touched,
+    );
+  }
+
+  deleteIngest(digest: Digest): void {
+    this.#database.run("DELETE FROM ingests WHERE digest = ?", digest);
+  }
+}
+
+/** `boot`: the boot of the kernel in which it was unpacked, until its files are known to be on the disk; then empty. */
+export interface LayerRow {
+  diffId: Digest;
+  ready: boolean;
+  /** Of its regular files. */
+  bytes: number;
+  boot: string;
+}
+
+export class LayerTable {
+  readonly #database: Database;
+
+  constructor(database: Database) {
+    this.#database = database;
+  }
+
+  all(): LayerRow[] {
+    return this.#database
+      .all<{ diff_id: Digest; ready: number; bytes: number; boot: string }>(
+        "SELECT diff_id, ready, bytes, boot FROM layers",
+      )
+      .map(({ diff_id, ready, bytes, boot }) => ({ diffId: diff_id, ready: ready === 1, bytes, boot }));
+  }
+
+  put({ diffId, ready, bytes, boot }: LayerRow): void {
+    this.#database.run(
+      "INSERT OR REPLACE INTO layers (diff_id, ready, bytes, boot) VALUES (?, ?, ?, ?)",
+      diffId,
+      ready ? 1 : 0,
+      bytes,
+      boot,
+    );
+  }
+
+  /** The files of all these layers are on the disk. */
+  setSynced(diffIds: readonly Digest[]): void {
+    this.#database.transaction(() => {
+      for (const diffId of diffIds) {
+        this.#database.run("UPDATE layers SET boot = '' WHERE diff_id = ?", diffId);
+      }
+    });
+  }
+
+  delete(diffId: Digest): void {
+    this.#database.run("DELETE FROM layers WHERE diff_id = ?", diffId);
+  }
+}
+
+/** An image: a descriptor that has names, or had them. */
+export interface ImageRow {
+  /** Digest of an index or a manifest. */
+  id: Digest;
+  mediaType: string;
+  /** Of that document, in bytes. */
+  size: number;
+  /** When it last got a name, in nanoseconds since 1970. */
+  tagged: bigint | undefined;
+}
+
+interface RawImageRow {
+  id: Digest;
+  media_type: string;
+  size: number;
+  tagged: string | null;
+}
+
+const toImageRow = ({ id, media_type, size, tagged }: RawImageRow): ImageRow => ({
+  id,
+  mediaType: media_type,
+  size,
+  tagged: tagged === null ? undefined : BigInt(tagged),
+});
+
+/** Names are full: `docker.io/library/busybox:latest`, `docker.io/library/busybox@sha256:…`. */
+export class ImageTable {
+  readonly #database: Database;
+
+  constructor(database: Database) {
+    this.#database = database;
+  }
+
+  all(): ImageRow[] {
+    return this.#database.all<RawImageRow>("SELECT id, media_type, size, tagged FROM images").map(toImageRow);
+  }
+
+  get(id: string): ImageRow | undefined {
+    const row = this.#database.get<RawImageRow>(
+      "SELECT id, media_type, size, tagged FROM images WHERE id = ?",
+      id,
+    );
+    return row && toImageRow(row);
+  }
+
+  /** Those whose id starts with `prefix` (`sha256:` included), at most two. */
+  withPrefix(prefix: string): ImageRow[] {
+    const last = `${prefix}\u{10ffff}`;
+    const sql = "SELECT id, media_type, size, tagged FROM images WHERE id >= ? AND id < ? LIMIT 2";
+    return this.#database.all<RawImageRow>(sql, prefix, last).map(toImageRow);
+  }
+
+  put({ id, mediaType, size, tagged }: ImageRow): void {
+    this.#database.run(
+      `INSERT INTO images (id, media_type, size, tagged) VALUES (?, ?, ?, ?)
+       ON CONFLICT (id) DO UPDATE SET tagged = coalesce(excluded.tagged, tagged)`,
+      id,
+      mediaType,
+      size,
+      tagged === undefined ? null : String(tagged),
+    );
+  }
+
+  /** Its names go with it. */
+  delete(id: Digest): void {
+    this.#database.run("DELETE FROM images WHERE id = ?", id);
+  }
+
+  /** The image that has the name. */
+  imageOf(name: string): Digest | undefined {
+    return this.#database.get<{ image: Digest }>("SELECT image FROM image_names WHERE name = ?", name)?.image;
+  }
+
+  names(): { name: string; image: Digest }[] {
+    return this.#database.all("SELECT name, image FROM image_names ORDER BY name");
+  }
+
+  namesOf(id: Digest): string[] {
+    return this.#database
+      .all<{ name: string }>("SELECT name FROM image_names WHERE image = ? ORDER BY name", id)
+      .map(({ name }) => name);
+  }
+
+  setName(name: string, id: Digest): void {
+    this.#database.run("INSERT OR REPLACE INTO image_names (name, image) VALUES (?, ?)", name, id);
+  }
+
+  deleteName(name: string): void {
+    this.#database.run("DELETE FROM image_names WHERE name = ?", name);
+  }
+}
+
+/** What is to be kept although no image refers to it (yet). Times in milliseconds since 1970. */
+export class LeaseTable {
+  readonly #database: Database;
+
+  constructor(database: Database) {
+    this.#database = database;
+  }
+
+  put(id: string, expires: number): void {
+    const sql =
+      "INSERT INTO leases (id, expires) VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET expires = excluded.expires";
+    this.#database.run(sql, id, expires);
+  }
+
+  add(id: string, digests: readonly Digest[]): void {
+    this.#database.transaction(() => {
+      for (const digest of digests) {
+        this.#database.run("INSERT OR IGNORE INTO lease_items (lease, digest) VALUES (?, ?)", id, digest);
+      }
+    });
+  }
+
+  delete(id: string): void {
+    this.#database.run("DELETE FROM leases WHERE id = ?", id);
+  }
+
+  deleteExpired(now: number): void {
+    this.#database.run("DELETE FROM leases WHERE expires <= ?", now);
+  }
+
+  /** All digests that some lease keeps. */
+  digests(): Digest[] {
+    return this.#database
+      .all<{ digest: Digest }>("SELECT DISTINCT digest FROM lease_items")
+      .map(({ digest }) => digest);
+  }
+}
