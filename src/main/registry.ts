@@ -1,4 +1,5 @@
 import type { ImageSink } from "../../images/seed.ts";
+import { buildCommit, buildVersion } from "../base/build.ts";
 import { isEngineError, messageOf } from "../base/errors.ts";
 import { createLogger } from "../base/log.ts";
 import {
@@ -9,9 +10,6 @@ import {
 } from "../registry/options.ts";
 import { serveRegistry } from "../registry/server.ts";
 import { RegistryStore } from "../registry/store.ts";
-
-declare const BUILD_VERSION: string | undefined;
-declare const BUILD_COMMIT: string | undefined;
 
 const cleaningMillis = 3600_000;
 
@@ -32,9 +30,7 @@ export async function main(argv: string[]): Promise<number> {
 }
 
 function version(): string {
-  const name = typeof BUILD_VERSION === "string" ? BUILD_VERSION : "dev";
-  const commit = typeof BUILD_COMMIT === "string" ? BUILD_COMMIT : "unknown";
-  return `Longshore registry version ${name}, build ${commit}\n`;
+  return `Longshore registry version ${buildVersion}, build ${buildCommit}\n`;
 }
 
 /** Serves until SIGTERM or SIGINT. */

@@ -81,7 +81,8 @@ async function answer(request: IncomingMessage, response: ServerResponse, store:
   } catch (error) {
     fail(exchange, error);
   }
-  log.debug(`${method} ${path}`, { status: response.statusCode });
+  const outcome = response.destroyed && !response.writableFinished ? "aborted" : response.statusCode;
+  log.debug(`${method} ${path}`, { status: outcome });
 }
 
 /**

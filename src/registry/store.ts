@@ -1,8 +1,7 @@
 import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { type Clock, systemClock } from "../base/clock.ts";
-import type { Digest } from "../oci/digest.ts";
-import { algorithmOf } from "../oci/digest.ts";
+import { algorithmOf, type Digest } from "../oci/digest.ts";
 import { Blobs } from "./blobs.ts";
 import { RegistryError } from "./errors.ts";
 import { makeDirectory, orMissing, removeFile } from "./files.ts";

@@ -8,18 +8,13 @@ import type { Blobs } from "./blobs.ts";
 import { RegistryError } from "./errors.ts";
 import { makeDirectory, orMissing, readPieces, removeFile } from "./files.ts";
 import type { Layout } from "./layout.ts";
+import type { ByteRange } from "./range.ts";
 
 /** The hash of the first `size` bytes of an upload. */
 interface Progress {
   algorithm: string;
   hash: Hash;
   size: number;
-}
-
-/** Bytes `start` to `end`, both inclusive, of a blob. */
-export interface ChunkRange {
-  start: number;
-  end: number;
 }
 
 const uploadId = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
@@ -66,7 +61,7 @@ export class Uploads {
    * (RANGE_INVALID) and be as long as the body (SIZE_INVALID, and nothing is appended). What arrived of a body without
    * range stays when the connection breaks.
    */
-  append(name: string, id: string, body: AsyncIterable<Uint8Array>, range?: ChunkRange): Promise<number> {
+  append(name: string, id: string, body: AsyncIterable<Uint8Array>, range?: ByteRange): Promise<number> {
     return this.#queue.run(id, async () => {
       await using handle = await this.#open(name, id);
       const { size } = await handle.stat();

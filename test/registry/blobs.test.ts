@@ -20,6 +20,8 @@ test("a blob pushed in one request is read back whole, in part, and as headers",
     "bytes 7-9/10",
     "789",
   ]);
+  const headOfPart = await registry.fetch("HEAD", `a/b/blobs/${digest}`, { headers: { Range: "bytes=7-" } });
+  expect([headOfPart.status, headOfPart.headers.get("content-length")]).toEqual([200, "10"]);
   const beyond = await registry.fetch("GET", `a/b/blobs/${digest}`, { headers: { Range: "bytes=10-" } });
   expect([beyond.status, beyond.headers.get("content-range")]).toEqual([416, "bytes */10"]);
   const other = await registry.fetch("GET", `a/b/blobs/${digest}`, {

@@ -47,6 +47,8 @@ const etagOf = (digest: Digest) => `"${digest}"`;
 
 function wantedRange({ request }: Exchange, digest: Digest, size: number) {
   const ifRange = request.headers["if-range"];
+  // Range has a meaning for GET only (RFC 9110, 14.2).
+  if (request.method !== "GET") return undefined;
   if (ifRange !== undefined && ifRange !== etagOf(digest)) return undefined;
   return parseRange(request.headers.range, size);
 }

@@ -2,8 +2,8 @@ import { algorithmOf, type Digest, isDigest } from "../../oci/digest.ts";
 import { isRepositoryPath } from "../../oci/reference.ts";
 import { RegistryError } from "../errors.ts";
 import { bodyOf, digestFrom, type Exchange, pathOf, sendEmpty } from "../http.ts";
-import { parseChunkRange } from "../range.ts";
-import { type ChunkRange, uploadRange } from "../uploads.ts";
+import { type ByteRange, parseChunkRange } from "../range.ts";
+import { uploadRange } from "../uploads.ts";
 
 interface NameParams {
   name: string;
@@ -82,7 +82,7 @@ async function append(exchange: Exchange, params: UploadParams): Promise<number>
   }
 }
 
-function chunkRange({ request }: Exchange, size: number): ChunkRange | undefined {
+function chunkRange({ request }: Exchange, size: number): ByteRange | undefined {
   const header = request.headers["content-range"];
   if (header === undefined) return undefined;
   const range = parseChunkRange(header);
