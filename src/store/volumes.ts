@@ -1,0 +1,62 @@
+import type { Database, Migration } from "./database.ts";
+
+/** A volume as it is kept. `labels` and `options` are JSON objects of strings. */
+export interface VolumeRow {
+  name: string;
+  driver: string;
+  labels: string;
+  options: string;
+  /** RFC 3339. */
+  created: string;
+  /** 1: made for one container, without a name. */
+  anonymous: number;
+}
+
+export const volumeMigrations: readonly Migration[] = [
+  {
+    id: "volumes-1",
+    sql: `CREATE TABLE volumes (
+            name TEXT PRIMARY KEY, driver TEXT NOT NULL, labels TEXT NOT NULL, options TEXT NOT NULL,
+            created TEXT NOT NULL, anonymous INTEGER NOT NULL
+          ) STRICT;`,
+  },
+];
+
+const columns = "name, driver, labels, options, created, anonymous";
+
+export class VolumeTable {
+  #database: Database;
+
+  constructor(database: Database) {
+    this.#database = database;
+  }
+
+  all(): VolumeRow[] {
+    return this.#database.all(`SELECT ${columns} FROM volumes ORDER BY name`);
+  }
+
+  get(name: string): VolumeRow | undefined {
+    return this.#database.get(`SELECT ${columns} FROM volumes WHERE name = ?`, name);
+  }
+
+  insert(row: VolumeRow): void {
+    this.#database.run(
+      `INSERT INTO volumes (${columns}) VALUES (?, ?, ?, ?, ?, ?)`,
+      row.name,
+      row.driver,
+      row.labels,
+      row.options,
+      row.created,
+      row.anonymous,
+    );
+  }
+
+  delete(name: string): void {
+    this.#database.run("DELETE FROM volumes WHERE name = ?", name);
+  }
+
+  /** `work`'s writes, all or none. */
+  transaction<T>(work: () => T): T {
+    return this.#database.transaction(work);
+  }
+}

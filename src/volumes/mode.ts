@@ -1,0 +1,41 @@
+import type { PropagationMode } from "./mount-point.ts";
+
+export const propagationModes: readonly PropagationMode[] = [
+  "private",
+  "rprivate",
+  "shared",
+  "rshared",
+  "slave",
+  "rslave",
+];
+
+export function isPropagationMode(text: string): text is PropagationMode {
+  return (propagationModes as readonly string[]).includes(text);
+}
+
+/** Words of a bind's mode; at most one of each group. Labels and consistency have no effect on Linux without SELinux. */
+const groups: readonly (readonly string[])[] = [
+  ["ro", "rw"],
+  ["z", "Z"],
+  propagationModes,
+  ["nocopy"],
+  ["consistent", "cached", "delegated"],
+];
+
+export interface BindMode {
+  readOnly: boolean;
+  noCopy: boolean;
+  propagation: PropagationMode | "";
+}
+
+/** What comes after the second colon of a bind (`ro,z,rslave`), or undefined when it is not of that form. */
+export function parseMode(text: string): BindMode | undefined {
+  const words = text === "" ? [] : text.split(",");
+  const used = words.map((word) => groups.findIndex((group) => group.includes(word)));
+  if (used.includes(-1) || new Set(used).size < used.length) return undefined;
+  return {
+    readOnly: words.includes("ro"),
+    noCopy: words.includes("nocopy"),
+    propagation: words.find(isPropagationMode) ?? "",
+  };
+}
