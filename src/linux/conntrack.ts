@@ -41,8 +41,9 @@ function deleteUdpFlows(port: number): NetlinkMessage {
 
 /**
  * Makes the kernel forget the IPv4 UDP flows to `ports`. A flow keeps the translation (or the lack of one) that its
- * first packet got, so one that never pauses would go on to where the port led before. Needs Linux 5.8; an older
- * kernel, or one without ctnetlink, keeps its flows until they time out: returns false.
+ * first packet got, so one that never pauses would go on to where the port led before. 0.4 ms, but 10 to 20 ms while a
+ * network namespace is dying: the kernel does both under one lock. Needs Linux 5.8; an older kernel, or one without
+ * ctnetlink, keeps its flows until they time out: returns false.
  */
 export function forgetUdpFlows(ports: readonly number[]): boolean {
   if (ports.length === 0) return true;

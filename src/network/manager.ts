@@ -53,6 +53,7 @@ export class NetworkManager {
   #nft: Nftables | undefined;
   #firewall: Firewall | undefined;
   #hostIps: readonly string[] = [];
+  readonly #timers = new Set<ReturnType<typeof setTimeout>>();
 
   constructor(deps: NetworkDependencies) {
     this.#deps = deps;
@@ -170,6 +171,7 @@ export class NetworkManager {
   async shutdown(): Promise<void> {
     this.#pools.bridge.close();
     this.#pools.bare.close();
+    for (const timer of this.#timers) clearTimeout(timer);
     await this.#sandboxes.settled();
     for (const { ports } of this.#attached.values()) ports?.[Symbol.dispose]();
     if (this.#attached.size === 0) {
@@ -278,7 +280,19 @@ export class NetworkManager {
     const udp = udpPorts(reservation);
     reservation[Symbol.dispose]();
     this.#firewall?.unpublish(rules, () => this.#ports.ipv4());
-    forgetUdpFlows(udp);
+    this.#forgetFlowsLater(udp);
+  }
+
+  /** A while later, when no namespace is dying any more that the kernel would make this process wait for. */
+  #forgetFlowsLater(udp: readonly number[]): void {
+    if (udp.length === 0) return;
+    const timer = setTimeout(() => {
+      this.#timers.delete(timer);
+      const used = new Set(this.#ports.ipv4().map(({ hostPort }) => hostPort));
+      forgetUdpFlows(udp.filter((port) => !used.has(port)));
+    }, 500);
+    timer.unref();
+    this.#timers.add(timer);
   }
 
   #restorePorts(attached: Attached): void {

@@ -42,7 +42,6 @@ export class IsolatedHost implements Disposable {
   readonly outside = join(this.directory, "outside");
   readonly #home = openSync("/proc/thread-self/ns/net", constants.O_RDONLY);
   readonly #closers: (() => void)[] = [];
-  #databases = 0;
 
   constructor() {
     check(c.unshare(CLONE_NEWNET), "unshare");

@@ -1,0 +1,65 @@
+import { expect, test } from "bun:test";
+import { etcHosts, etcResolvConf } from "./files.ts";
+
+const hosts = {
+  hostname: "web",
+  domainname: "",
+  addresses: ["172.17.0.2"],
+  extraHosts: [],
+  hostGateway: "172.17.0.1",
+};
+
+test("a container finds itself and the hosts that were added in /etc/hosts", () => {
+  const text = etcHosts({
+    ...hosts,
+    domainname: "example.org",
+    extraHosts: ["host.docker.internal:host-gateway", "db:fd00::5", "cache=[fd00::6]"],
+  });
+  expect(text.split("\n").slice(6)).toEqual([
+    "172.17.0.1\thost.docker.internal",
+    "fd00::5\tdb",
+    "fd00::6\tcache",
+    "172.17.0.2\tweb.example.org web",
+    "",
+  ]);
+  expect(text.split("\n")[0]).toBe("127.0.0.1\tlocalhost");
+});
+
+test("host-gateway without a bridge is an error, not a wrong line", () => {
+  expect(() => etcHosts({ ...hosts, hostGateway: undefined, extraHosts: ["h:host-gateway"] })).toThrow(
+    "unable to derive the IP value for host-gateway",
+  );
+});
+
+const nothing = { hostNetwork: false, dns: [], search: [], options: [] };
+const files = (entries: Record<string, string>) => (path: string) => entries[path] ?? "";
+const stub = "/run/systemd/resolve/resolv.conf";
+
+test("a container gets the host's resolvers, without those that it cannot reach", () => {
+  const text =
+    "# made by hand\nnameserver 127.0.0.1\nnameserver 10.0.0.53\nnameserver fd00::1\nsearch lan\noptions ndots:2";
+  expect(etcResolvConf(nothing, files({ "/etc/resolv.conf": text }))).toBe(
+    "nameserver 10.0.0.53\nsearch lan\noptions ndots:2\n",
+  );
+});
+
+test("behind systemd-resolved's stub stand the real servers, and behind nothing the public ones", () => {
+  const local = "nameserver 127.0.0.53\noptions edns0 trust-ad\nsearch .";
+  const read = files({ "/etc/resolv.conf": local, [stub]: "nameserver 192.0.2.53\n" });
+  expect(etcResolvConf(nothing, read)).toBe("nameserver 192.0.2.53\n");
+  expect(etcResolvConf(nothing, files({ "/etc/resolv.conf": local }))).toBe(
+    "nameserver 8.8.8.8\nnameserver 8.8.4.4\noptions edns0 trust-ad\n",
+  );
+  expect(etcResolvConf({ ...nothing, hostNetwork: true }, read)).toStartWith("nameserver 127.0.0.53\n");
+});
+
+test("what was asked for takes the place of the host's", () => {
+  const read = files({ "/etc/resolv.conf": "nameserver 10.0.0.53\nsearch lan\noptions ndots:2" });
+  const request = {
+    hostNetwork: false,
+    dns: ["127.0.0.1", "1.1.1.1"],
+    search: ["."],
+    options: ["timeout:1"],
+  };
+  expect(etcResolvConf(request, read)).toBe("nameserver 127.0.0.1\nnameserver 1.1.1.1\noptions timeout:1\n");
+});
