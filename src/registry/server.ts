@@ -56,14 +56,18 @@ function listen(server: Server, host: string, port: number): Promise<void> {
 
 function stop(server: Server): Promise<void> {
   return new Promise((resolve) => {
-    const cut = setTimeout(() => server.closeAllConnections(), stopMillis);
-    // A connection may become idle only now, when its download has ended.
-    const tidy = setInterval(() => server.closeIdleConnections(), 50);
-    server.close(() => {
+    const done = () => {
       clearTimeout(cut);
       clearInterval(tidy);
       resolve();
-    });
+    };
+    const cut = setTimeout(() => {
+      server.closeAllConnections();
+      done();
+    }, stopMillis);
+    // A connection may become idle only now, when its download has ended.
+    const tidy = setInterval(() => server.closeIdleConnections(), 50);
+    server.close(done);
     server.closeIdleConnections();
   });
 }
