@@ -1,0 +1,52 @@
+import { readFileSync } from "node:fs";
+import { homedir } from "node:os";
+import { errnoOf, invalidArgument, messageOf } from "../base/errors.ts";
+
+/** Credentials of one registry, as config.json holds them. */
+export interface StoredAuth {
+  readonly auth?: string;
+  readonly identitytoken?: string;
+}
+
+/** Proxies for containers of one daemon, or of all (`default`). */
+export interface ProxyConfig {
+  readonly httpProxy?: string;
+  readonly httpsProxy?: string;
+  readonly noProxy?: string;
+  readonly ftpProxy?: string;
+  readonly allProxy?: string;
+}
+
+/** What the client reads of `config.json`; other keys are left alone. */
+export interface ConfigFile {
+  readonly auths?: Readonly<Record<string, StoredAuth>>;
+  readonly credsStore?: string;
+  readonly credHelpers?: Readonly<Record<string, string>>;
+  readonly HttpHeaders?: Readonly<Record<string, string>>;
+  readonly currentContext?: string;
+  readonly detachKeys?: string;
+  readonly psFormat?: string;
+  readonly imagesFormat?: string;
+  readonly statsFormat?: string;
+  readonly networksFormat?: string;
+  readonly volumesFormat?: string;
+  readonly proxies?: Readonly<Record<string, ProxyConfig>>;
+  readonly cliPluginsExtraDirs?: readonly string[];
+}
+
+/** The folder of the client's files: `--config`, DOCKER_CONFIG, or `~/.docker`. */
+export function configFolder(flag: string): string {
+  return flag || process.env.DOCKER_CONFIG || `${homedir()}/.docker`;
+}
+
+/** Reads `config.json`; an absent one is empty. Throws `invalidArgument` with the path for one that cannot be read. */
+export function readConfigFile(folder: string): ConfigFile {
+  const path = `${folder}/config.json`;
+  try {
+    const parsed: unknown = JSON.parse(readFileSync(path, "utf8") || "{}");
+    return typeof parsed === "object" && parsed !== null ? (parsed as ConfigFile) : {};
+  } catch (error) {
+    if (errnoOf(error) === "ENOENT" || errnoOf(error) === "ENOTDIR") return {};
+    throw invalidArgument(`Error loading config file: ${path}: ${messageOf(error)}`, error);
+  }
+}

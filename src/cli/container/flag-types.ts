@@ -1,0 +1,60 @@
+import { type Flag, type FlagOptions, flag } from "../flags.ts";
+
+/** Bytes from `10m`, `1.5g` (powers of 1024), as Docker's flags take them. Throws with go-units' texts. */
+export function parseSize(text: string): number {
+  const match = /^(.*[0-9. ])([^0-9. ]*)$/s.exec(text);
+  const number = (match?.[1] ?? "").trimEnd();
+  if (!match || !/^\d+\.?\d*$|^\.\d+$/.test(number)) throw new Error(`invalid size: '${text}'`);
+  const suffix = match[2] ?? "";
+  const unit = /^([kmgtp]?)(?:i?b)?$/i.exec(suffix);
+  if (!unit || suffix.toLowerCase() === "ib") throw new Error(`invalid suffix: '${suffix}'`);
+  const power = unit[1] ? "kmgtp".indexOf(unit[1].toLowerCase()) + 1 : 0;
+  return Math.trunc(Number(number) * 1024 ** power);
+}
+
+/** A size; with `minusOne`, `-1` stands for any. */
+export function bytesFlag(help: string, options: FlagOptions & { minusOne?: boolean } = {}): Flag<number> {
+  const { minusOne = false, ...rest } = options;
+  return flag.custom("bytes", help, 0, (text) => (minusOne && text === "-1" ? -1 : parseSize(text)), rest);
+}
+
+/** A number of processors, in billionths: `1.5` is 1500000000. */
+export function cpusFlag(help: string, options: FlagOptions = {}): Flag<number> {
+  return flag.custom(
+    "decimal",
+    help,
+    0,
+    (text) => {
+      const fraction = /^([+-]?\d+)\/(\d+)$/.exec(text);
+      const value = fraction ? Number(fraction[1]) / Number(fraction[2]) : Number(text);
+      if (text.trim() === "" || !/^[+-]?[\d./eE+-]+$/.test(text) || !Number.isFinite(value)) {
+        throw new Error(`failed to parse ${text} as a rational number`);
+      }
+      const nanos = value * 1e9;
+      if (Math.abs(nanos - Math.round(nanos)) > 1e-6) throw new Error("value is too precise");
+      return Math.round(nanos);
+    },
+    options,
+  );
+}
+
+/** Keys and values: `key=value`, several times. */
+export function mapFlag(
+  help: string,
+  options: FlagOptions & { check?: (text: string) => void } = {},
+): Flag<ReadonlyMap<string, string>> {
+  const { check, ...rest } = options;
+  return flag.custom<ReadonlyMap<string, string>>(
+    "map",
+    help,
+    new Map(),
+    (text, before) => {
+      check?.(text);
+      const equals = text.indexOf("=");
+      const pair: [string, string] =
+        equals < 0 ? [text, ""] : [text.slice(0, equals), text.slice(equals + 1)];
+      return new Map([...before, pair]);
+    },
+    { initialText: "map[]", ...rest },
+  );
+}
