@@ -88,10 +88,7 @@ function decodeMap(schema: Schema & { kind: "map" }, value: unknown, place: Plac
   if (!isObject(value)) return wrongType(value, goType(schema), place);
   // fromEntries makes own properties: a key `__proto__` stays a key.
   return Object.fromEntries(
-    Object.entries(value).map(([key, item]) => [
-      key,
-      decodeAt(schema.of, item, { struct: place.struct, path: [...place.path, key] }),
-    ]),
+    Object.entries(value).map(([key, item]) => [key, decodeAt(schema.of, item, place)]),
   );
 }
 
