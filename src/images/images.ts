@@ -1,27 +1,270 @@
+import { KeyedQueue } from "../base/async.ts";
+import type { Clock } from "../base/clock.ts";
+import { internal, notFound } from "../base/errors.ts";
+import type { Logger } from "../base/log.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { Descriptor } from "../oci/manifest.ts";
-import type { Platform } from "../oci/platform.ts";
-import type { Reference } from "../oci/reference.ts";
-import type { DeletedItem, HistoryItem, Image } from "./image.ts";
+import { formatPlatform, hostPlatform, type Platform, platformDistance } from "../oci/platform.ts";
+import { familiarString, type Reference } from "../oci/reference.ts";
+import type { Database } from "../store/database.ts";
+import { type ImageRow, ImageTable } from "../store/images.ts";
+import type { BlobStore } from "./blobs.ts";
+import { collect } from "./collect.ts";
+import { ImageContent, type Variant } from "./content.ts";
+import { historyOf } from "./history.ts";
+import type { DeletedItem, HistoryItem, Image, ImageUser } from "./image.ts";
+import type { ImageEventSink } from "./image-events.ts";
+import type { LayerStore } from "./layers.ts";
+import { findImage, imageNamed } from "./lookup.ts";
+import { noSuchImage, shownNames, storedName } from "./names.ts";
+import { removeImage } from "./remove.ts";
+import type { Trash } from "./trash.ts";
 
-/** The images: what has a name or is used, out of the blobs and layers. */
-export interface ImageStore {
+export interface ImageStoreOptions {
+  database: Database;
+  blobs: BlobStore;
+  layers: LayerStore;
+  trash: Trash;
+  clock: Clock;
+  log: Logger;
+  /** The containers, each with the id of its image: what they need is neither removed nor swept. */
+  inUse: () => Iterable<ImageUser>;
+  onEvent?: ImageEventSink;
+  /** What containers run on when nobody says otherwise. */
+  host?: Platform;
+}
+
+export interface PruneOptions {
+  /** Also images that have a tag, when no container uses them. */
+  all?: boolean;
+  /** Which of them (the filters `until` and `label`). */
+  filter?: (image: Image) => boolean;
+}
+
+/** The images: what has a name or had one, out of the blobs and layers. */
+export class ImageStore {
+  readonly #database: Database;
+  readonly #table: ImageTable;
+  readonly #blobs: BlobStore;
+  readonly #layers: LayerStore;
+  readonly #trash: Trash;
+  readonly #clock: Clock;
+  readonly #log: Logger;
+  readonly #inUse: () => Iterable<ImageUser>;
+  readonly #onEvent: ImageEventSink;
+  readonly #host: Platform;
+  readonly #content: ImageContent;
+  readonly #queue = new KeyedQueue();
+
+  constructor(options: ImageStoreOptions) {
+    this.#database = options.database;
+    this.#table = new ImageTable(options.database);
+    this.#blobs = options.blobs;
+    this.#layers = options.layers;
+    this.#trash = options.trash;
+    this.#clock = options.clock;
+    this.#log = options.log;
+    this.#inUse = options.inUse;
+    this.#onEvent = options.onEvent ?? (() => {});
+    this.#host = options.host ?? hostPlatform();
+    this.#content = new ImageContent(this.#blobs, (diffId) => this.#layers.has(diffId));
+  }
+
+  /**
+   * Makes rows agree with the blobs and layers, whose own `reconcile` has to come first: an image whose document is gone is gone, what
+   * nothing refers to is swept, and the trash emptied. To be called once at start, when the containers are known.
+   */
+  async reconcile(): Promise<void> {
+    for (const { id } of this.#table.all()) {
+      if (this.#blobs.has(id)) continue;
+      this.#log.warn("an image is lost: its manifest is not there", { image: id });
+      this.#table.delete(id);
+    }
+    await this.collect();
+  }
+
   /**
    * Finds an image by name, full id or the start of an id. Without `platform` the best that is there for the host is taken,
    * or any. Throws `notFound`: `No such image: x:latest`.
    */
-  resolve(nameOrId: string, platform?: Platform): Image;
-  list(): Image[];
+  resolve(nameOrId: string, platform?: Platform): Image {
+    const { row, reference } = findImage(this.#table, nameOrId);
+    const variant = this.#choose(row, platform);
+    if (variant) return this.#toImage(row, variant);
+    if (!platform) throw noSuchImage(nameOrId);
+    const name = reference ? familiarString(reference) : nameOrId;
+    throw notFound(
+      `image with reference ${name} was found but does not provide the specified platform (${formatPlatform(platform)})`,
+    );
+  }
+
+  /** All images, in no order. One that has nothing for any platform is left out. */
+  list(): Image[] {
+    return this.#table.all().flatMap((row) => {
+      const variant = this.#choose(row, undefined);
+      return variant ? [this.#toImage(row, variant)] : [];
+    });
+  }
+
+  /** What of the image is there, for all platforms; attestations are among them. */
+  variants(image: Image): Variant[] {
+    return this.#content.variants(image.id);
+  }
+
+  /** With `platform`, only what runs there natively; without, the best for the host, or else the first that is there. */
+  #choose(row: ImageRow, platform: Platform | undefined): Variant | undefined {
+    const wanted = platform ?? this.#host;
+    const limit = platform ? 100 : Number.POSITIVE_INFINITY;
+    let best: Variant | undefined;
+    let least = Number.POSITIVE_INFINITY;
+    for (const variant of this.#content.variants(row.id)) {
+      if (!variant.config || !variant.complete || !variant.platform) continue;
+      const distance = platformDistance(wanted, variant.platform) ?? (platform ? limit : 1000);
+      if (distance < least && distance < limit) [best, least] = [variant, distance];
+    }
+    return best;
+  }
+
+  #toImage(row: ImageRow, { digest, manifest, config, platform }: Variant): Image {
+    if (!config || !platform) throw internal(`image ${row.id} has no configuration`);
+    const layers = config.rootfs.diff_ids;
+    const contentSize = this.#content.blobSize(row.id);
+    const unpackedSize = layers.reduce((sum, diffId) => sum + this.#sizeOf(diffId), 0);
+    return {
+      id: row.id,
+      target: { mediaType: row.mediaType, digest: row.id, size: row.size },
+      ...shownNames(row.id, this.#table.namesOf(row.id)),
+      manifestDigest: digest,
+      manifest,
+      config,
+      configDigest: manifest.config.digest,
+      layers,
+      platform,
+      created: config.created,
+      contentSize,
+      unpackedSize,
+      size: contentSize + unpackedSize,
+      lastTagged: row.tagged,
+    };
+  }
+
+  #sizeOf(diffId: Digest): number {
+    return this.#layers.has(diffId) ? this.#layers.size(diffId) : 0;
+  }
+
   /**
    * Records that `reference` (with tag or digest) names `target`, whose manifests, configurations and layers are in the
-   * stores for at least one platform. The image that had the name before stays, without it.
+   * stores for at least one platform; without a reference, an image without a name. The image that had the name before stays, without it.
+   * Throws `notFound` when the document of `target` is not there.
    */
-  put(target: Descriptor, reference: Reference): Image;
-  /** Unpacks the layers of the image that are not there (any more, or yet). */
-  ensureUnpacked(image: Image): Promise<void>;
-  tag(nameOrId: string, reference: Reference): void;
-  remove(nameOrId: string, options?: { force?: boolean }): Promise<DeletedItem[]>;
-  history(nameOrId: string, platform?: Platform): HistoryItem[];
+  put(target: Descriptor, reference?: Reference): void {
+    if (!this.#blobs.has(target.digest)) throw notFound(`content digest ${target.digest}: not found`);
+    const { digest: id, mediaType, size } = target;
+    this.#database.transaction(() => {
+      const tagged = reference && this.#clock.nowNanos();
+      this.#table.put({ id, mediaType, size, tagged });
+      if (reference) this.#table.setName(storedName(reference), id);
+    });
+  }
+
+  /**
+   * Unpacks the layers of the image that are not there (any more, or yet), side by side. Each start of a container asks for it, so it costs
+   * nothing when there is nothing to do. `onProgress`: compressed bytes of one layer consumed so far.
+   */
+  async ensureUnpacked(
+    image: Pick<Image, "layers" | "manifest">,
+    onProgress: (layer: Descriptor, consumed: number) => void = () => {},
+    signal?: AbortSignal,
+  ): Promise<void> {
+    const missing = image.layers.flatMap((diffId, at) => {
+      const layer = image.manifest.layers[at];
+      return layer && !this.#layers.has(diffId) ? [{ diffId, layer }] : [];
+    });
+    if (missing.length === 0) return;
+    await Promise.all(
+      missing.map(({ diffId, layer }) =>
+        this.#layers.unpack({
+          diffId,
+          blob: layer.digest,
+          mediaType: layer.mediaType,
+          onProgress: (consumed) => onProgress(layer, consumed),
+          ...(signal && { signal }),
+        }),
+      ),
+    );
+  }
+
+  /** Gives the image another name. Throws `notFound`. */
+  tag(nameOrId: string, reference: Reference): void {
+    const { row } = findImage(this.#table, nameOrId);
+    this.put({ mediaType: row.mediaType, digest: row.id, size: row.size }, reference);
+    this.#onEvent({
+      action: "tag",
+      id: row.id,
+      name: familiarString({ ...reference, tag: reference.tag ?? "latest" }),
+    });
+  }
+
+  /** `docker rmi`, in Docker's words; one at a time. Throws `notFound`, `conflict`. */
+  remove(nameOrId: string, options: { force?: boolean } = {}): Promise<DeletedItem[]> {
+    return this.#queue.run("", async () => {
+      const found = findImage(this.#table, nameOrId);
+      const context = { table: this.#table, users: this.#inUse, onEvent: this.#onEvent };
+      const items = this.#database.transaction(() =>
+        removeImage(context, found, nameOrId, options.force ?? false),
+      );
+      if (items.some((item) => "Deleted" in item)) await this.collect();
+      return items;
+    });
+  }
+
+  /** Removes images that no container uses: those without a tag, or all. */
+  prune(options: PruneOptions = {}): Promise<{ deleted: DeletedItem[]; reclaimed: number }> {
+    return this.#queue.run("", async () => {
+      const used = new Set([...this.#inUse()].map(({ imageId }) => imageId));
+      const context = { table: this.#table, users: this.#inUse, onEvent: this.#onEvent };
+      const candidates = this.list().filter(
+        (image) =>
+          !used.has(image.id) &&
+          (options.all || image.repoTags.length === 0) &&
+          (options.filter?.(image) ?? true),
+      );
+      const deleted = candidates.flatMap((image) =>
+        this.#database.transaction(() =>
+          removeImage(context, findImage(this.#table, image.id), image.id, true),
+        ),
+      );
+      const { reclaimed } = await this.collect();
+      return { deleted, reclaimed };
+    });
+  }
+
+  /** Sweeps what neither an image, nor a container, nor a lease refers to. Resolves when the space is free. */
+  async collect(): Promise<{ reclaimed: number }> {
+    const roots = this.#table.all().map(({ id }) => id);
+    for (const { imageId } of this.#inUse()) roots.push(imageId as Digest);
+    const stores = { blobs: this.#blobs, layers: this.#layers, content: this.#content };
+    const collected = collect(roots, stores);
+    await this.#trash.empty();
+    return collected;
+  }
+
+  history(nameOrId: string, platform?: Platform): HistoryItem[] {
+    return historyOf(this.resolve(nameOrId, platform), (diffId) => this.#sizeOf(diffId));
+  }
+
   /** The target of a name, or undefined: whether a pull has anything to do. */
-  targetOf(reference: Reference): Digest | undefined;
+  targetOf(reference: Reference): Digest | undefined {
+    return imageNamed(this.#table, reference);
+  }
+
+  /** The full names (`docker.io/library/busybox:latest`) that an image has. */
+  namesOf(id: Digest): string[] {
+    return this.#table.namesOf(id);
+  }
+
+  /** All names, each with its image. */
+  names(): { name: string; image: Digest }[] {
+    return this.#table.names();
+  }
 }
