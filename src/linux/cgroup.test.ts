@@ -1,8 +1,5 @@
 import { expect, test } from "bun:test";
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { cgroupsOf, removeCgroup } from "./cgroup.ts";
+import { cgroupsOf } from "./cgroup.ts";
 import { parseMountinfo } from "./mountinfo.ts";
 
 const v2 =
@@ -32,24 +29,4 @@ test("each of the three layouts of cgroups is told from the others", () => {
   });
   expect(both.hierarchies.map(({ path }) => path)).not.toContain("/var/lib/other/memory");
   expect(detect(hybrid.slice(1), []).mode).toBe("v1");
-});
-
-test("removing a cgroup takes those below it along, and says what is still in use", () => {
-  const root = mkdtempSync(join(tmpdir(), "longshore-cgroup-"));
-  try {
-    mkdirSync(join(root, "docker/one/a/b"), { recursive: true });
-    mkdirSync(join(root, "docker/two/busy"), { recursive: true });
-    // On a real cgroup file system a process keeps it from being removed; here a file does.
-    writeFileSync(join(root, "docker/two/busy/file"), "");
-    const cgroups = { hierarchies: [{ path: root, version: 2, controllers: [] } as const] };
-    expect(removeCgroup(cgroups, "/docker/one")).toEqual([]);
-    expect(removeCgroup(cgroups, "/docker/one")).toEqual([]);
-    expect(existsSync(join(root, "docker/one"))).toBe(false);
-    expect(removeCgroup(cgroups, "/docker/two")).toEqual([
-      join(root, "docker/two/busy"),
-      join(root, "docker/two"),
-    ]);
-  } finally {
-    rmSync(root, { recursive: true });
-  }
 });

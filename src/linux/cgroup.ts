@@ -1,6 +1,5 @@
-import { readdirSync, readFileSync, rmdirSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { errnoOf } from "../base/errors.ts";
 import { type MountInfo, readMounts } from "./mountinfo.ts";
 
 /** A mounted cgroup file system and the controllers that it has. */
@@ -67,36 +66,4 @@ export function detectCgroups(): Cgroups {
     const text = readFileSync(join(path, "cgroup.controllers"), "utf8").trim();
     return text === "" ? [] : text.split(" ");
   });
-}
-
-/**
- * Removes the cgroup `path` (`/docker/<id>`) and those below it from every hierarchy. Returns the directories that are
- * still there because processes are in them.
- */
-export function removeCgroup({ hierarchies }: Pick<Cgroups, "hierarchies">, path: string): string[] {
-  return hierarchies.flatMap((hierarchy) => removeTree(join(hierarchy.path, path)));
-}
-
-function removeTree(directory: string): string[] {
-  const below = childrenOf(directory).flatMap((name) => removeTree(join(directory, name)));
-  try {
-    rmdirSync(directory);
-    return below;
-  } catch (error) {
-    if (errnoOf(error) === "ENOENT") return below;
-    if (errnoOf(error) === "EBUSY" || errnoOf(error) === "ENOTEMPTY") return [...below, directory];
-    throw error;
-  }
-}
-
-/** A cgroup's files cannot be removed and need not be: only its directories count. */
-function childrenOf(directory: string): string[] {
-  try {
-    return readdirSync(directory, { withFileTypes: true })
-      .filter((entry) => entry.isDirectory())
-      .map(({ name }) => name);
-  } catch (error) {
-    if (errnoOf(error) === "ENOENT") return [];
-    throw error;
-  }
 }

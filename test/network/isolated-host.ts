@@ -8,7 +8,7 @@ import { parseCidr, parseIPv4 } from "../../src/base/ipv4.ts";
 import { silentLogger } from "../../src/base/log.ts";
 import { addAddress, addDefaultRoute } from "../../src/linux/addresses.ts";
 import { bindSocket, connectSocket, type InetAddress, type Transport } from "../../src/linux/inet-socket.ts";
-import { check, errno, libc } from "../../src/linux/libc.ts";
+import { check, errno, libc, SyscallError } from "../../src/linux/libc.ts";
 import { createVeth, findLink, linkUp } from "../../src/linux/links.ts";
 import { unmount } from "../../src/linux/mount.ts";
 import { mountsBelow } from "../../src/linux/mountinfo.ts";
@@ -26,6 +26,7 @@ const EAGAIN = 11;
 const c = libc({
   unshare: { args: ["i32"], returns: "i32" },
   setns: { args: ["i32", "i32"], returns: "i32" },
+  connect: { args: ["i32", "ptr", "u32"], returns: "i32" },
   send: { args: ["i32", "ptr", "u64", "i32"], returns: "i64" },
   recv: { args: ["i32", "ptr", "u64", "i32"], returns: "i64" },
 });
@@ -41,7 +42,6 @@ export class IsolatedHost implements Disposable {
   readonly directory = mkdtempSync(join(tmpdir(), "longshore-network-"));
   readonly outside = join(this.directory, "outside");
   readonly #home = openSync("/proc/thread-self/ns/net", constants.O_RDONLY);
-  readonly #closers: (() => void)[] = [];
 
   constructor() {
     check(c.unshare(CLONE_NEWNET), "unshare");
@@ -79,42 +79,34 @@ export class IsolatedHost implements Disposable {
     return new TestDaemon(join(this.directory, name), `${this.directory}/${name}.db`, config, poolSize);
   }
 
-  onClose(step: () => void): void {
-    this.#closers.push(step);
-  }
-
-  /** Serves `greeting` and the caller's address on a port inside `netns` (undefined: this host). */
-  serve(
-    netns: string | null | undefined,
-    transport: Transport,
-    port: number,
-    greeting: string,
-    ip = "0.0.0.0",
-  ): void {
-    const bind = () => bindSocket(transport, { ip, port });
-    const fd = netns ? inNetns(netns, bind) : bind();
-    if (transport === "tcp") {
-      const server = createServer((socket) => socket.end(`${greeting} to ${socket.remoteAddress}`));
-      server.listen({ fd });
-      this.onClose(() => server.close());
-    } else {
-      const server = createSocket(ip.includes(":") ? "udp6" : "udp4");
-      server.on("message", (_, from) =>
-        server.send(`${greeting} to ${from.address}`, from.port, from.address),
-      );
-      server.bind({ fd });
-      this.onClose(() => server.close());
-    }
-  }
-
   [Symbol.dispose](): void {
-    for (const close of this.#closers) close();
     removeNetns(this.outside);
     for (const target of mountsBelow(this.directory)) unmount(target, { detach: true });
     check(c.setns(this.#home, CLONE_NEWNET), "setns");
     closeSync(this.#home);
     rmSync(this.directory, { recursive: true });
   }
+}
+
+/** Serves `greeting` and the caller's address on a port inside `netns` (nothing: this host). */
+export function serve(
+  netns: string | null | undefined,
+  transport: Transport,
+  port: number,
+  greeting: string,
+  ip = "0.0.0.0",
+): Disposable {
+  const bind = () => bindSocket(transport, { ip, port });
+  const fd = netns ? inNetns(netns, bind) : bind();
+  if (transport === "tcp") {
+    const server = createServer((socket) => socket.end(`${greeting} to ${socket.remoteAddress}`));
+    server.listen({ fd });
+    return { [Symbol.dispose]: () => server.close() };
+  }
+  const server = createSocket("udp4");
+  server.on("message", (_, from) => server.send(`${greeting} to ${from.address}`, from.port, from.address));
+  server.bind({ fd });
+  return { [Symbol.dispose]: () => server.close() };
 }
 
 export class TestDaemon {
@@ -160,8 +152,9 @@ export async function ask(
   netns: string | null | undefined,
   transport: Transport,
   address: InetAddress,
+  sourcePort?: number,
 ): Promise<string> {
-  const open = () => connectSocket(transport, address);
+  const open = () => (sourcePort ? connectFrom(sourcePort, address) : connectSocket(transport, address));
   let fd: number;
   try {
     fd = netns ? inNetns(netns, open) : open();
@@ -175,6 +168,17 @@ export async function ask(
   }
 }
 
+/** A UDP socket with a source port of its own choice. */
+function connectFrom(sourcePort: number, { ip, port }: InetAddress): number {
+  const fd = bindSocket("udp", { ip: "0.0.0.0", port: sourcePort });
+  const name = Buffer.alloc(16);
+  name.writeUInt16LE(2, 0);
+  name.writeUInt16BE(port, 2);
+  name.writeUInt32BE(parseIPv4(ip) ?? 0, 4);
+  check(c.connect(fd, name, name.length), "connect");
+  return fd;
+}
+
 async function converse(fd: number, transport: Transport): Promise<string> {
   const buffer = Buffer.alloc(4096);
   let received = "";
@@ -186,7 +190,7 @@ async function converse(fd: number, transport: Transport): Promise<string> {
     if (length > 0) {
       received += buffer.toString("utf8", 0, length);
       if (transport === "udp") return received;
-    } else if (number !== EAGAIN) return `errno ${number}`;
+    } else if (number !== EAGAIN) return new SyscallError("recv", number).code;
     await sleep(2);
   }
   return "timeout";
