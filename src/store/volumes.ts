@@ -1,4 +1,5 @@
 import type { Database, Migration } from "./database.ts";
+import { volumeUserMigrations } from "./volume-users.ts";
 
 /** A volume as it is kept. `labels` and `options` are JSON objects of strings. */
 export interface VolumeRow {
@@ -20,6 +21,7 @@ export const volumeMigrations: readonly Migration[] = [
             created TEXT NOT NULL, anonymous INTEGER NOT NULL
           ) STRICT;`,
   },
+  ...volumeUserMigrations,
 ];
 
 const columns = "name, driver, labels, options, created, anonymous";
@@ -53,10 +55,5 @@ export class VolumeTable {
 
   delete(name: string): void {
     this.#database.run("DELETE FROM volumes WHERE name = ?", name);
-  }
-
-  /** `work`'s writes, all or none. */
-  transaction<T>(work: () => T): T {
-    return this.#database.transaction(work);
   }
 }

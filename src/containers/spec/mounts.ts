@@ -3,6 +3,7 @@ import { invalidArgument } from "../../base/errors.ts";
 import { type MountInfo, readMounts } from "../../linux/mountinfo.ts";
 import type { MountSpec } from "../../oci/runtime-spec.ts";
 import type { MountPoint } from "../../volumes/mount-point.ts";
+import { cleanPath } from "../../volumes/parse-mount.ts";
 import { defaultTmpfsOptions, mergeTmpfsOptions } from "../../volumes/tmpfs-options.ts";
 
 /** The files of the container's network, on the host: they are mounted over those of the image. */
@@ -79,11 +80,16 @@ function shmMount({ host, shmPath }: MountsInput): MountSpec[] {
 export function containerMounts(input: MountsInput): ContainerMounts {
   const { host, mounts } = input;
   const privileged = host.Privileged ?? false;
-  const taken = new Set(mounts.map((mount) => mount.destination));
+  const user = [
+    ...mounts.map((mount) => userMount(mount, input.recursiveReadOnly)),
+    ...Object.entries(host.Tmpfs ?? {}).map(([path, options]) =>
+      tmpfsMount(cleanPath(path), options.split(",")),
+    ),
+  ];
+  const taken = new Set(user.map((mount) => mount.destination));
   const free = (mount: MountSpec) => !isTaken(mount.destination, taken);
   const readOnly = host.ReadonlyRootfs ?? false;
   const system = systemMounts(privileged && !readOnly, privileged || input.writableCgroups);
-  const user = mounts.map((mount) => userMount(mount, input.recursiveReadOnly));
   const placed = [...user, ...networkMounts(input.networkFiles, readOnly).filter(free)];
   const init = input.initPath ? [file(initDestination, "bind", input.initPath, ["bind", "ro"])] : [];
   return {
@@ -110,16 +116,18 @@ function networkMounts(files: NetworkFiles | undefined, readOnly: boolean): Moun
 }
 
 function userMount(mount: MountPoint, recursiveReadOnly: boolean): MountSpec {
-  if (mount.type === "tmpfs") {
-    const options = mergeTmpfsOptions([...defaultTmpfsOptions, ...(mount.tmpfsOptions ?? [])]);
-    return file(mount.destination, "tmpfs", "tmpfs", options);
-  }
+  if (mount.type === "tmpfs") return tmpfsMount(mount.destination, mount.tmpfsOptions ?? []);
   const bind = mount.spec?.BindOptions;
   const recursive = !bind?.NonRecursive;
   const options = [recursive ? "rbind" : "bind"];
   if (!mount.rw) options.push(readOnlyOption(mount, recursive && recursiveReadOnly));
   if (mount.propagation !== "") options.push(mount.propagation);
   return file(mount.destination, "bind", mount.source, options);
+}
+
+function tmpfsMount(destination: string, options: readonly string[]): MountSpec {
+  const given = options.filter((option) => option !== "");
+  return file(destination, "tmpfs", "tmpfs", mergeTmpfsOptions([...defaultTmpfsOptions, ...given]));
 }
 
 /** `rro` covers what is mounted below the source as well. */

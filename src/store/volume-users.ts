@@ -1,0 +1,74 @@
+import type { Database, Migration } from "./database.ts";
+
+/** A container's claim on a volume. `populated`: the image's content has had its chance to be copied into it. */
+export interface VolumeUserRow {
+  volume: string;
+  container: string;
+  populated: number;
+}
+
+export const volumeUserMigrations: readonly Migration[] = [
+  {
+    id: "volume-users-1",
+    sql: `CREATE TABLE volume_users (
+            volume TEXT NOT NULL REFERENCES volumes (name), container TEXT NOT NULL, populated INTEGER NOT NULL,
+            PRIMARY KEY (volume, container)
+          ) STRICT;
+          CREATE INDEX volume_users_container ON volume_users (container);`,
+  },
+];
+
+export class VolumeUserTable {
+  #database: Database;
+
+  constructor(database: Database) {
+    this.#database = database;
+  }
+
+  add(volume: string, container: string): void {
+    this.#database.run(
+      "INSERT OR IGNORE INTO volume_users (volume, container, populated) VALUES (?, ?, 0)",
+      volume,
+      container,
+    );
+  }
+
+  /** The containers that have the volume, whether they run or not. */
+  containersOf(volume: string): string[] {
+    return this.#database
+      .all<VolumeUserRow>("SELECT * FROM volume_users WHERE volume = ? ORDER BY container", volume)
+      .map((row) => row.container);
+  }
+
+  volumesOf(container: string): string[] {
+    return this.#database
+      .all<VolumeUserRow>("SELECT * FROM volume_users WHERE container = ?", container)
+      .map((row) => row.volume);
+  }
+
+  unpopulated(container: string): string[] {
+    return this.#database
+      .all<VolumeUserRow>("SELECT * FROM volume_users WHERE container = ? AND populated = 0", container)
+      .map((row) => row.volume);
+  }
+
+  setPopulated(volume: string, container: string): void {
+    this.#database.run(
+      "UPDATE volume_users SET populated = 1 WHERE volume = ? AND container = ?",
+      volume,
+      container,
+    );
+  }
+
+  /** Ends all claims of a container. */
+  removeContainer(container: string): void {
+    this.#database.run("DELETE FROM volume_users WHERE container = ?", container);
+  }
+
+  /** All containers that have a volume. */
+  containers(): string[] {
+    return this.#database
+      .all<VolumeUserRow>("SELECT DISTINCT container FROM volume_users")
+      .map((row) => row.container);
+  }
+}
