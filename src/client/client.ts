@@ -41,7 +41,7 @@ export interface Streamed<T> extends AsyncIterable<T> {
 
 /** A connection that was taken over: bytes in both directions. */
 export interface Hijacked extends Streamed<Uint8Array> {
-  /** True when standard output and error are framed in one stream (`demultiplex`). */
+  /** True when standard output and error are framed in one stream. */
   readonly multiplexed: boolean;
   /** Resolves when the connection can take more; rejects when it is gone. */
   write(bytes: Uint8Array): Promise<void>;

@@ -69,9 +69,9 @@ export const options = {
     "default-address-pool",
     "Subnets for new networks (base=<cidr>,size=<prefix length>)",
     "pool-options",
-    [],
+    [] as AddressPools,
     list(AddressPool),
-    (text, before: AddressPools) => [...before, parseAddressPool(text)],
+    (text, before) => [...before, parseAddressPool(text)],
     { key: "default-address-pools" },
   ),
   defaultNetworkOpts: ownOption(
@@ -135,18 +135,18 @@ export const options = {
     "add-runtime",
     "Further OCI runtime (name=path)",
     "runtime",
-    {},
+    {} as Runtimes,
     map(RuntimeConfig),
-    (text, before: Runtimes) => ({ ...before, ...parseRuntime(text) }),
+    (text, before) => ({ ...before, ...parseRuntime(text) }),
     { key: "runtimes", mayRepeat: true },
   ),
   defaultUlimits: ownOption(
     "default-ulimit",
     "Ulimit of containers (name=soft[:hard])",
     "ulimit",
-    {},
+    {} as Ulimits,
     map(Ulimit),
-    (text, before: Ulimits) => ({ ...before, ...parseUlimit(text) }),
+    (text, before) => ({ ...before, ...parseUlimit(text) }),
     { key: "default-ulimits" },
   ),
   defaultShmSize: bytesOption("default-shm-size", "Size of /dev/shm in containers", {
@@ -196,7 +196,7 @@ export const options = {
   help: boolOption("help", "Print this and exit", { key: undefined, short: "h" }),
 } as const;
 
-type Runtimes = Infer<ReturnType<typeof map<Infer<typeof RuntimeConfig>>>>;
+type Runtimes = Record<string, Infer<typeof RuntimeConfig>>;
 type AddressPools = Infer<typeof AddressPool>[];
 type Ulimits = Record<string, Ulimit>;
 type NetworkOptions = Record<string, Record<string, string>>;

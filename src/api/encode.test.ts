@@ -1,0 +1,56 @@
+import { describe, expect, test } from "bun:test";
+import { ContainerCreateResponse, HostConfig, NetworkSettings } from "./containers.ts";
+import { encode, encodeText } from "./encode.ts";
+import { JSONMessage } from "./progress.ts";
+import { EventMessage } from "./system.ts";
+
+describe("encoding as Go does", () => {
+  test("writes zero values of what is absent, and null for lists", () => {
+    const encoded = encode(HostConfig, { Memory: 5 }, "1.55") as Record<string, unknown>;
+    expect(encoded.Memory).toBe(5);
+    expect(encoded.Binds).toBeNull();
+    expect(encoded.Privileged).toBe(false);
+    expect(encoded.RestartPolicy).toEqual({ Name: "", MaximumRetryCount: 0 });
+    expect("Init" in encoded).toBe(false);
+    expect("Tmpfs" in encoded).toBe(false);
+  });
+
+  test("orders fields as the schema does, and ends with a line feed", () => {
+    expect(encodeText(ContainerCreateResponse, { Warnings: [], Id: "x" }, "1.55")).toBe(
+      '{"Id":"x","Warnings":[]}\n',
+    );
+  });
+
+  test("keeps an empty struct, and leaves out empty text", () => {
+    expect(encodeText(JSONMessage, { status: "Waiting", progressDetail: {}, id: "" }, "1.55")).toBe(
+      '{"status":"Waiting","progressDetail":{}}\n',
+    );
+  });
+
+  test("a pointer to zero is no zero", () => {
+    expect(encode(HostConfig, { Init: false }, "1.55")).toMatchObject({ Init: false });
+  });
+
+  test("shows fields only to the versions that have them", () => {
+    const event = {
+      status: "start",
+      Type: "container",
+      Action: "start",
+      Actor: { ID: "a", Attributes: {} },
+    } as const;
+    expect(encode(EventMessage, event, "1.51")).toMatchObject({ status: "start" });
+    expect(encode(EventMessage, event, "1.52")).not.toHaveProperty("status");
+  });
+
+  test("sorts the keys of maps, and keeps null for ports that are not published", () => {
+    const settings = {
+      SandboxID: "",
+      SandboxKey: "",
+      Ports: { "80/tcp": null, "53/udp": null },
+      Networks: {},
+    };
+    expect(JSON.stringify(encode(NetworkSettings, settings, "1.55"))).toContain(
+      '"Ports":{"53/udp":null,"80/tcp":null}',
+    );
+  });
+});
