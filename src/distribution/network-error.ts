@@ -28,7 +28,7 @@ async function addressOf(url: URL): Promise<string> {
   // The address is only for the message: one that cannot be found is left out.
   const address = isIP(host)
     ? host
-    : await lookup(host, { family: 4 }).then(
+    : await lookup(host).then(
         (found) => found.address,
         () => host,
       );
@@ -83,13 +83,19 @@ function tlsReason(error: unknown): string {
 
 /** Thrown when no answer came: `unavailable`, with `Get "https://…": dial tcp …` as the message. */
 export async function networkError(method: string, url: URL, error: unknown): Promise<Error> {
+  if (isAbort(error)) return cancelled("context canceled", error);
   if (isTimeout(error)) {
     const waiting = "net/http: request canceled (Client.Timeout exceeded while awaiting headers)";
     return unavailable(`${goMethod(method)} "${redactUrl(url)}": ${waiting}`, error);
   }
-  if (isAbort(error)) return cancelled("context canceled", error);
-  return unavailable(`${goMethod(method)} "${redactUrl(url)}": ${await reason(url, error)}`, error);
+  // Docker asks for /v2/ before anything else, so that is what its users see when there is nobody.
+  const ping = url.pathname.startsWith("/v2/") && !sent.has(codeOf(error));
+  const asked = ping ? `Get "${new URL("/v2/", url).href}"` : `${goMethod(method)} "${redactUrl(url)}"`;
+  return unavailable(`${asked}: ${await reason(url, error)}`, error);
 }
+
+/** Failures after the request had been sent. */
+const sent = new Set(["ECONNRESET", "EPIPE"]);
 
 /** `Get` for `GET`, as Go writes it. */
 export function goMethod(method: string): string {
@@ -102,9 +108,4 @@ function isTimeout(error: unknown): boolean {
 
 function isAbort(error: unknown): boolean {
   return error instanceof Error && error.name === "AbortError";
-}
-
-/** True for what says that the server on the other end does not speak TLS. */
-export function isPlainHttpAnswer(error: unknown): boolean {
-  return codeOf(error instanceof Error ? error.cause : undefined) === "EPROTO";
 }

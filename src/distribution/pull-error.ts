@@ -1,19 +1,10 @@
-import {
-  type EngineError,
-  forbidden,
-  internal,
-  isEngineError,
-  messageOf,
-  notFound,
-  unavailable,
-} from "../base/errors.ts";
+import { type EngineError, forbidden, internal, notFound, unavailable } from "../base/errors.ts";
 import { familiarName, familiarString, type Reference } from "../oci/reference.ts";
 import { RegistryError } from "./registry-error.ts";
 
-/** What a registry said about `reference`, as Docker words it for a user who pulls. */
-export function pullError(error: unknown, reference: Reference): EngineError {
-  if (isEngineError(error)) return error;
-  if (!(error instanceof RegistryError)) return internal(messageOf(error), error);
+/** What a registry said about `reference`, as Docker words it for a user who pulls. Other errors stay what they are. */
+export function pullError(error: unknown, reference: Reference): unknown {
+  if (!(error instanceof RegistryError)) return error;
   switch (error.code) {
     case "denied":
       return notFound(

@@ -118,46 +118,109 @@ export async function pullLayer(
 ): Promise<void> {
   const { progress } = context;
   const id = shortId(blob.digest);
-  const arriving = Promise.withResolvers<void>();
   const extraction = new Extraction(context, blob, id);
+  const download = new Download(context, blob, id);
   // A failure of an unpacking that began early is looked at below, when the blob is known to be right.
-  const early = Promise.all([diffIds, arriving.promise])
-    .then(([ids]) => extraction.run(ids))
+  const early = Promise.all([diffIds, download.nearEnd])
+    .then(([ids]) => extraction.run(ids, download))
     .then(
       () => true,
       () => false,
     );
-  if (!context.blobs.has(blob.digest)) {
-    await download(context, blob, id, arriving.resolve).finally(arriving.resolve);
-    progress(layerStatus(id, "Download complete"));
-  }
-  arriving.resolve();
+  if (await download.run()) progress(layerStatus(id, "Download complete"));
   extraction.show();
   // What was read early may have been replaced since: only the whole blob decides.
-  if (!(await early)) await extraction.run(await diffIds);
+  if (!(await early)) await extraction.run(await diffIds, download);
   progress(layerStatus(id, "Pull complete"));
 }
 
-async function download(
-  context: PullContext,
-  blob: Descriptor,
-  id: string,
-  arrives: () => void,
-): Promise<void> {
-  const { progress } = context;
-  const meter = new ProgressMeter(blob.size, (current) => {
-    progress(layerProgress(id, "Downloading", current, blob.size));
-    if (current === blob.size) progress(layerStatus(id, "Verifying Checksum"));
-  });
-  await downloadBlob(context, blob, `filesystem layer verification failed for digest ${blob.digest}`, {
-    onProgress: (offset) => {
-      meter.update(offset);
-      if (offset > 0) arrives();
-    },
-    onWait: () => progress(layerStatus(id, "Waiting")),
-    onRetry: (seconds) =>
-      progress(layerStatus(id, `Retrying in ${seconds} second${seconds === 1 ? "" : "s"}`)),
-  });
+/** The way of one blob into the store. */
+class Download {
+  readonly #context: PullContext;
+  readonly #blob: Descriptor;
+  readonly #id: string;
+  readonly #nearEnd = Promise.withResolvers<void>();
+  readonly #done = Promise.withResolvers<void>();
+  #offset = 0;
+
+  constructor(context: PullContext, blob: Descriptor, id: string) {
+    this.#context = context;
+    this.#blob = blob;
+    this.#id = id;
+  }
+
+  /** Resolves when it is time to unpack. */
+  get nearEnd(): Promise<void> {
+    return this.#nearEnd.promise;
+  }
+
+  /** Resolves when the blob can be read: while it is coming, or when it is there, but not in the moment in between, in which it is verified. */
+  readable(): Promise<void> {
+    return this.#offset < this.#blob.size ? Promise.resolve() : this.#done.promise;
+  }
+
+  /** False when there was nothing to do. */
+  async run(): Promise<boolean> {
+    const missing = !this.#context.blobs.has(this.#blob.digest);
+    try {
+      if (missing) await this.#fetch();
+    } finally {
+      this.#offset = this.#blob.size;
+      this.#nearEnd.resolve();
+      this.#done.resolve();
+    }
+    return missing;
+  }
+
+  #fetch(): Promise<void> {
+    const { digest, size } = this.#blob;
+    const id = this.#id;
+    const { progress } = this.#context;
+    const meter = new ProgressMeter(size, (current) => {
+      progress(layerProgress(id, "Downloading", current, size));
+      if (current === size) progress(layerStatus(id, "Verifying Checksum"));
+    });
+    const pace = new Pace(size);
+    const mismatch = `filesystem layer verification failed for digest ${digest}`;
+    return downloadBlob(this.#context, this.#blob, mismatch, {
+      onProgress: (offset) => {
+        this.#offset = offset;
+        meter.update(offset);
+        if (pace.nearEnd(offset)) this.#nearEnd.resolve();
+      },
+      onWait: () => progress(layerStatus(id, "Waiting")),
+      onRetry: (seconds) =>
+        progress(layerStatus(id, `Retrying in ${seconds} second${seconds === 1 ? "" : "s"}`)),
+    });
+  }
+}
+
+/** Compressed bytes that can surely be unpacked in a second. */
+const unpackRate = 64 * 1024 * 1024;
+
+/**
+ * Says when to begin to unpack what is still arriving: so late that the unpacking has no need to wait for the network, since it holds one of
+ * few threads, and so early that both end together.
+ */
+class Pace {
+  readonly #size: number;
+  #startedAt: number | undefined;
+  #startOffset = 0;
+
+  constructor(size: number) {
+    this.#size = size;
+  }
+
+  nearEnd(offset: number): boolean {
+    const now = performance.now();
+    if (this.#startedAt === undefined) {
+      this.#startedAt = now;
+      this.#startOffset = offset;
+    }
+    const seconds = (now - this.#startedAt) / 1000;
+    const arrived = offset - this.#startOffset;
+    return (this.#size - offset) * seconds <= arrived * (this.#size / unpackRate);
+  }
 }
 
 /** Unpacks one blob, and tells how far it is once it may be shown, which is after the download. */
@@ -176,9 +239,10 @@ class Extraction {
     );
   }
 
-  async run(diffIds: readonly Digest[]): Promise<void> {
+  async run(diffIds: readonly Digest[], download: Download): Promise<void> {
     const { layers, signal } = this.#context;
     for (const diffId of new Set(diffIds)) {
+      await download.readable();
       if (layers.has(diffId)) continue;
       const { digest: blob, mediaType } = this.#blob;
       await layers.unpack({

@@ -1,4 +1,4 @@
-import { type EngineError, internal, isEngineError, messageOf, notFound } from "../base/errors.ts";
+import { internal, notFound } from "../base/errors.ts";
 import { shortId } from "../base/ids.ts";
 import type { BlobStore } from "../images/blobs.ts";
 import type { ImageStore } from "../images/images.ts";
@@ -46,13 +46,8 @@ export async function push(request: PushRequest, stores: PushStores, progress: P
     }
     for (const one of tagged) await pushOne({ ...request, reference: one }, stores, progress);
   } catch (error) {
-    throw pushError(error);
+    throw error instanceof RegistryError ? registryFailure(error) : error;
   }
-}
-
-function pushError(error: unknown): EngineError {
-  if (isEngineError(error)) return error;
-  return error instanceof RegistryError ? registryFailure(error) : internal(messageOf(error), error);
 }
 
 /** All tags that the repository of `reference` has here. */
