@@ -240,20 +240,25 @@ class Extraction {
   }
 
   async run(diffIds: readonly Digest[], download: Download): Promise<void> {
-    const { layers, signal } = this.#context;
+    const { layers } = this.#context;
     for (const diffId of new Set(diffIds)) {
       await download.readable();
       if (layers.has(diffId)) continue;
-      const { digest: blob, mediaType } = this.#blob;
-      await layers.unpack({
-        diffId,
-        blob,
-        mediaType,
-        signal,
-        onProgress: (consumed) => this.#update(consumed),
-      });
+      await this.#unpack(diffId);
     }
     this.#update(this.#blob.size);
+  }
+
+  async #unpack(diffId: Digest): Promise<void> {
+    const { layers, signal } = this.#context;
+    const { digest: blob, mediaType } = this.#blob;
+    const onProgress = (consumed: number) => this.#update(consumed);
+    try {
+      await layers.unpack({ diffId, blob, mediaType, signal, onProgress });
+    } catch (error) {
+      if (!isEngineError(error, "invalidArgument")) throw error;
+      throw internal(`failed to register layer: ${error.message}`, error);
+    }
   }
 
   #update(consumed: number): void {
