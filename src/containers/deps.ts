@@ -1,3 +1,4 @@
+import type { Ulimit } from "../api/host-config.ts";
 import type { KeyedQueue } from "../base/async.ts";
 import type { Clock } from "../base/clock.ts";
 import type { RandomBytes } from "../base/ids.ts";
@@ -7,6 +8,7 @@ import type { LayerStore } from "../images/layers.ts";
 import type { NetworkManager } from "../network/manager.ts";
 import type { SupervisorClient } from "../runtime/supervisor/client.ts";
 import type { RuntimeBinary } from "../runtime/supervisor/protocol.ts";
+import type { SecurityOptions } from "../security/security-opt.ts";
 import type { ResourceTable } from "../store/resources.ts";
 import type { VolumeStore } from "../volumes/volumes.ts";
 import type { Container } from "./container.ts";
@@ -14,6 +16,7 @@ import type { ContainerSet } from "./container-set.ts";
 import type { Execs } from "./execs.ts";
 import type { Roots } from "./paths.ts";
 import type { Restarts } from "./restart-policy.ts";
+import type { SpecHost } from "./spec/spec-host.ts";
 import type { Waiters } from "./waiters.ts";
 
 /** What of the daemon's configuration concerns containers. */
@@ -23,12 +26,19 @@ export interface ContainerSettings {
   runtimes: ReadonlyMap<string, RuntimeBinary>;
   logDriver: string;
   logOptions: Readonly<Record<string, string>>;
-  ulimits: readonly { Name: string; Soft: number; Hard: number }[];
+  ulimits: readonly Ulimit[];
   /** The cgroup below which those of the containers are made, where a container names none. */
   cgroupParent: string;
   /** cgroup v2 alone gives every container a cgroup namespace of its own by default. */
   defaultCgroupns: "host" | "private";
+  /** `private` or `shareable`. */
+  defaultIpc: string;
   shmSize: number;
+  /** The host's init program (`docker-init`, `tini`), where it has one. */
+  initPath: string | undefined;
+  /** Containers get that init where they do not say otherwise. */
+  init: boolean;
+  securityDefaults: Partial<SecurityOptions>;
 }
 
 /** Tells the world what happened to a container; its name, image and labels are added. */
@@ -42,11 +52,12 @@ export type ContainerEvents = (
 export interface ContainerDeps {
   roots: Roots;
   settings: ContainerSettings;
+  specHost: SpecHost;
   set: ContainerSet;
   execs: Execs;
   resources: ResourceTable;
   images: Pick<ImageStore, "resolve" | "ensureUnpacked">;
-  layers: Pick<LayerStore, "path" | "size">;
+  layers: Pick<LayerStore, "has" | "path" | "size">;
   network: NetworkManager;
   volumes: VolumeStore;
   supervisor: SupervisorClient;

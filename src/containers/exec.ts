@@ -8,7 +8,7 @@ import type { ContainerDeps } from "./deps.ts";
 import { defaultDetachKeys, parseDetachKeys } from "./detach-keys.ts";
 import { claimStart, type Exec } from "./execs.ts";
 import { containerPaths } from "./paths.ts";
-import { execProcess } from "./spec/exec.ts";
+import { buildExecProcess } from "./spec/exec-process.ts";
 import { runtimeOf } from "./start.ts";
 
 /** Registers a process to run in the container; returns its id. Throws `conflict` when the container does not run. */
@@ -80,16 +80,32 @@ export async function startExec(
 async function run(deps: ContainerDeps, exec: Exec, options: ExecStartConfig): Promise<void> {
   const { container, config } = exec;
   const [height = 0, width = 0] = options.ConsoleSize ?? config.ConsoleSize ?? [];
+  const console = height > 0 && width > 0 ? { height, width } : undefined;
   exec.running = true;
   try {
     const started = await deps.supervisor.exec({
       id: container.id,
       execId: exec.id,
-      processSpec: execProcess(container.spec, config, containerPaths(deps.roots, container.id).rootfs),
+      processSpec: buildExecProcess(
+        {
+          config: container.spec.config,
+          hostConfig: container.spec.hostConfig,
+          rootfs: containerPaths(deps.roots, container.id).rootfs,
+          args: config.Cmd ?? [],
+          tty: config.Tty ?? false,
+          env: config.Env ?? [],
+          user: config.User ?? "",
+          workingDir: config.WorkingDir ?? "",
+          privileged: config.Privileged ?? false,
+          consoleSize: console,
+          defaultUlimits: deps.settings.ulimits,
+        },
+        deps.specHost,
+      ),
       runtime: runtimeOf(deps, container),
       tty: config.Tty ?? false,
       openStdin: config.AttachStdin ?? false,
-      ...(height > 0 && width > 0 ? { consoleSize: { height, width } } : {}),
+      ...(console === undefined ? {} : { consoleSize: console }),
     });
     exec.pid = started.pid;
   } catch (error) {

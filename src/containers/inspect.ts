@@ -64,6 +64,12 @@ export function inspectContainer(deps: ContainerDeps, container: Container): Con
   };
 }
 
+/** Layers that are not there (a power failure took them) are unpacked again at the next start. */
+function lowerDirectories({ layers }: ContainerDeps, { spec }: Container): string {
+  const there = spec.layers.filter((layer) => layers.has(layer));
+  return there.map((layer) => layers.path(layer)).toReversed().join(":");
+}
+
 function sharesNetwork(container: Container): boolean {
   return container.spec.hostConfig.NetworkMode?.startsWith("container:") ?? false;
 }

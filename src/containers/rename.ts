@@ -13,6 +13,7 @@ export function renameContainer(deps: ContainerDeps, container: Container, name:
   if (container.state.status === "removing") throw conflict("container is marked for removal");
   const oldName = container.name;
   deps.set.rename(container, wanted);
+  deps.network.rename(container.id, wanted);
   deps.events("rename", container, { oldName: `/${oldName}` });
 }
 

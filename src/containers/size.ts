@@ -46,6 +46,8 @@ export async function addSizes<T extends object>(
 ): Promise<T & { SizeRw?: number; SizeRootFs?: number }> {
   if (!wanted) return answer;
   const changed = await changedBytes(deps, container);
-  const layers = container.spec.layers.reduce((sum, layer) => sum + deps.layers.size(layer), 0);
+  const layers = container.spec.layers
+    .filter((layer) => deps.layers.has(layer))
+    .reduce((sum, layer) => sum + deps.layers.size(layer), 0);
   return { ...answer, SizeRw: changed, SizeRootFs: layers + changed };
 }

@@ -71,6 +71,7 @@ async function bringUp(deps: ContainerDeps, container: Container) {
   );
   await using undo = new Cleanups();
   undo.add(() => removeRunDirectory(deps, id));
+  await needLayers(deps, container);
   mountRootfs(deps, container);
   undo.add(() => unmountRootfs(deps, id));
   undo.add(() => deps.network.release(id));
@@ -94,6 +95,12 @@ async function bringUp(deps: ContainerDeps, container: Container) {
   });
   undo.keep();
   return started;
+}
+
+/** After a power failure, layers that had not reached the disk are unpacked again when they are needed. */
+async function needLayers(deps: ContainerDeps, { spec }: Container): Promise<void> {
+  if (spec.layers.every((layer) => deps.layers.has(layer))) return;
+  await deps.images.ensureUnpacked(deps.images.resolve(spec.imageId));
 }
 
 function consoleSize(size: readonly number[] | undefined): { consoleSize?: ConsoleSize } {

@@ -100,7 +100,7 @@ export class EventBus {
 /** True when `event` passes every filter; values of one filter are alternatives, but all labels must hold. */
 export function matchesFilters(event: EngineEvent, filters: Filters): boolean {
   const { ID: id, Attributes: attributes } = event.Actor;
-  const names = (wanted: string) => wanted === id || wanted === shortId(id) || wanted === attributes["name"];
+  const names = (wanted: string) => wanted === id || wanted === shortId(id) || wanted === attributes.name;
   return (
     filters.exact("type", event.Type) &&
     filters.exact("scope", event.scope) &&
@@ -117,7 +117,7 @@ export function matchesFilters(event: EngineEvent, filters: Filters): boolean {
 /** `busybox` stands for every tag of it; a container's events match by its image as well. */
 function imageMatches(event: EngineEvent, wanted: string): boolean {
   const { ID: id, Attributes: attributes } = event.Actor;
-  const candidates = [id, attributes["image"], event.Type === "image" ? attributes["name"] : undefined];
+  const candidates = [id, attributes.image, event.Type === "image" ? attributes.name : undefined];
   return candidates.some(
     (name) => name !== undefined && (name === wanted || name.slice(0, name.lastIndexOf(":")) === wanted),
   );

@@ -1,0 +1,104 @@
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { conflict } from "../base/errors.ts";
+import { etcHostname, etcHosts, etcResolvConf } from "../network/files.ts";
+import type { Connection } from "../network/types.ts";
+import { type Container, isRunning } from "./container.ts";
+import type { ContainerDeps } from "./deps.ts";
+import { type ContainerPaths, containerPaths } from "./paths.ts";
+import { buildSpec } from "./spec/build.ts";
+import { encodeSpec } from "./spec/encode.ts";
+import type { NetworkFiles } from "./spec/mounts.ts";
+import { runtimeOf } from "./start.ts";
+
+/** Writes what the runtime starts the container from: config.json, and the files of its network. */
+export async function makeBundle(
+  deps: ContainerDeps,
+  container: Container,
+  connection: Connection,
+): Promise<void> {
+  const { id, spec } = container;
+  const paths = containerPaths(deps.roots, id);
+  const networkFiles = connection.sharedWith
+    ? filesOf(containerPaths(deps.roots, connection.sharedWith))
+    : writeNetworkFiles(deps, container, connection, paths);
+  const mounts = await deps.volumes.prepare(id, spec.mounts, { rootfs: paths.rootfs });
+  const { settings } = deps;
+  const runtimeSpec = buildSpec(
+    {
+      id,
+      config: spec.config,
+      hostConfig: spec.hostConfig,
+      rootfs: paths.rootfs,
+      mounts,
+      networkFiles,
+      netnsPath: connection.netnsPath,
+      cgroupParent: settings.cgroupParent,
+      cgroupDriver: "cgroupfs",
+      cgroupnsDefault: settings.defaultCgroupns,
+      joined: joinedPids(deps, container),
+      defaultUlimits: settings.ulimits,
+      securityDefaults: settings.securityDefaults,
+      initPath: settings.initPath,
+      crun: runtimeOf(deps, container).isCrun,
+    },
+    deps.specHost,
+  );
+  writeFileSync(join(paths.bundle, "config.json"), encodeSpec(runtimeSpec), { mode: 0o600 });
+}
+
+function filesOf({ resolvConf, hostname, hosts }: ContainerPaths): NetworkFiles {
+  return { resolvConf, hostname, hosts };
+}
+
+function writeNetworkFiles(
+  deps: ContainerDeps,
+  { spec }: Container,
+  connection: Connection,
+  paths: ContainerPaths,
+): NetworkFiles {
+  const { config, hostConfig } = spec;
+  const host = hostConfig.NetworkMode === "host";
+  const addresses = Object.values(connection.Networks)
+    .map((endpoint) => endpoint.IPAddress ?? "")
+    .filter((address) => address !== "");
+  const files = filesOf(paths);
+  writeFileSync(files.hostname, etcHostname(config.Hostname ?? ""));
+  writeFileSync(
+    files.hosts,
+    host
+      ? readFileSync("/etc/hosts")
+      : etcHosts({
+          hostname: config.Hostname ?? "",
+          domainname: config.Domainname ?? "",
+          addresses,
+          extraHosts: hostConfig.ExtraHosts ?? [],
+          hostGateway: deps.network.hostGateway,
+        }),
+  );
+  writeFileSync(
+    files.resolvConf,
+    etcResolvConf({
+      hostNetwork: host,
+      dns: hostConfig.Dns ?? [],
+      search: hostConfig.DnsSearch ?? [],
+      options: hostConfig.DnsOptions ?? [],
+    }),
+  );
+  return files;
+}
+
+/** The processes whose namespaces are joined. Throws `conflict` when one of their containers does not run. */
+function joinedPids(deps: ContainerDeps, container: Container): { ipc?: number; pid?: number } {
+  const { IpcMode = "", PidMode = "" } = container.spec.hostConfig;
+  const ipc = pidOf(deps, IpcMode, "IPC");
+  const pid = pidOf(deps, PidMode, "PID");
+  return { ...(ipc === undefined ? {} : { ipc }), ...(pid === undefined ? {} : { pid }) };
+}
+
+function pidOf(deps: ContainerDeps, mode: string, kind: string): number | undefined {
+  if (!mode.startsWith("container:")) return undefined;
+  const other = deps.set.find(mode.slice("container:".length));
+  if (!isRunning(other)) throw conflict(`cannot join ${kind} of a non running container: ${other.id}`);
+  return other.state.pid;
+}

@@ -1,0 +1,93 @@
+import { existsSync, readFileSync } from "node:fs";
+import { resolve } from "node:path";
+import type { EngineSettings } from "../../engine/engine.ts";
+import type { DaemonConfig } from "./options.ts";
+
+/** Programs that can be process 1 of a container, where distributions put them. */
+const initPrograms = [
+  "/usr/libexec/docker/docker-init",
+  "/usr/bin/docker-init",
+  "/usr/bin/tini",
+  "/sbin/tini",
+  "/usr/bin/catatonit",
+];
+
+/** The configuration as the engine takes it. */
+export function engineSettings(config: DaemonConfig): EngineSettings {
+  return {
+    dataRoot: resolve(config.dataRoot),
+    execRoot: resolve(config.execRoot),
+    debug: config.debug,
+    labels: config.labels,
+    mirrors: config.registryMirrors,
+    insecureRegistries: config.insecureRegistries,
+    network: networkSettings(config),
+    logDriver: config.logDriver,
+    logOptions: config.logOpts,
+    ulimits: Object.values(config.defaultUlimits),
+    cgroupParent: config.cgroupParent || "/docker",
+    cgroupns: cgroupnsMode(config.defaultCgroupnsMode),
+    ipcMode: config.defaultIpcMode,
+    shmSize: config.defaultShmSize,
+    runtimes: runtimeSettings(config),
+    init: config.init,
+    initPath: config.initPath || initPrograms.find((path) => existsSync(path)),
+    securityDefaults: securityDefaults(config),
+    maxConcurrentDownloads: config.maxConcurrentDownloads,
+    maxConcurrentUploads: config.maxConcurrentUploads,
+    maxDownloadAttempts: config.maxDownloadAttempts,
+    supervisorCommand: supervisorCommand(),
+  };
+}
+
+function networkSettings(config: DaemonConfig): EngineSettings["network"] {
+  return {
+    ...(config.bridge && { bridge: config.bridge }),
+    ...(config.bip && { bip: config.bip }),
+    ...(config.fixedCidr && { fixedCidr: config.fixedCidr }),
+    ...(config.defaultGateway && { defaultGateway: config.defaultGateway }),
+    ...(config.mtu > 0 && { mtu: config.mtu }),
+    ...(config.ip !== "0.0.0.0" && { ip: config.ip }),
+    icc: config.icc,
+    ipForward: config.ipForward,
+    ipMasq: config.ipMasq,
+    iptables: config.iptables,
+    ...(config.defaultAddressPools.length > 0 && {
+      defaultAddressPools: config.defaultAddressPools.map(({ base = "", size = 0 }) => ({ base, size })),
+    }),
+  };
+}
+
+function cgroupnsMode(mode: string): EngineSettings["cgroupns"] {
+  return mode === "host" || mode === "private" ? mode : undefined;
+}
+
+function securityDefaults({
+  noNewPrivileges,
+  seccompProfile,
+}: DaemonConfig): EngineSettings["securityDefaults"] {
+  const isName = seccompProfile === "builtin" || seccompProfile === "unconfined";
+  const seccomp = isName || seccompProfile === "" ? seccompProfile : readFileSync(seccompProfile, "utf8");
+  return { noNewPrivileges, ...(seccomp !== "" && { seccomp }) };
+}
+
+function runtimeSettings(config: DaemonConfig): EngineSettings["runtimes"] {
+  return {
+    ...(config.defaultRuntime && { defaultRuntime: config.defaultRuntime }),
+    added: Object.fromEntries(
+      Object.entries(config.runtimes).map(([name, runtime]) => [name, runtimeOptions(runtime)]),
+    ),
+  };
+}
+
+/** This program, called by the supervisor's name; from source, Bun is called with the same main file. */
+function supervisorCommand(): string[] {
+  const main = process.argv[1] ?? "";
+  const compiled = main.startsWith("/$bunfs/");
+  return compiled ? [process.execPath] : [process.execPath, main, "longshore-supervisor"];
+}
+
+function runtimeOptions(runtime: DaemonConfig["runtimes"][string]): { path?: string; arguments?: string[] } {
+  const { path, runtimeArgs } = { runtimeArgs: undefined, ...runtime };
+  return { ...(path && { path }), ...(runtimeArgs && { arguments: runtimeArgs }) };
+}

@@ -1,0 +1,21 @@
+import type { Engine } from "../../engine/engine.ts";
+import type { Handlers } from "../http/handler.ts";
+import { containerHandlers } from "./containers.ts";
+import { execHandlers } from "./exec.ts";
+import { imageHandlers } from "./images.ts";
+import { networkHandlers } from "./networks.ts";
+import { systemHandlers } from "./system.ts";
+import { volumeHandlers } from "./volumes.ts";
+
+/** The handlers of all operations that the daemon carries out. */
+export function allHandlers(engine: Engine): Handlers {
+  const { containers } = engine;
+  return {
+    ...systemHandlers(engine),
+    ...containerHandlers(containers),
+    ...execHandlers(containers),
+    ...imageHandlers(engine),
+    ...networkHandlers(containers.network),
+    ...volumeHandlers(containers.volumes),
+  };
+}

@@ -1,0 +1,171 @@
+import { invalidArgument } from "../../base/errors.ts";
+import { Filters } from "../../base/filters.ts";
+import type { Credentials } from "../../distribution/credentials.ts";
+import { inspectRemote } from "../../distribution/inspect.ts";
+import { login } from "../../distribution/login.ts";
+import { pull } from "../../distribution/pull.ts";
+import { push } from "../../distribution/push.ts";
+import type { Engine } from "../../engine/engine.ts";
+import { inspectImage } from "../../engine/image-inspect.ts";
+import { imageSummaries, imageSummaryFilters } from "../../engine/image-list.ts";
+import { imagePruneFilters, pruneImages } from "../../engine/image-prune.ts";
+import { type ImportRequest, importImage } from "../../engine/import-image.ts";
+import { parseDigest } from "../../oci/digest.ts";
+import { type Platform, parsePlatform } from "../../oci/platform.ts";
+import {
+  familiarString,
+  parseReference,
+  type Reference,
+  withDefaultTag,
+  withDigest,
+  withTag,
+} from "../../oci/reference.ts";
+import { type ApiRequest, defineHandlers, type Handlers } from "../http/handler.ts";
+
+/** Newer clients send a platform as JSON, older ones as `os/arch/variant`. Throws `invalidArgument`. */
+function platformOf(text: string): Platform | undefined {
+  if (text === "") return undefined;
+  if (!text.startsWith("{")) return parsePlatform(text);
+  const { os, architecture, variant } = JSON.parse(text) as Partial<Platform>;
+  return parsePlatform([os, architecture, variant].filter(Boolean).join("/"));
+}
+
+function platformOption(text: string): { platform?: Platform } {
+  const platform = platformOf(text);
+  return platform === undefined ? {} : { platform };
+}
+
+function importRequest({ query, body, signal }: ApiRequest<"ImageCreate">): ImportRequest {
+  const { repo, tag } = query;
+  const named = repo === "" ? undefined : parseReference(repo);
+  if (named?.digest !== undefined) throw invalidArgument("cannot import digest reference");
+  return {
+    source: query.fromSrc,
+    body,
+    reference: named && (tag === "" ? withDefaultTag(named) : withTag(named, tag)),
+    message: query.message,
+    changes: query.changes,
+    platform: platformOf(query.platform),
+    signal,
+  };
+}
+
+/** What a pull is asked for: `tag` may be a digest; without tag and digest all tags are meant. */
+function pullReference(fromImage: string, tag: string): Reference {
+  const named = parseReference(fromImage);
+  if (tag === "") return named;
+  return tag.includes(":") ? withDigest(named, parseDigest(tag)) : withTag(named, tag);
+}
+
+/** The operations of `/images`, `/distribution` and `/auth`. */
+export function imageHandlers(engine: Engine): Handlers {
+  const { images, transport, blobs, layers } = engine;
+  const event = (action: string, id: string, name: string) =>
+    engine.events.emit("image", action, id, { name });
+  return defineHandlers({
+    ImageList: ({ query }) =>
+      imageSummaries(engine, {
+        all: query.all,
+        filters: Filters.from(query.filters, imageSummaryFilters),
+        sharedSize: query["shared-size"],
+        manifests: query.manifests,
+      }),
+
+    ImageInspect: ({ params, query }) =>
+      inspectImage(engine, images.resolve(params.name, platformOf(query.platform)), {
+        manifests: query.manifests,
+      }),
+
+    ImageHistory: ({ params, query }) =>
+      images.history(params.name, platformOf(query.platform)).map((item) => ({
+        Comment: item.comment,
+        Created: item.created,
+        CreatedBy: item.createdBy,
+        Id: item.id,
+        Size: item.size,
+        Tags: item.tags.length > 0 ? item.tags : null,
+      })),
+
+    async ImageCreate(request, reply) {
+      const { fromImage, fromSrc, tag, platform } = request.query;
+      if (fromSrc !== "") {
+        await reply.send({ status: await importImage(engine, importRequest(request)) });
+        return;
+      }
+      const reference = pullReference(fromImage, tag);
+      const pulled = await pull(
+        {
+          reference,
+          credentials: (request.registryAuth ?? {}) as Credentials,
+          signal: request.signal,
+          ...platformOption(platform),
+        },
+        { transport, blobs, layers, images },
+        (message) => void reply.send(message),
+      );
+      for (const one of pulled) {
+        const name = familiarString(one.reference);
+        event("pull", name, name);
+      }
+    },
+
+    async ImagePush(request, reply) {
+      const { tag, platform } = request.query;
+      const named = parseReference(request.params.name);
+      const reference = tag === "" ? named : withTag(named, tag);
+      await push(
+        {
+          reference,
+          credentials: (request.registryAuth ?? {}) as Credentials,
+          signal: request.signal,
+          ...platformOption(platform),
+        },
+        { transport, blobs, images },
+        (message) => void reply.send(message),
+      );
+      event("push", familiarString(reference), familiarString(reference));
+    },
+
+    ImageTag({ params, query }) {
+      const named = parseReference(query.repo);
+      if (named.digest !== undefined)
+        throw invalidArgument("refusing to create a tag with a digest reference");
+      const reference = query.tag === "" ? withDefaultTag(named) : withTag(named, query.tag);
+      images.tag(params.name, reference);
+    },
+
+    ImageDelete: ({ params, query }) => images.remove(params.name, { force: query.force }),
+
+    async ImagePrune({ query }) {
+      return pruneImages(engine, Filters.from(query.filters, imagePruneFilters));
+    },
+
+    ImageGet: ({ params, query }) => images.save([params.name], platformOf(query.platform[0] ?? "")),
+
+    ImageGetAll: ({ query }) => images.save(query.names, platformOf(query.platform[0] ?? "")),
+
+    async ImageLoad({ body, signal, query }, reply) {
+      await images.load(body, {
+        signal,
+        quiet: query.quiet,
+        platform: platformOf(query.platform[0] ?? ""),
+        onMessage: (message) => void reply.send(message),
+      });
+    },
+
+    async DistributionInspect({ params, registryAuth, signal }) {
+      const remote = await inspectRemote(
+        transport,
+        parseReference(params.name),
+        (registryAuth ?? {}) as Credentials,
+        signal,
+      );
+      return { Descriptor: remote.descriptor, Platforms: remote.platforms } as never;
+    },
+
+    async SystemAuth({ body, signal }) {
+      const { identityToken } = await login(transport, body as Credentials, signal);
+      return { Status: "Login Succeeded", IdentityToken: identityToken };
+    },
+  });
+}

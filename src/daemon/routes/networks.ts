@@ -1,0 +1,31 @@
+import { Filters, matchesPattern } from "../../base/filters.ts";
+import type { NetworkManager } from "../../network/manager.ts";
+import { defineHandlers, type Handlers } from "../http/handler.ts";
+
+const listFilters = ["dangling", "driver", "id", "label", "name", "scope", "type"];
+const predefined = ["bridge", "host", "none"];
+
+/** The operations of `/networks` on the predefined networks. */
+export function networkHandlers(networks: NetworkManager): Handlers {
+  return defineHandlers({
+    NetworkList({ query }) {
+      const filters = Filters.from(query.filters, listFilters);
+      return networks.list().filter((network) => {
+        const builtin = predefined.includes(network.Name);
+        return (
+          filters.exact("driver", network.Driver) &&
+          filters.exact("scope", network.Scope) &&
+          filters.any("id", (id) => network.Id.startsWith(id)) &&
+          filters.any("name", (name) => matchesPattern(name, network.Name)) &&
+          filters.any("type", (type) => (type === "builtin") === builtin) &&
+          filters.labels(network.Labels) &&
+          filters.boolean("dangling") !== true
+        );
+      });
+    },
+
+    NetworkInspect({ params }) {
+      return networks.inspect(params.id);
+    },
+  });
+}

@@ -1,0 +1,52 @@
+import { Filters } from "../../base/filters.ts";
+import { parseTime } from "../../containers/logs.ts";
+import { diskUsage } from "../../engine/df.ts";
+import type { Engine } from "../../engine/engine.ts";
+import { type EngineEvent, eventFilters } from "../../engine/events.ts";
+import { systemInfo, systemVersion } from "../../engine/info.ts";
+import { defineHandlers, type Handlers, type Reply } from "../http/handler.ts";
+
+/** `/_ping`, `/version`, `/info`, `/events`, `/system/df`. */
+export function systemHandlers(engine: Engine): Handlers {
+  return defineHandlers({
+    SystemPing: (_request, reply) => ping(reply),
+    SystemPingHead: (_request, reply) => ping(reply),
+    SystemVersion: () => systemVersion(),
+    SystemInfo: () => systemInfo(engine),
+
+    async SystemEvents({ query, signal }, reply) {
+      const now = engine.clock.nowNanos();
+      const events = engine.events.stream({
+        since: parseTime(query.since, "since", now),
+        until: parseTime(query.until, "until", now),
+        filters: Filters.from(query.filters, eventFilters),
+        signal,
+      });
+      reply.flush();
+      for await (const event of events) await reply.send(toMessage(event));
+    },
+
+    SystemDataUsage: ({ query }) => diskUsage(engine, query.type),
+  });
+}
+
+function ping(reply: Reply): string {
+  reply.header("Cache-Control", "no-cache, no-store, must-revalidate");
+  reply.header("Pragma", "no-cache");
+  // What `docker build` is to use: the classic builder.
+  reply.header("Builder-Version", "1");
+  reply.header("Swarm", "inactive");
+  return "OK";
+}
+
+function toMessage(event: EngineEvent) {
+  const { image } = event.Actor.Attributes;
+  // Old clients read these.
+  const legacy = {
+    status: event.Action,
+    id: event.Actor.ID,
+    ...(event.Type === "container" && image !== undefined ? { from: image } : {}),
+  };
+  const told = event.Type === "container" || event.Type === "image" ? legacy : {};
+  return { ...told, ...event, timeNano: Number(event.timeNano) } as never;
+}

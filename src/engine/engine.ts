@@ -1,0 +1,58 @@
+import type { Ulimit } from "../api/host-config.ts";
+import type { Clock } from "../base/clock.ts";
+import type { Logger } from "../base/log.ts";
+import type { ContainerDeps } from "../containers/deps.ts";
+import type { RegistryTransport } from "../distribution/transport.ts";
+import type { BlobStore } from "../images/blobs.ts";
+import type { ImageStore } from "../images/images.ts";
+import type { LayerStore } from "../images/layers.ts";
+import type { Cgroups } from "../linux/cgroup.ts";
+import type { NetworkConfig } from "../network/types.ts";
+import type { RuntimeSettings } from "../runtime/oci-runtime.ts";
+import type { SecurityOptions } from "../security/security-opt.ts";
+import type { EventBus } from "./events.ts";
+
+/** The daemon's configuration, as the engine needs it. */
+export interface EngineSettings {
+  dataRoot: string;
+  execRoot: string;
+  debug: boolean;
+  labels: readonly string[];
+  mirrors: readonly string[];
+  insecureRegistries: readonly string[];
+  network: NetworkConfig;
+  logDriver: string;
+  logOptions: Readonly<Record<string, string>>;
+  ulimits: readonly Ulimit[];
+  cgroupParent: string;
+  /** Undefined: as the host's cgroups suggest. */
+  cgroupns: "host" | "private" | undefined;
+  ipcMode: string;
+  shmSize: number;
+  runtimes: RuntimeSettings;
+  /** Containers get an init where they do not say otherwise. */
+  init: boolean;
+  initPath: string | undefined;
+  securityDefaults: Partial<SecurityOptions>;
+  maxConcurrentDownloads: number;
+  maxConcurrentUploads: number;
+  maxDownloadAttempts: number;
+  /** The command that starts a supervisor. */
+  supervisorCommand: readonly string[];
+}
+
+/** Everything that the API's routes work with. */
+export interface Engine extends AsyncDisposable {
+  id: string;
+  settings: EngineSettings;
+  clock: Clock;
+  log: Logger;
+  events: EventBus;
+  containers: ContainerDeps;
+  images: ImageStore;
+  blobs: BlobStore;
+  layers: LayerStore;
+  transport: RegistryTransport;
+  cgroup: Cgroups;
+  securityOptions: readonly string[];
+}

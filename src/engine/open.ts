@@ -1,0 +1,195 @@
+import { mkdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { DiskWorkers } from "../archive/disk-workers.ts";
+import { KeyedQueue } from "../base/async.ts";
+import { dockerRelease } from "../base/build.ts";
+import { systemClock } from "../base/clock.ts";
+import { Cleanups, runCleanups } from "../base/disposables.ts";
+import { cryptoRandom } from "../base/ids.ts";
+import type { Logger } from "../base/log.ts";
+import { isRunning } from "../containers/container.ts";
+import { ContainerSet } from "../containers/container-set.ts";
+import type { ContainerDeps, ContainerSettings } from "../containers/deps.ts";
+import { Execs } from "../containers/execs.ts";
+import { watchExits } from "../containers/exit.ts";
+import { Restarts } from "../containers/restart-policy.ts";
+import { readSpecHost } from "../containers/spec/spec-host.ts";
+import { Waiters } from "../containers/waiters.ts";
+import { createTransport } from "../distribution/transport.ts";
+import { BlobStore } from "../images/blobs.ts";
+import { ImageStore } from "../images/images.ts";
+import { LayerStore } from "../images/layers.ts";
+import { Trash } from "../images/trash.ts";
+import { type Cgroups, detectCgroups } from "../linux/cgroup.ts";
+import { NetworkManager } from "../network/manager.ts";
+import { findRuntimes } from "../runtime/oci-runtime.ts";
+import { SupervisorClient } from "../runtime/supervisor/client.ts";
+import { ContainerTable, containerMigrations } from "../store/containers.ts";
+import { Database } from "../store/database.ts";
+import { imageMigrations } from "../store/images.ts";
+import { MetaTable, metaMigrations } from "../store/meta.ts";
+import { networkMigrations } from "../store/networks.ts";
+import { ResourceTable, resourceMigrations } from "../store/resources.ts";
+import { volumeMigrations } from "../store/volumes.ts";
+import { VolumeStore } from "../volumes/volumes.ts";
+import { containerEvents } from "./container-events.ts";
+import type { Engine, EngineSettings } from "./engine.ts";
+import { EventBus } from "./events.ts";
+import { reconcile, startByPolicy } from "./reconcile.ts";
+import { lockRoots } from "./root-lock.ts";
+
+const migrations = [
+  ...metaMigrations,
+  ...resourceMigrations,
+  ...imageMigrations,
+  ...containerMigrations,
+  ...networkMigrations,
+  ...volumeMigrations,
+];
+
+/**
+ * Takes the roots, brings rows, kernel and disk together, and starts what wants to run. Disposing of the engine ends
+ * the daemon's part; containers run on. Throws `conflict` when another daemon has the roots.
+ */
+export async function openEngine(settings: EngineSettings, log: Logger): Promise<Engine> {
+  await using undo = new Cleanups();
+  const { dataRoot, execRoot } = settings;
+  for (const root of [dataRoot, execRoot]) mkdirSync(root, { recursive: true, mode: 0o711 });
+  const lock = lockRoots(dataRoot, execRoot);
+  undo.add(() => lock[Symbol.dispose]());
+  const database = Database.open(join(dataRoot, "longshore.db"), migrations);
+  undo.add(() => database[Symbol.dispose]());
+  const clock = systemClock;
+  const events = new EventBus(clock);
+  const cgroup = detectCgroups();
+  const resources = new ResourceTable(database);
+  const set = new ContainerSet(new ContainerTable(database));
+  const imageParts = openImages({ settings, log, database, events, set });
+  undo.add(() => imageParts.workers[Symbol.dispose]());
+  const network = new NetworkManager({ database, resources, execRoot, config: settings.network, log });
+  await network.start();
+  undo.add(() => network.shutdown());
+  const supervisor = await SupervisorClient.connect({ execRoot, command: settings.supervisorCommand, log });
+  undo.add(() => endSupervisor(supervisor, set));
+  const containers: ContainerDeps = {
+    roots: { dataRoot, execRoot },
+    settings: containerSettings(settings, cgroup),
+    specHost: readSpecHost(),
+    set,
+    execs: new Execs(),
+    resources,
+    images: imageParts.images,
+    layers: imageParts.layers,
+    network,
+    volumes: new VolumeStore({
+      database,
+      dataRoot,
+      clock,
+      events: (action, name, attributes) => events.emit("volume", action, name, attributes),
+    }),
+    supervisor,
+    turns: new KeyedQueue(),
+    waiters: new Waiters(),
+    restarts: new Restarts(),
+    events: containerEvents(events),
+    clock,
+    random: cryptoRandom,
+    log,
+  };
+  undo.add(() => containers.restarts.stop());
+  const watching = watchExits(containers);
+  undo.add(() => watching[Symbol.dispose]());
+  await reconcile(containers);
+  await imageParts.images.reconcile();
+  startByPolicy(containers);
+  const steps = undo.keep();
+  return {
+    id: new MetaTable(database).once("id", () => crypto.randomUUID()),
+    settings,
+    clock,
+    log,
+    events,
+    containers,
+    ...imageParts,
+    transport: createTransport({
+      userAgent: `docker/${dockerRelease} longshore`,
+      mirrors: settings.mirrors,
+      insecureRegistries: settings.insecureRegistries,
+      maxConcurrentDownloads: settings.maxConcurrentDownloads,
+      maxConcurrentUploads: settings.maxConcurrentUploads,
+      maxDownloadAttempts: settings.maxDownloadAttempts,
+      log,
+    }),
+    cgroup,
+    securityOptions: securityOptions(containers, cgroup),
+    [Symbol.asyncDispose]: () => runCleanups(steps),
+  };
+}
+
+interface ImageParts {
+  settings: EngineSettings;
+  log: Logger;
+  database: Database;
+  events: EventBus;
+  set: ContainerSet;
+}
+
+function openImages({ settings: { dataRoot }, log, database, events, set }: ImageParts) {
+  const clock = systemClock;
+  const workers = new DiskWorkers();
+  const trash = new Trash(dataRoot, workers);
+  const blobs = new BlobStore({ dataRoot, database, trash, clock });
+  const bootId = readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
+  const layers = new LayerStore({ dataRoot, database, blobs, workers, trash, log, bootId });
+  blobs.reconcile();
+  layers.reconcile();
+  const images = new ImageStore({
+    database,
+    blobs,
+    layers,
+    trash,
+    clock,
+    log,
+    inUse: () =>
+      set.all().map((container) => ({
+        containerId: container.id,
+        imageId: container.spec.imageId,
+        running: isRunning(container),
+      })),
+    onEvent: ({ action, id, name }) => events.emit("image", action, id, { name }),
+  });
+  return { workers, blobs, layers, images };
+}
+
+/** The supervisor is needed only as long as containers run. */
+async function endSupervisor(supervisor: SupervisorClient, set: ContainerSet): Promise<void> {
+  if (!set.all().some(isRunning)) await supervisor.shutdown();
+  await supervisor[Symbol.asyncDispose]();
+}
+
+function containerSettings(settings: EngineSettings, cgroup: Cgroups): ContainerSettings {
+  const { defaultRuntime, runtimes } = findRuntimes(settings.runtimes);
+  return {
+    defaultRuntime,
+    runtimes,
+    logDriver: settings.logDriver,
+    logOptions: settings.logOptions,
+    ulimits: settings.ulimits,
+    cgroupParent: settings.cgroupParent,
+    defaultCgroupns: settings.cgroupns ?? (cgroup.mode === "v2" ? "private" : "host"),
+    defaultIpc: settings.ipcMode,
+    shmSize: settings.shmSize,
+    init: settings.init,
+    initPath: settings.initPath,
+    securityDefaults: settings.securityDefaults,
+  };
+}
+
+/** What `docker info` shows of the confinement that containers get. */
+function securityOptions({ specHost, settings }: ContainerDeps, cgroup: Cgroups): string[] {
+  return [
+    ...(specHost.security.apparmor ? ["name=apparmor"] : []),
+    ...(specHost.security.seccomp ? ["name=seccomp,profile=builtin"] : []),
+    ...(settings.defaultCgroupns === "private" && cgroup.mode === "v2" ? ["name=cgroupns"] : []),
+  ];
+}

@@ -1,0 +1,159 @@
+import { existsSync, readdirSync } from "node:fs";
+import { mkdir, rename, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { rfc3339Nano, zeroTime } from "../base/clock.ts";
+import { messageOf } from "../base/errors.ts";
+import { type Container, isRunning } from "../containers/container.ts";
+import type { ContainerDeps } from "../containers/deps.ts";
+import { containerExited } from "../containers/exit.ts";
+import { containerPaths } from "../containers/paths.ts";
+import { startsWithDaemon } from "../containers/restart-policy.ts";
+import { removeRunDirectory, unmountRootfs } from "../containers/rootfs.ts";
+import { startContainer } from "../containers/start.ts";
+import { unmount } from "../linux/mount.ts";
+import { mountsBelow } from "../linux/mountinfo.ts";
+import type { ProcessStatus } from "../runtime/supervisor/protocol.ts";
+
+/** The exit code of a container whose end nobody saw: the host went down. */
+const unseenExitCode = 255;
+
+/**
+ * Brings rows, kernel and disk together when the daemon starts, whatever its last life left: containers that run are
+ * taken up, exits of the meantime are recorded, and what belongs to nobody goes.
+ */
+export async function reconcile(deps: ContainerDeps): Promise<void> {
+  const known = await deps.supervisor.list();
+  await takeUpContainers(deps, known);
+  await dropUnknown(deps, known);
+  await dropOrphanMounts(deps);
+  await dropOrphanDirectories(deps);
+  const running = deps.set.all().filter(isRunning);
+  await deps.volumes.reconcile(
+    new Set(deps.set.all().map(({ id }) => id)),
+    running.map(({ id, spec }) => ({ id, mounts: spec.mounts })),
+  );
+  await deps.network.reconcile(running.map(({ id }) => id));
+}
+
+/** Starts what its restart policy wants to run; failures are written into the containers' states. */
+export function startByPolicy(deps: ContainerDeps): void {
+  for (const container of deps.set.all()) {
+    const { spec, state } = container;
+    if (isRunning(container) && state.status !== "restarting") continue;
+    if (!startsWithDaemon(spec.hostConfig.RestartPolicy, state)) continue;
+    startContainer(deps, container).catch((error: unknown) => {
+      deps.log.error("starting a container by its restart policy failed", {
+        container: container.id,
+        error: messageOf(error),
+      });
+    });
+  }
+}
+
+async function takeUpContainers(deps: ContainerDeps, known: readonly ProcessStatus[]): Promise<void> {
+  const inits = new Map(known.filter((one) => one.execId === undefined).map((one) => [one.id, one]));
+  for (const container of deps.set.all()) {
+    const status = inits.get(container.id);
+    if (status && !status.exit && status.pid > 0) takeUp(deps, container, status);
+    else if (isRunning(container) || container.state.status === "removing")
+      await recordEnd(deps, container, status);
+    else if (status) await clearAway(deps, container.id);
+  }
+}
+
+/** It runs; the row may not say so yet, when the daemon died between the start and the write. */
+function takeUp(deps: ContainerDeps, container: Container, status: ProcessStatus): void {
+  if (container.state.pid === status.pid && isRunning(container)) return;
+  deps.set.setState(container, {
+    status: "running",
+    pid: status.pid,
+    startedAt: rfc3339Nano(BigInt(status.startedAt)),
+    finishedAt: zeroTime,
+    error: "",
+  });
+}
+
+async function recordEnd(
+  deps: ContainerDeps,
+  container: Container,
+  status: ProcessStatus | undefined,
+): Promise<void> {
+  const now = String(deps.clock.nowNanos());
+  await containerExited(deps, {
+    id: container.id,
+    exitCode: unseenExitCode,
+    signal: 0,
+    oomKilled: false,
+    finishedAt: now,
+    ...status?.exit,
+    pid: container.state.pid,
+  });
+}
+
+/** Processes of containers that have no row: a start whose container was removed, or never recorded. */
+async function dropUnknown(deps: ContainerDeps, known: readonly ProcessStatus[]): Promise<void> {
+  for (const status of known) {
+    if (status.execId !== undefined || deps.set.get(status.id)) continue;
+    deps.log.warn("removing a container that no row tells of", { container: status.id });
+    if (!status.exit) await endUnknown(deps, status.id);
+    await clearAway(deps, status.id);
+  }
+}
+
+async function endUnknown(deps: ContainerDeps, id: string): Promise<void> {
+  const { promise: ended, resolve } = Promise.withResolvers<void>();
+  using _listening = deps.supervisor.exits.on((exit) => {
+    if (exit.id === id && exit.execId === undefined) resolve();
+  });
+  await deps.supervisor.kill({ id }, 9, { all: true });
+  await ended;
+}
+
+async function clearAway(deps: ContainerDeps, id: string): Promise<void> {
+  unmountRootfs(deps, id);
+  await deps.supervisor.delete(id);
+  await removeRunDirectory(deps, id);
+}
+
+/** Mounts below the exec root that no running container uses. */
+async function dropOrphanMounts(deps: ContainerDeps): Promise<void> {
+  const containers = join(deps.roots.execRoot, "containers");
+  const live = liveRunDirectories(deps);
+  for (const path of mountsBelow(containers).toReversed()) {
+    if ([...live].some((directory) => path.startsWith(`${directory}/`))) continue;
+    unmount(path, { detach: true });
+  }
+  for (const { kind, key } of deps.resources.ofKind("mount")) {
+    if (key.startsWith(containers) && !mountsBelow(key).includes(key)) deps.resources.release({ kind, key });
+  }
+}
+
+function liveRunDirectories(deps: ContainerDeps): Set<string> {
+  const running = deps.set.all().filter(isRunning);
+  return new Set(running.map((container) => containerPaths(deps.roots, container.id).run));
+}
+
+/** Folders of containers that have no row, and what a removal that was cut off left in the trash. */
+async function dropOrphanDirectories(deps: ContainerDeps): Promise<void> {
+  const { dataRoot, execRoot } = deps.roots;
+  const trash = join(dataRoot, "trash");
+  await mkdir(trash, { recursive: true, mode: 0o700 });
+  for (const name of entries(join(dataRoot, "containers"))) {
+    if (deps.set.get(name)) continue;
+    deps.log.warn("removing the folder of a container that no row tells of", { container: name });
+    await rename(join(dataRoot, "containers", name), join(trash, `container-${name}`));
+  }
+  const live = liveRunDirectories(deps);
+  for (const name of entries(join(execRoot, "containers"))) {
+    const path = join(execRoot, "containers", name);
+    if (!live.has(path)) await rm(path, { recursive: true, force: true });
+  }
+  for (const name of entries(trash)) await rm(join(trash, name), { recursive: true, force: true });
+  for (const { kind, key } of deps.resources.ofKind("directory")) {
+    if (!existsSync(key)) deps.resources.release({ kind, key });
+  }
+}
+
+function entries(folder: string): string[] {
+  return existsSync(folder) ? readdirSync(folder) : [];
+}

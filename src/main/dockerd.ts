@@ -1,0 +1,86 @@
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { dirname } from "node:path";
+import { buildCommit, buildVersion, dockerRelease } from "../base/build.ts";
+import { conflict, isEngineError, messageOf } from "../base/errors.ts";
+import { createLogger, type LogLevel } from "../base/log.ts";
+import { type DaemonConfig, loadConfig } from "../daemon/config/config.ts";
+import { helpText } from "../daemon/config/help.ts";
+import { endpointsOf } from "../daemon/config/hosts.ts";
+import { engineSettings } from "../daemon/config/settings.ts";
+import { type Endpoint, listen } from "../daemon/http/listeners.ts";
+import { ApiServer } from "../daemon/http/server.ts";
+import { allHandlers } from "../daemon/routes/all.ts";
+import { openEngine } from "../engine/open.ts";
+
+/** For requests that are under way when the daemon is asked to end; streams are cut after it. */
+const shutdownGraceMillis = 1000;
+
+/** `dockerd`: resolves with the exit code when a signal ends it, or when it cannot start. */
+export async function main(argv: string[]): Promise<number> {
+  try {
+    const loaded = loadConfig(argv);
+    const { config } = loaded;
+    if (config.help) return print(helpText());
+    if (config.version)
+      return print(`Docker version ${dockerRelease}, build ${buildCommit} (Longshore ${buildVersion})\n`);
+    if (config.validate) return print("configuration OK\n");
+    return await serve(config, endpointsOf(loaded));
+  } catch (error) {
+    if (!isEngineError(error)) throw error;
+    process.stderr.write(`${messageOf(error)}\n`);
+    return 1;
+  }
+}
+
+function print(text: string): number {
+  process.stdout.write(text);
+  return 0;
+}
+
+async function serve(config: DaemonConfig, endpoints: readonly Endpoint[]): Promise<number> {
+  const log = createLogger(config.debug ? "debug" : (config.logLevel as LogLevel));
+  // What Bun would take from it must not reach the programs that the daemon starts.
+  for (const name of ["BUN_OPTIONS", "BUN_BE_BUN"]) delete process.env[name];
+  using _pidfile = claimPidfile(config.pidfile);
+  const stopped = new Promise<string>((resolve) => {
+    for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => resolve(signal));
+  });
+  await using engine = await openEngine(engineSettings(config), log);
+  const server = new ApiServer({
+    handlers: allHandlers(engine),
+    serverName: `Docker/${dockerRelease} (linux)`,
+    log,
+  });
+  const listening = await Promise.all(endpoints.map((endpoint) => listen(server, endpoint, log)));
+  for (const { address } of listening) log.info(`API listen on ${address}`);
+  log.info("Daemon has completed initialization");
+  const signal = await stopped;
+  log.info("Processing signal", { signal });
+  for (const one of listening) one[Symbol.dispose]();
+  await server.close(shutdownGraceMillis);
+  return 0;
+}
+
+/** Throws `conflict` when another daemon has it. */
+function claimPidfile(path: string): Disposable {
+  if (existsSync(path)) {
+    const pid = Number(readFileSync(path, "utf8"));
+    if (pid > 0 && pid !== process.pid && isDaemon(pid)) {
+      throw conflict(
+        `process with PID ${pid} is still running: pid file found, ensure docker is not running or delete ${path}`,
+      );
+    }
+  }
+  mkdirSync(dirname(path), { recursive: true });
+  writeFileSync(path, String(process.pid));
+  return { [Symbol.dispose]: () => rmSync(path, { force: true }) };
+}
+
+/** A pid is used again after a reboot: it counts only when a daemon has it. */
+function isDaemon(pid: number): boolean {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, "utf8").includes("dockerd");
+  } catch {
+    return false;
+  }
+}
