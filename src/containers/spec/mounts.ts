@@ -121,7 +121,9 @@ function userMount(mount: MountPoint, recursiveReadOnly: boolean): MountSpec {
   const recursive = !bind?.NonRecursive;
   const options = [recursive ? "rbind" : "bind"];
   if (!mount.rw) options.push(readOnlyOption(mount, recursive && recursiveReadOnly));
-  if (mount.propagation !== "") options.push(mount.propagation);
+  // crun takes the "r" of a propagation for one of the bind.
+  if (mount.propagation !== "")
+    options.push(recursive ? mount.propagation : mount.propagation.replace(/^r/, ""));
   return file(mount.destination, "bind", mount.source, options);
 }
 
