@@ -14,7 +14,7 @@ function reply(message: DiskReply): void {
 
 function run(request: DiskRequest): DiskJobs[DiskRequest["kind"]]["answer"] {
   const flag = new Int32Array(request.cancel);
-  let told = 0;
+  let told = Number.NEGATIVE_INFINITY;
   const onProgress = (progress: number) => {
     const now = performance.now();
     if (now - told < progressMillis) return;

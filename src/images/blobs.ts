@@ -6,6 +6,7 @@ import {
   openSync,
   readdirSync,
   readFileSync,
+  readSync,
   renameSync,
   rmSync,
   statSync,
@@ -14,13 +15,13 @@ import {
 import { dirname, join } from "node:path";
 import { Readable } from "node:stream";
 import type { Clock } from "../base/clock.ts";
-import { invalidArgument, notFound } from "../base/errors.ts";
+import { cancelled, invalidArgument, notFound } from "../base/errors.ts";
 import { cryptoRandom, newId, type RandomBytes } from "../base/ids.ts";
-import { type Digest, parseDigest, sha256Of } from "../oci/digest.ts";
+import { algorithmOf, type Digest, parseDigest, sha256Of } from "../oci/digest.ts";
 import { maxImageConfigSize } from "../oci/image-config.ts";
 import type { Database } from "../store/database.ts";
 import { BlobTable, LeaseTable } from "../store/images.ts";
-import { digestPath, listDigests, syncFolder } from "./files.ts";
+import { digestPath, listDigests, syncFolder, writeHashed } from "./files.ts";
 import { Ingest } from "./ingest.ts";
 import { type Lease, StoredLease } from "./leases.ts";
 import { SharedTasks, type WaitOptions } from "./shared-tasks.ts";
@@ -153,6 +154,18 @@ export class BlobStore {
     return readFileSync(this.path(digest));
   }
 
+  /** The first `length` bytes, or what there is. Throws `notFound`. */
+  start(digest: Digest, length: number): Uint8Array {
+    this.#require(digest);
+    const buffer = new Uint8Array(length);
+    const fd = openSync(this.path(digest), "r");
+    try {
+      return buffer.subarray(0, readSync(fd, buffer, 0, length, 0));
+    } finally {
+      closeSync(fd);
+    }
+  }
+
   /** The blob from `offset` on. Throws `notFound`. */
   stream(digest: Digest, offset = 0): ReadableStream<Uint8Array> {
     this.#require(digest);
@@ -174,6 +187,28 @@ export class BlobStore {
     }
     this.#adopt(path, { digest, size: bytes.length });
     return digest;
+  }
+
+  /**
+   * Stores what comes, of any size, and tells its digest, which `lease` keeps. Throws `invalidArgument` when `expected` is given and the bytes do
+   * not have it. Nothing stays of what could not be read to its end.
+   */
+  async store(chunks: AsyncIterable<Uint8Array>, lease: Lease, expected?: Digest): Promise<BlobDescriptor> {
+    const algorithm = expected === undefined ? "sha256" : algorithmOf(parseDigest(expected));
+    const path = join(this.#ingestFolder, `put-${newId(this.#random)}`);
+    try {
+      const { hex, size } = await writeHashed(path, algorithm, chunks);
+      const digest: Digest = `${algorithm}:${hex}`;
+      if (expected !== undefined && digest !== expected) {
+        throw invalidArgument(`blob does not have its digest: expected ${expected}, got ${digest}`);
+      }
+      lease.add(digest);
+      this.#adopt(path, { digest, size });
+      return { digest, size };
+    } catch (error) {
+      rmSync(path, { force: true });
+      throw error;
+    }
   }
 
   /** Takes over a file whose digest the caller has computed; it must be on the same file system, and nobody else's. */
@@ -232,6 +267,7 @@ export class BlobStore {
       await using ingest = new Ingest(blob, path, signal, onProgress);
       await ingest.open();
       this.#ingests.set(digest, ingest);
+      if (signal.aborted) throw cancelled("context canceled");
       if (ingest.offset < size) await fill(ingest);
       await ingest.finish();
     } catch (error) {

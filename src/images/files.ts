@@ -1,4 +1,6 @@
+import { createHash } from "node:crypto";
 import { closeSync, fsyncSync, openSync, readdirSync } from "node:fs";
+import { open } from "node:fs/promises";
 import { join } from "node:path";
 import { algorithmOf, type Digest, hexOf, isDigest } from "../oci/digest.ts";
 
@@ -42,4 +44,34 @@ export function syncFolder(path: string): void {
   } finally {
     closeSync(fd);
   }
+}
+
+/** Writes a new file, durably, and tells the hash of what was written. Writes go through a buffer, since pieces may be small. */
+export async function writeHashed(
+  path: string,
+  algorithm: string,
+  chunks: AsyncIterable<Uint8Array>,
+): Promise<{ hex: string; size: number }> {
+  await using file = await open(path, "wx", 0o600);
+  const hash = createHash(algorithm);
+  const buffer = Buffer.allocUnsafe(1024 * 1024);
+  let [filled, size] = [0, 0];
+  const flush = async () => {
+    for (let at = 0; at < filled; ) at += (await file.write(buffer, at, filled - at)).bytesWritten;
+    filled = 0;
+  };
+  for await (const chunk of chunks) {
+    hash.update(chunk);
+    size += chunk.length;
+    for (let at = 0; at < chunk.length; ) {
+      const piece = chunk.subarray(at, at + buffer.length - filled);
+      buffer.set(piece, filled);
+      filled += piece.length;
+      at += piece.length;
+      if (filled === buffer.length) await flush();
+    }
+  }
+  await flush();
+  await file.sync();
+  return { hex: hash.digest("hex"), size };
 }

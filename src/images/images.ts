@@ -14,10 +14,13 @@ import { ImageContent, type Variant } from "./content.ts";
 import { historyOf } from "./history.ts";
 import type { DeletedItem, HistoryItem, Image, ImageUser } from "./image.ts";
 import type { ImageEventSink } from "./image-events.ts";
+import { type ImportOptions, importImage } from "./import.ts";
 import type { LayerStore } from "./layers.ts";
+import { type Loaded, type LoadOptions, loadImages } from "./load.ts";
 import { findImage, imageNamed } from "./lookup.ts";
 import { noSuchImage, shownNames, storedName } from "./names.ts";
 import { removeImage } from "./remove.ts";
+import { saveImages } from "./save.ts";
 import type { Trash } from "./trash.ts";
 
 export interface ImageStoreOptions {
@@ -261,6 +264,27 @@ export class ImageStore {
   /** The full names (`docker.io/library/busybox:latest`) that an image has. */
   namesOf(id: Digest): string[] {
     return this.#table.namesOf(id);
+  }
+
+  /** `docker save`: see `saveImages`. */
+  save(nameOrIds: readonly string[], platform?: Platform): AsyncGenerator<Uint8Array> {
+    const resolve = (nameOrId: string, wanted?: Platform) => this.resolve(nameOrId, wanted);
+    const source = { blobs: this.#blobs, content: this.#content, resolve, names: () => this.names() };
+    return saveImages(source, nameOrIds, platform);
+  }
+
+  /** `docker load`: see `loadImages`. */
+  load(chunks: AsyncIterable<Uint8Array>, options: LoadOptions = {}): Promise<Loaded[]> {
+    return loadImages({ ...this.#parts(), content: this.#content }, chunks, options);
+  }
+
+  /** `docker import`: see `importImage`. */
+  import(chunks: AsyncIterable<Uint8Array>, options: ImportOptions = {}): Promise<Digest> {
+    return importImage({ ...this.#parts(), layers: this.#layers, clock: this.#clock }, chunks, options);
+  }
+
+  #parts() {
+    return { blobs: this.#blobs, images: this, host: this.#host, onEvent: this.#onEvent };
   }
 
   /** All names, each with its image. */

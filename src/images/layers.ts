@@ -1,13 +1,14 @@
 import { mkdirSync, renameSync } from "node:fs";
 import { dirname, join } from "node:path";
 import type { DiskWorkers } from "../archive/disk-workers.ts";
-import type { UnpackJob } from "../archive/unpack.ts";
+import type { Unpacked, UnpackJob } from "../archive/unpack.ts";
 import { notFound } from "../base/errors.ts";
+import { newId } from "../base/ids.ts";
 import type { Logger } from "../base/log.ts";
 import { type Digest, hexOf, parseDigest } from "../oci/digest.ts";
 import type { Database } from "../store/database.ts";
-import { type LayerRow, LayerTable } from "../store/images.ts";
-import type { BlobStore } from "./blobs.ts";
+import { LayerTable } from "../store/images.ts";
+import type { BlobStore, Lease } from "./blobs.ts";
 import { listLayers, syncFolder } from "./files.ts";
 import { SharedTasks } from "./shared-tasks.ts";
 import type { Trash } from "./trash.ts";
@@ -122,33 +123,44 @@ export class LayerStore {
     await this.#tasks.run(
       diffId,
       () => this.has(diffId),
-      (stop, progress) => this.#unpack(request, stop, progress),
+      async (stop, progress) => void (await this.#unpack(request, stop, progress)),
       { signal, onProgress },
     );
   }
 
+  /** Unpacks a blob whose diffId is not known yet, and tells it; `lease` keeps the layer. Throws like `unpack`. */
+  async unpackNew(blob: Digest, lease: Lease, signal?: AbortSignal): Promise<Digest> {
+    let diffId: Digest | undefined;
+    const task = async (stop: AbortSignal) => {
+      diffId = await this.#unpack({ blob, lease }, stop, () => {});
+    };
+    // Alone under its key: what it finds out is of use to this caller only.
+    await this.#tasks.run(`${blob} ${newId()}`, () => diffId !== undefined, task, { signal });
+    if (diffId === undefined) throw new Error("the layer has no diffId");
+    return diffId;
+  }
+
   async #unpack(
-    { diffId, blob }: UnpackRequest,
+    { diffId, blob, lease }: { diffId?: Digest; blob: Digest; lease?: Lease },
     signal: AbortSignal,
     onProgress: (consumed: number) => void,
-  ): Promise<void> {
+  ): Promise<Digest> {
     const source = this.#source(blob);
-    const target = this.#pathOf(diffId);
-    const directory = `${target}.partial`;
-    this.#table.put({ diffId, ready: false, bytes: 0, boot: this.#bootId });
+    const name = diffId ?? (`sha256:${newId()}` as const);
+    const directory = `${this.#pathOf(name)}.partial`;
+    this.#table.put({ diffId: name, ready: false, bytes: 0, boot: this.#bootId });
     mkdirSync(directory, { mode: 0o755 });
     try {
-      const job: UnpackJob = {
-        ...source,
-        directory,
-        diffId,
-        options: { whiteouts: "overlay", devices: true },
-      };
-      const { bytes } = await this.#workers.run("unpack", job, { signal, onProgress });
-      this.#commit({ diffId, ready: true, bytes, boot: this.#bootId }, directory, target);
+      const options = { whiteouts: "overlay", devices: true } as const;
+      const job: UnpackJob = { ...source, directory, options, ...(diffId && { diffId }) };
+      const made = await this.#workers.run("unpack", job, { signal, onProgress });
+      lease?.add(made.diffId);
+      this.#commit(directory, made);
+      if (name !== made.diffId) this.#table.delete(name);
+      return made.diffId;
     } catch (error) {
       this.#trash.take(directory);
-      this.#table.delete(diffId);
+      this.#table.delete(name);
       this.#emptyTrash();
       throw error;
     }
@@ -162,11 +174,17 @@ export class LayerStore {
     return { sources: [this.#blobs.path(blob)] };
   }
 
-  #commit(row: LayerRow, directory: string, target: string): void {
+  #commit(directory: string, { diffId, bytes }: Unpacked): void {
+    if (this.has(diffId)) {
+      this.#trash.take(directory);
+      this.#emptyTrash();
+      return;
+    }
+    const target = this.#pathOf(diffId);
     renameSync(directory, target);
     syncFolder(dirname(target));
-    this.#table.put(row);
-    this.#ready.set(row.diffId, row.bytes);
+    this.#table.put({ diffId, ready: true, bytes, boot: this.#bootId });
+    this.#ready.set(diffId, bytes);
     this.#syncLater();
   }
 

@@ -1,0 +1,34 @@
+import type { Digest } from "../oci/digest.ts";
+import type { ImageConfig } from "../oci/image-config.ts";
+import type { Descriptor } from "../oci/manifest.ts";
+import { mediaTypes } from "../oci/media-types.ts";
+import type { BlobStore } from "./blobs.ts";
+import { describe } from "./content.ts";
+
+/** What an image that is made here consists of. */
+export interface Parts {
+  config: ImageConfig;
+  /** As many as the configuration has diffIds, the lowest first. */
+  layers: readonly Descriptor[];
+}
+
+/** Writes an image's configuration and manifest (OCI), and returns the descriptor of the manifest. All layers are in `blobs`. */
+export function compose(blobs: BlobStore, { config, layers }: Parts): Descriptor {
+  const configDigest = blobs.put(json(config));
+  return writeManifest(blobs, {
+    mediaType: mediaTypes.ociManifest,
+    config: describe(blobs, configDigest, mediaTypes.ociConfig),
+    layers,
+  });
+}
+
+/** Writes a manifest with its fields in the usual order. */
+export function writeManifest(
+  blobs: BlobStore,
+  { mediaType, config, layers }: { mediaType: string; config: Descriptor; layers: readonly Descriptor[] },
+): Descriptor {
+  const digest: Digest = blobs.put(json({ schemaVersion: 2, mediaType, config, layers }));
+  return describe(blobs, digest, mediaType);
+}
+
+const json = (value: object) => Buffer.from(JSON.stringify(value));
