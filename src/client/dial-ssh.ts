@@ -28,6 +28,7 @@ export async function dialSsh(address: HostAddress & { kind: "ssh" }): Promise<D
     stdin: "pipe",
     stdout: "pipe",
     stderr: "pipe",
+    env: process.env,
   });
   let resume: (() => void) | undefined;
   let paused: Promise<void> | undefined;
@@ -73,7 +74,7 @@ export async function dialSsh(address: HostAddress & { kind: "ssh" }): Promise<D
         if (paused) await paused;
       }
     } finally {
-      connection.onEnd();
+      // The reason is known when ssh is gone; it is told with the end.
       const status = await child.exited;
       const text = await errors;
       if (status !== 0 && status !== 143) connection.failure = sshFailure(status, text);

@@ -52,7 +52,9 @@ function dialSocket(where: Where, tls: ClientTls | undefined): Promise<Dialed> {
         },
         async handshake(socket, success, error) {
           if (!tls || socket.data.connection) return;
-          if (!success || (tls.verify && error)) return fail(socket, tlsError(error));
+          // Without verification, only a handshake that broke counts: `success` tells of the certificate as well.
+          const broken = error && "code" in error && error.code === "EPROTO";
+          if (broken || (tls.verify && (!success || error))) return fail(socket, tlsError(error));
           if (!tls.verify) return ready(socket);
           const { checkServerIdentity } = await import("node:tls");
           const wrong = checkServerIdentity(hostnameOf(where), socket.getPeerCertificate());

@@ -42,7 +42,8 @@ export interface HijackReply extends Reply {
   /**
    * Takes over the connection: answers `101 UPGRADED` (or 200 to a client that did not ask for an upgrade) and returns
    * the raw connection. Its readable side ends when the client half-closes; the handler ends the writable side.
-   * The content type follows `format`, from API 1.42 on.
+   * A plain `for await` over it closes both sides at its end: use `iterator({ destroyOnReturn: false })`. The
+   * connection is closed when the handler's promise resolves. The content type follows `format`, from API 1.42 on.
    */
   hijack(format: HijackFormat): Duplex;
 }
