@@ -90,6 +90,8 @@ export class HttpClient {
       };
       if (body !== undefined) init.body = body;
       if (url.protocol === "https:") init.tls = withAuthorities(tls);
+      // As in Go, a proxy is never asked for what is on this machine. Bun's types do not know `false` yet.
+      if (isLoopback(url)) Object.assign(init, { proxy: false });
       return await fetch(url.href, init);
     } catch (error) {
       if (signal?.aborted) throw cancelled("context canceled", error);
@@ -98,6 +100,10 @@ export class HttpClient {
       clearTimeout(timer);
     }
   }
+}
+
+function isLoopback({ hostname }: URL): boolean {
+  return hostname === "localhost" || hostname === "[::1]" || /^127(\.\d+){3}$/.test(hostname);
 }
 
 function redirectOf(request: HttpRequest, response: Response): string | undefined {
@@ -127,7 +133,7 @@ function withAuthorities(tls: TlsOptions | undefined): TlsOptions {
     const system = getCACertificates("system");
     authorities = [...(system.length > 0 ? system : rootCertificates), ...getCACertificates("extra")];
   }
-  return { ...tls, ca: [...(tls?.ca ?? []), ...authorities] };
+  return { rejectUnauthorized: true, ...tls, ca: [...(tls?.ca ?? []), ...authorities] };
 }
 
 function lowerCase(headers: Record<string, string>): Record<string, string> {

@@ -55,14 +55,16 @@ export class TestRegistry implements AsyncDisposable {
     });
   }
 
-  static async start(tls?: { key: string; cert: string }): Promise<TestRegistry> {
+  /** On loopback, or at `address`. */
+  static async start(tls?: { key: string; cert: string }, address = "127.0.0.1"): Promise<TestRegistry> {
     const server = tls ? createTlsServer(tls) : createServer();
-    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    await new Promise<void>((resolve) => server.listen(0, address, resolve));
     return new TestRegistry(server as Server, tls ? "https" : "http");
   }
 
   get host(): string {
-    return `127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
+    const { address, port } = this.#server.address() as AddressInfo;
+    return `${address}:${port}`;
   }
 
   get url(): string {
