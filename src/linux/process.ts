@@ -53,11 +53,8 @@ export function sendSignal(pid: number, signal: number): boolean {
   throw error;
 }
 
-/**
- * When a process started, in clock ticks since the machine did (field 22 of /proc/<pid>/stat): with the pid it names
- * one process for ever. Undefined when there is no such process.
- */
-export function processStartTime(pid: number): string | undefined {
+/** The fields of /proc/<pid>/stat from the third (the state) on; undefined when there is no such process. */
+function statFields(pid: number): string[] | undefined {
   let stat: string;
   try {
     stat = readFileSync(`/proc/${pid}/stat`, "latin1");
@@ -65,5 +62,23 @@ export function processStartTime(pid: number): string | undefined {
     return undefined; // it has ended
   }
   // The second field is the command's name in parentheses, which may hold anything.
-  return stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19];
+  return stat
+    .slice(stat.lastIndexOf(")") + 2)
+    .trim()
+    .split(" ");
+}
+
+/**
+ * When a process started, in clock ticks since the machine did (field 22 of proc_pid_stat(5)): with the pid it names
+ * one process for ever. Undefined when there is no such process.
+ */
+export function processStartTime(pid: number): string | undefined {
+  return statFields(pid)?.[19];
+}
+
+/** The wait status of a process that has ended and was not reaped yet (field 52); undefined for every other one. */
+export function zombieStatus(pid: number): number | undefined {
+  const fields = statFields(pid);
+  if (fields?.[0] !== "Z") return undefined;
+  return Number(fields[49]);
 }

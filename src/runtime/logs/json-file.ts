@@ -88,10 +88,11 @@ function encodeLines(text: string, suffix: string): string {
     // Here an encoded `\n` may be a backslash and an n: line by line.
     const lines = text.split("\n");
     lines.pop();
-    return prefix + lines.map((line) => JSON.stringify(line).slice(1, -1)).join(between) + `\\n${suffix}`;
+    const encoded = lines.map((line) => JSON.stringify(line).slice(1, -1)).join(between);
+    return `${prefix}${encoded}\\n${suffix}`;
   }
   const encoded = JSON.stringify(text).slice(1, -3);
-  return prefix + encoded.split("\\n").join(between) + `\\n${suffix}`;
+  return `${prefix}${encoded.split("\\n").join(between)}\\n${suffix}`;
 }
 
 function encodePiece(text: string, suffix: string): string {

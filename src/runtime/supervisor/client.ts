@@ -1,20 +1,34 @@
+import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import type { Emitter } from "../../base/async.ts";
+import { sleep } from "../../base/async.ts";
+import { messageOf, unavailable } from "../../base/errors.ts";
 import type { Logger } from "../../base/log.ts";
-import type {
-  Attached,
-  AttachRequest,
-  ConsoleSize,
-  ExecRequest,
-  Exit,
-  ProcessStatus,
-  Started,
-  StartRequest,
-  Target,
+import { ControlConnection } from "./control-connection.ts";
+import { ExitStream } from "./exit-stream.ts";
+import { Keeper } from "./keeper.ts";
+import { connectOrLaunch } from "./launch.ts";
+import {
+  type Attached,
+  type AttachRequest,
+  type ConsoleSize,
+  type ExecRequest,
+  type Exit,
+  type Hello,
+  type Operation,
+  type Operations,
+  type ProcessStatus,
+  protocolVersion,
+  type ServerLine,
+  type Started,
+  type StartRequest,
+  type Target,
+  type Welcome,
 } from "./protocol.ts";
+import { fromWire, readFirstLine } from "./wire.ts";
 
 export interface SupervisorClientOptions {
-  /** Where supervisor.sock, supervisor.lock, supervisor.log and containers/ are. */
+  /** Where the supervisor's socket is, and the folders of the containers. */
   execRoot: string;
   /** The command that starts a supervisor, without its arguments: `["/usr/bin/longshore-supervisor"]`. */
   command: readonly string[];
@@ -29,28 +43,214 @@ export interface Attachment extends Attached {
 
 /**
  * dockerd's side of the supervisor. It connects, and starts a supervisor when none runs; when the supervisor dies, it
- * starts another one, which adopts the containers, and tells exits of the meantime.
+ * starts another one, which takes up the containers, and tells the exits of the meantime.
  */
-export declare class SupervisorClient implements AsyncDisposable {
-  private constructor();
-  static connect(options: SupervisorClientOptions): Promise<SupervisorClient>;
-  /** Every exit, once for each client, also of what ended while nobody listened. */
-  readonly exits: Emitter<Exit>;
+export class SupervisorClient implements AsyncDisposable {
+  #options: SupervisorClientOptions;
+  #connection: ControlConnection | undefined;
+  /** Pending while a lost connection is being made anew. */
+  #connected: Promise<ControlConnection>;
+  #supervisorPid = 0;
+  #exits = new ExitStream();
+  #keeper = new Keeper();
+  #disposed = false;
+
+  private constructor(options: SupervisorClientOptions) {
+    this.#options = options;
+    this.#connected = this.#connect();
+  }
+
+  /** Throws `unavailable` when there is no supervisor and none can be started. */
+  static async connect(options: SupervisorClientOptions): Promise<SupervisorClient> {
+    const client = new SupervisorClient(options);
+    await client.#connected;
+    return client;
+  }
+
+  /**
+   * Every exit, once for each client, also of what ended while nobody listened. The first listener hears all that
+   * came before it.
+   */
+  get exits(): Emitter<Exit> {
+    return this.#exits;
+  }
+
+  /** The process that supervises. */
+  get supervisorPid(): number {
+    return this.#supervisorPid;
+  }
+
+  async #connect(): Promise<ControlConnection> {
+    for (;;) {
+      const socket = await connectOrLaunch(this.#options.execRoot, this.#options.command);
+      const { connection, welcome } = await ControlConnection.open(socket, {
+        onExit: (exit) => this.#exited(exit),
+        onClose: () => this.#lost(),
+      });
+      if (welcome.version !== protocolVersion) {
+        await this.#replaceOther(connection, welcome);
+        continue;
+      }
+      this.#connection = connection;
+      this.#supervisorPid = welcome.pid;
+      await this.#takeUp(connection, welcome);
+      return connection;
+    }
+  }
+
+  /** A supervisor of another release makes room for ours; while containers run, it stays. */
+  async #replaceOther(connection: ControlConnection, welcome: Welcome): Promise<void> {
+    try {
+      await connection.call("shutdown", {});
+      await sleep(50);
+    } catch (error) {
+      throw unavailable(
+        `the supervisor (process ${welcome.pid}) is of another release and has containers: ${messageOf(error)}`,
+        error,
+      );
+    } finally {
+      connection.close();
+    }
+  }
+
+  async #takeUp(connection: ControlConnection, welcome: Welcome): Promise<void> {
+    for (const { target, fd } of this.#keeper.terminals()) {
+      await connection.call("adoptConsole", { ...target, owner: process.pid, fd }).catch((error: unknown) => {
+        this.#options.log.debug("a terminal is not needed any more", { ...target, error: messageOf(error) });
+      });
+    }
+    for (const status of welcome.processes) {
+      if (status.exit) this.#exited(status.exit);
+      else if (status.pid > 0) this.#keeper.keep(welcome.pid, status);
+    }
+  }
+
+  #lost(): void {
+    if (this.#disposed || !this.#connection) return;
+    this.#connection = undefined;
+    this.#options.log.warn("the supervisor has ended; starting another one");
+    this.#connected = this.#reconnect();
+    this.#connected.catch(() => {}); // told to whoever calls next
+  }
+
+  async #reconnect(): Promise<ControlConnection> {
+    for (let pause = 10; ; pause = Math.min(pause * 2, 2000)) {
+      try {
+        return await this.#connect();
+      } catch (error) {
+        if (this.#disposed) throw error;
+        this.#options.log.error("no supervisor", { error: messageOf(error) });
+        await sleep(pause);
+      }
+    }
+  }
+
+  #exited(exit: Exit): void {
+    this.#exits.emit(this.#keeper.ended(exit));
+  }
+
+  async #call<Name extends Operation>(
+    operation: Name,
+    request: Operations[Name]["request"],
+  ): Promise<Operations[Name]["response"]> {
+    if (this.#disposed) throw unavailable("the supervisor's client is closed");
+    return (await this.#connected).call(operation, request);
+  }
+
   /** All containers and execs that the supervisor knows: running ones, and ended ones that were not deleted yet. */
-  list(): Promise<ProcessStatus[]>;
-  start(request: StartRequest): Promise<Started>;
-  exec(request: ExecRequest): Promise<Started>;
+  list(): Promise<ProcessStatus[]> {
+    return this.#call("list", {});
+  }
+
+  /**
+   * Creates and starts a container. Throws, in Docker's words, `invalidArgument` when its program cannot be executed
+   * or its log options are wrong, `conflict` when it runs already, `internal` when the runtime failed otherwise.
+   */
+  async start(request: StartRequest): Promise<Started> {
+    const started = await this.#call("start", request);
+    this.#keeper.keep(this.#supervisorPid, { ...started, id: request.id, tty: request.tty });
+    return started;
+  }
+
+  /** Starts another process in a running container; errors as for `start`. Its stdin ends with its client's. */
+  async exec(request: ExecRequest): Promise<Started> {
+    const started = await this.#call("exec", request);
+    const { id, execId, tty } = request;
+    this.#keeper.keep(this.#supervisorPid, { ...started, id, execId, tty });
+    return started;
+  }
+
   /** May be called before `start` or `exec` of the same id: then no byte is missed. */
-  attach(request: AttachRequest): Promise<Attachment>;
-  kill(target: Target, signal: number, options?: { all?: boolean }): Promise<void>;
-  resize(target: Target, size: ConsoleSize): Promise<void>;
-  closeStdin(target: Target): Promise<void>;
-  pause(id: string): Promise<void>;
-  resume(id: string): Promise<void>;
-  update(id: string, resources: unknown): Promise<void>;
-  /** Removes what the runtime keeps of a container that has ended; its cgroup is gone after it. */
-  delete(id: string): Promise<void>;
-  /** Asks the supervisor to end; `conflict` while containers run. */
-  shutdown(): Promise<void>;
-  [Symbol.asyncDispose](): Promise<void>;
+  async attach(request: AttachRequest): Promise<Attachment> {
+    await this.#connected;
+    const socket = await connectOrLaunch(this.#options.execRoot, this.#options.command);
+    const hello: Hello = { kind: "attach", ...request };
+    socket.write(`${JSON.stringify(hello)}\n`);
+    try {
+      const line = JSON.parse(await readFirstLine(socket)) as ServerLine;
+      if ("error" in line) throw fromWire(line.error);
+      if (!("result" in line)) throw unavailable("the supervisor answered something else");
+      return { ...(line.result as Attached), stream: quiet(socket) };
+    } catch (error) {
+      socket.destroy();
+      throw error;
+    }
+  }
+
+  /** Throws `conflict` when it does not run. `all`: to every process of the container. */
+  async kill(target: Target, signal: number, options: { all?: boolean } = {}): Promise<void> {
+    await this.#call("kill", { ...target, signal, all: options.all ?? false });
+  }
+
+  /** The processes of a running container, as the host numbers them. */
+  pids(id: string): Promise<number[]> {
+    return this.#call("pids", { id });
+  }
+
+  /** Throws `conflict` when it does not run or has no terminal. */
+  async resize(target: Target, size: ConsoleSize): Promise<void> {
+    await this.#call("resize", { ...target, ...size });
+  }
+
+  async closeStdin(target: Target): Promise<void> {
+    await this.#call("closeStdin", target);
+  }
+
+  async pause(id: string): Promise<void> {
+    await this.#call("pause", { id });
+  }
+
+  async resume(id: string): Promise<void> {
+    await this.#call("resume", { id });
+  }
+
+  /** Changes the limits of a running container: the specification's `linux.resources` object. */
+  async update(id: string, resources: unknown): Promise<void> {
+    await this.#call("update", { id, resources });
+  }
+
+  /** Removes what the runtime keeps of a container that has ended; its cgroup is gone after it. Clients that wait end. */
+  async delete(id: string): Promise<void> {
+    await this.#call("delete", { id });
+    this.#exits.forget(id);
+  }
+
+  /** Asks the supervisor to end; `conflict` while containers run. This client is closed then. */
+  async shutdown(): Promise<void> {
+    await this.#call("shutdown", {});
+    await this[Symbol.asyncDispose]();
+  }
+
+  /** Leaves the supervisor, which goes on. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#disposed = true;
+    this.#connection?.close();
+    this.#keeper[Symbol.dispose]();
+  }
+}
+
+/** The peer's death is the stream's end, not an error that nobody listens for. */
+function quiet(socket: Socket): Socket {
+  socket.on("error", () => socket.destroy());
+  return socket;
 }

@@ -48,11 +48,19 @@ export interface StartRequest {
   consoleSize?: ConsoleSize;
 }
 
+/** A terminal's master in the supervisor, so that others can duplicate it (`pidfd_getfd`). */
+export interface Console {
+  fd: number;
+  /** The number of the terminal, to tell that `fd` is still the same file. */
+  pty: number;
+}
+
 export interface Started {
   /** Of the init process, in the supervisor's (the host's) pid namespace. */
   pid: number;
   /** Nanoseconds since 1970, decimal. */
   startedAt: string;
+  console?: Console;
 }
 
 export interface ExecRequest {
@@ -81,6 +89,8 @@ export interface Exit {
   oomKilled: boolean;
   /** Nanoseconds since 1970, decimal. */
   finishedAt: string;
+  /** It ended while no supervisor ran, so that the code is a guess. */
+  unseen?: boolean;
 }
 
 export interface ProcessStatus {
@@ -90,6 +100,7 @@ export interface ProcessStatus {
   pid: number;
   startedAt: string;
   tty: boolean;
+  console?: Console;
   /** Present when it has ended. */
   exit?: Exit;
 }
@@ -106,10 +117,14 @@ export interface AttachRequest {
   stdin: boolean;
   stdout: boolean;
   stderr: boolean;
+  /**
+   * The caller will show the log up to `Attached.logPosition` first: the stream begins with what was read from lines
+   * that are not logged yet because their ends have not come.
+   */
+  replay?: boolean;
 }
 
 export interface Attached {
-  tty: boolean;
   /** Absent when nothing is logged (an exec, the driver `none`, not started yet). */
   logPosition?: LogPosition;
 }
@@ -131,8 +146,8 @@ export interface Operations {
   pause: { request: { id: string }; response: null };
   resume: { request: { id: string }; response: null };
   update: { request: { id: string; resources: unknown }; response: null };
-  /** The number of the pty master in the supervisor, for `pidfd_getfd`. */
-  console: { request: Target; response: { fd: number } };
+  /** The processes in the container's cgroup, as the host numbers them. */
+  pids: { request: { id: string }; response: number[] };
   /** Gives a supervisor that adopted a container the pty master that process `owner` holds as `fd`. */
   adoptConsole: { request: Target & { owner: number; fd: number }; response: null };
   /** Ends the supervisor; `conflict` while containers run. */

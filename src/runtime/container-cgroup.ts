@@ -1,0 +1,137 @@
+import { readdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { sleep } from "../base/async.ts";
+import { errnoOf, internal } from "../base/errors.ts";
+import { readMounts } from "../linux/mountinfo.ts";
+import { sendSignal } from "../linux/process.ts";
+
+const SIGKILL = 9;
+
+/** Where the cgroup file systems are mounted; `memory` is the one that counts kills for lack of memory. */
+export interface CgroupMounts {
+  roots: string[];
+  memory: { root: string; version: 1 | 2 } | undefined;
+}
+
+/** The cgroup mounts of this host: v1, v2, or both side by side. */
+export function findCgroupMounts(): CgroupMounts {
+  const mounts = readMounts().filter(({ type }) => type === "cgroup" || type === "cgroup2");
+  const v1 = mounts.find(({ type, superOptions }) => type === "cgroup" && superOptions.includes("memory"));
+  const v2 = mounts.find(({ type }) => type === "cgroup2");
+  return {
+    roots: [...new Set(mounts.map(({ target }) => target))],
+    memory: v1 ? { root: v1.target, version: 1 } : v2 && { root: v2.target, version: 2 },
+  };
+}
+
+/** `linux.cgroupsPath` as a path below a cgroup mount; the form `slice:prefix:name` is systemd's. */
+export function cgroupPathOf(cgroupsPath: string): string {
+  const parts = cgroupsPath.split(":");
+  const [slice = "", prefix = "", name = ""] = parts;
+  if (parts.length !== 3) return join("/", cgroupsPath);
+  const scope = prefix === "" ? `${name}.scope` : `${prefix}-${name}.scope`;
+  const parents = slice.replace(/\.slice$/, "").split("-");
+  const path = parents.map((_, index) => `${parents.slice(0, index + 1).join("-")}.slice`);
+  return join("/", ...(slice === "" ? ["system.slice"] : path), scope);
+}
+
+/** The cgroups of one container, one in each hierarchy. */
+export class ContainerCgroup {
+  #mounts: CgroupMounts;
+  #path: string;
+
+  /** `path` as `cgroupPathOf` gives it. */
+  constructor(mounts: CgroupMounts, path: string) {
+    this.#mounts = mounts;
+    this.#path = path;
+  }
+
+  /** How many of its processes the kernel has killed for lack of memory; 0 when that cannot be seen. */
+  oomKills(): number {
+    const { memory } = this.#mounts;
+    if (!memory) return 0;
+    const file = memory.version === 1 ? "memory.oom_control" : "memory.events";
+    const text = readIfThere(join(memory.root, this.#path, file)) ?? "";
+    return Number(/^oom_kill (\d+)$/m.exec(text)?.[1] ?? 0);
+  }
+
+  /** The processes in it and below, in this process's pid namespace. */
+  pids(): number[] {
+    const found = new Set<number>();
+    for (const directory of this.#directories()) {
+      const text = readIfThere(join(directory, "cgroup.procs")) ?? "";
+      for (const line of text.split("\n")) if (line !== "") found.add(Number(line));
+    }
+    return [...found];
+  }
+
+  /** Kills all its processes; they may take a moment to be gone. */
+  killAll(): void {
+    for (const pid of this.pids()) if (pid > 0) sendSignal(pid, SIGKILL);
+  }
+
+  /** Kills what is left in it and removes it. Throws `internal` when a process does not go within `millis`. */
+  async remove(millis = 10_000): Promise<void> {
+    const deadline = performance.now() + millis;
+    for (let pause = 1; ; pause = Math.min(pause * 2, 50)) {
+      const busy = this.#directories().filter((directory) => !removed(directory));
+      if (busy.length === 0) return;
+      if (performance.now() > deadline) {
+        throw internal(`cgroup ${this.#path} is still in use by processes ${this.pids().join(", ")}`);
+      }
+      this.#thaw();
+      this.killAll();
+      await sleep(pause);
+    }
+  }
+
+  /** A frozen process does not die (cgroup v1). */
+  #thaw(): void {
+    for (const root of this.#mounts.roots) {
+      try {
+        writeFileSync(join(root, this.#path, "freezer.state"), "THAWED", { flag: "r+" });
+      } catch {
+        // not the freezer's hierarchy, or gone
+      }
+    }
+  }
+
+  /** Its directories in all hierarchies, children before their parents. */
+  #directories(): string[] {
+    return this.#mounts.roots.flatMap((root) => below(join(root, this.#path)));
+  }
+}
+
+function below(directory: string): string[] {
+  let names: string[];
+  try {
+    names = readdirSync(directory, { withFileTypes: true })
+      .filter((entry) => entry.isDirectory())
+      .map((entry) => entry.name);
+  } catch {
+    return []; // it does not exist here
+  }
+  return [...names.flatMap((name) => below(join(directory, name))), directory];
+}
+
+/** rmdir(2); false when a process is still in it. */
+function removed(directory: string): boolean {
+  try {
+    rmdirSync(directory);
+    return true;
+  } catch (error) {
+    if (errnoOf(error) === "ENOENT") return true;
+    if (errnoOf(error) === "EBUSY" || errnoOf(error) === "ENOTEMPTY") return false;
+    throw error;
+  }
+}
+
+function readIfThere(path: string): string | undefined {
+  try {
+    return readFileSync(path, "latin1");
+  } catch (error) {
+    // ENODEV: the cgroup went while it was being read.
+    if (["ENOENT", "ENODEV", "EOPNOTSUPP"].includes(errnoOf(error) ?? "")) return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,76 @@
+import { type EngineError, internal, invalidArgument } from "../base/errors.ts";
+import type { RuntimeBinary } from "./supervisor/protocol.ts";
+
+/** Whether a container or another process in a running container could not be started. */
+export type RuntimeAction = "create" | "exec";
+
+/**
+ * The last error in a runtime's JSON log (`--log-format json`), or undefined. runc and crun both write
+ * `{"level":"error","msg":"…"}` a line.
+ */
+export function lastRuntimeError(log: string): string | undefined {
+  for (const line of log.trimEnd().split("\n").reverse()) {
+    try {
+      const { level, msg } = JSON.parse(line) as { level?: unknown; msg?: unknown };
+      if (level === "error" && typeof msg === "string") return msg;
+    } catch {
+      if (line !== "") return line; // not JSON: a runtime that ignores the option
+    }
+  }
+  return undefined;
+}
+
+/**
+ * What the API tells when a runtime has failed, in the words that Docker with runc uses, since scripts and the client
+ * (for its exit codes 126 and 127) look for them. `program` is the first of the process's arguments.
+ */
+export function runtimeError(
+  runtime: RuntimeBinary,
+  action: RuntimeAction,
+  message: string | undefined,
+  program: string,
+): EngineError {
+  const reason = message === undefined ? undefined : programError(message, program);
+  const prefix =
+    action === "create"
+      ? "failed to create task for container: failed to create shim task: OCI runtime create failed: "
+      : "OCI runtime exec failed: ";
+  if (reason === undefined) {
+    return internal(`${prefix}${runtime.name}: ${message ?? "failed without an error message"}: unknown`);
+  }
+  const step =
+    action === "create"
+      ? "runc create failed: unable to start container process: error during container init: "
+      : "exec failed: unable to start container process: ";
+  return invalidArgument(`${prefix}${step}${reason}: unknown`);
+}
+
+/** Why a program cannot be executed, as Go's os/exec says it; undefined when that is not what went wrong. */
+function programError(message: string, program: string): string | undefined {
+  const goStyle = /(exec: ".*": .*)$/s.exec(message);
+  if (goStyle?.[1] !== undefined) return goStyle[1];
+  const missing = /executable file `(.*)` not found in \$PATH/s.exec(message);
+  if (missing) {
+    const name = missing[1] ?? program;
+    return name.includes("/")
+      ? `exec: ${JSON.stringify(name)}: stat ${name}: no such file or directory`
+      : `exec: ${JSON.stringify(name)}: executable file not found in $PATH`;
+  }
+  const subject = `exec: ${JSON.stringify(program)}`;
+  if (/open executable: Permission denied|exec.*Permission denied/s.test(message)) {
+    return `${subject}: permission denied`;
+  }
+  if (/open executable: (Operation not permitted|Is a directory)/.test(message)) {
+    return `${subject}: is a directory`;
+  }
+  return undefined;
+}
+
+/**
+ * crun tells a failing execve(2) only after it has reported success: then the container's own standard error gets the
+ * line that it would get in Docker. Undefined when the log holds no such error.
+ */
+export function lateExecError(log: string): string | undefined {
+  const match = /exec container process `(.*)`: (.*)$/s.exec(lastRuntimeError(log) ?? "");
+  return match ? `exec ${match[1]}: ${(match[2] ?? "").toLowerCase()}\n` : undefined;
+}

@@ -1,0 +1,226 @@
+import { accessSync, constants, existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
+import { delimiter, dirname, isAbsolute, join } from "node:path";
+import { invalidArgument, messageOf, unavailable } from "../base/errors.ts";
+import { type ChildStdio, type RunResult, run } from "../linux/spawn.ts";
+import { lastRuntimeError, type RuntimeAction, runtimeError } from "./oci-errors.ts";
+import type { RuntimeBinary } from "./supervisor/protocol.ts";
+
+/** Where distributions put runtimes, for daemons that were started with a short PATH. */
+const usualDirectories = ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"];
+
+/** Finds a runtime by its name or path; undefined when there is no such executable. */
+export function findRuntime(
+  name: string,
+  options: { path?: string; arguments?: string[] } = {},
+): RuntimeBinary | undefined {
+  const command = options.path ?? name;
+  const candidates = isAbsolute(command)
+    ? [command]
+    : [...(process.env.PATH ?? "").split(delimiter), ...usualDirectories].map((folder) =>
+        join(folder, command),
+      );
+  const path = candidates.find((candidate) => isAbsolute(candidate) && isExecutable(candidate));
+  if (path === undefined) return undefined;
+  return { name, path, arguments: options.arguments ?? [], isCrun: /(^|\/)crun[^/]*$/.test(path) };
+}
+
+/** What the daemon's configuration says of runtimes. */
+export interface RuntimeSettings {
+  /** The name of the one that containers get; the fastest that the host has when absent. */
+  defaultRuntime?: string;
+  /** Those of `--add-runtime` and of daemon.json's `runtimes`, by name. */
+  added?: Readonly<Record<string, { path?: string; arguments?: string[] }>>;
+}
+
+/**
+ * The runtimes that containers may have, by name: those of the host (crun, the fastest, and runc), and those that were
+ * configured. Throws `unavailable` when there is none, `invalidArgument` when the default one is not among them.
+ */
+export function findRuntimes(settings: RuntimeSettings = {}): {
+  defaultRuntime: string;
+  runtimes: Map<string, RuntimeBinary>;
+} {
+  const runtimes = new Map<string, RuntimeBinary>();
+  for (const name of ["crun", "runc"]) {
+    const found = findRuntime(name);
+    if (found) runtimes.set(name, found);
+  }
+  for (const [name, options] of Object.entries(settings.added ?? {})) {
+    const found = findRuntime(name, options);
+    // A path that is not there yet is an error for the container that names it, not for the daemon.
+    runtimes.set(name, found ?? missingRuntime(name, options));
+  }
+  const defaultRuntime = settings.defaultRuntime ?? runtimes.keys().next().value;
+  if (defaultRuntime === undefined) {
+    throw unavailable("no OCI runtime found: install crun or runc, or name one with --add-runtime");
+  }
+  if (!runtimes.has(defaultRuntime)) {
+    throw invalidArgument(`specified default runtime '${defaultRuntime}' does not exist`);
+  }
+  return { defaultRuntime, runtimes };
+}
+
+function missingRuntime(name: string, options: { path?: string; arguments?: string[] }): RuntimeBinary {
+  return { name, path: options.path ?? name, arguments: options.arguments ?? [], isCrun: false };
+}
+
+function isExecutable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** The standard streams that a process of a container is started with. */
+export interface ContainerStdio {
+  stdin: ChildStdio;
+  stdout: ChildStdio;
+  stderr: ChildStdio;
+  /** Where the runtime sends the master of the terminal that it makes. */
+  consoleSocket?: string;
+}
+
+/** Docker's and crun's layouts differ: with cgroup v1 and v2 side by side, crun 1.8 refuses to work. */
+const hybridRoot = "/sys/fs/cgroup";
+const hybridUnified = "/sys/fs/cgroup/unified";
+
+let hybridHost: boolean | undefined;
+
+function isHybridHost(): boolean {
+  hybridHost ??= existsSync(`${hybridUnified}/cgroup.controllers`);
+  return hybridHost;
+}
+
+/** Calls one OCI runtime for one container (github.com/opencontainers/runc/blob/main/docs/spec-conformance.md). */
+export class OciRuntime {
+  #runtime: RuntimeBinary;
+  #root: string;
+  #id: string;
+
+  /** `root` is the folder in which the runtime keeps the states of its containers. */
+  constructor(runtime: RuntimeBinary, root: string, id: string) {
+    this.#runtime = runtime;
+    this.#root = root;
+    this.#id = id;
+  }
+
+  /** Creates and starts the container; its init process becomes a child of the next sub-reaper. */
+  async run(options: { bundle: string; pidFile: string; log: string; stdio: ContainerStdio }): Promise<void> {
+    mkdirSync(this.#root, { recursive: true, mode: 0o700 });
+    const { bundle, pidFile, log, stdio } = options;
+    const command = [
+      "run",
+      "--detach",
+      "--bundle",
+      bundle,
+      "--pid-file",
+      pidFile,
+      ...consoleArguments(stdio),
+    ];
+    const result = await this.#call([...command, this.#id], { log, stdio, cwd: bundle });
+    if (result !== 0) throw this.#failure("create", log, () => firstArgument(join(bundle, "config.json")));
+  }
+
+  /** Starts another process in the running container. `processFile` holds the specification's `process` object. */
+  async exec(options: {
+    processFile: string;
+    pidFile: string;
+    log: string;
+    stdio: ContainerStdio;
+  }): Promise<void> {
+    const { processFile, pidFile, log, stdio } = options;
+    const command = ["exec", "--detach", "--process", processFile, "--pid-file", pidFile];
+    const result = await this.#call([...command, ...consoleArguments(stdio), this.#id], {
+      log,
+      stdio,
+      cwd: dirname(processFile),
+    });
+    if (result !== 0) throw this.#failure("exec", log, () => firstArgument(processFile));
+  }
+
+  /** Forgets the container, killing what still runs in it. It is no error when the runtime does not know it. */
+  async delete(): Promise<void> {
+    if (!existsSync(join(this.#root, this.#id))) return;
+    const { exitCode, stderr } = await this.#simple(["delete", "--force", this.#id]);
+    if (exitCode !== 0 && existsSync(join(this.#root, this.#id))) {
+      throw unavailable(`${this.#runtime.name} could not delete container ${this.#id}: ${stderr.trim()}`);
+    }
+  }
+
+  async pause(): Promise<void> {
+    await this.#checked(["pause", this.#id], `Cannot pause container ${this.#id}`);
+  }
+
+  async resume(): Promise<void> {
+    await this.#checked(["resume", this.#id], `Cannot unpause container ${this.#id}`);
+  }
+
+  /** `resourcesFile` holds the specification's `linux.resources` object. */
+  async update(resourcesFile: string): Promise<void> {
+    const command = ["update", "--resources", resourcesFile, this.#id];
+    await this.#checked(command, `Cannot update container ${this.#id}`);
+  }
+
+  async #checked(command: string[], what: string): Promise<void> {
+    const { exitCode, stderr } = await this.#simple(command);
+    if (exitCode !== 0) throw unavailable(`${what}: ${this.#runtime.name}: ${stderr.trim()}`);
+  }
+
+  #simple(command: string[]): Promise<RunResult> {
+    return run([this.#runtime.path, ...this.#runtime.arguments, "--root", this.#root, ...command], {
+      stderr: "pipe",
+      env: environment(),
+      cwd: "/",
+      ...this.#hiddenMount(),
+    });
+  }
+
+  async #call(
+    command: string[],
+    { log, stdio, cwd }: { log: string; stdio: ContainerStdio; cwd: string },
+  ): Promise<number> {
+    rmSync(log, { force: true });
+    const globals = ["--root", this.#root, "--log", log, "--log-format", "json"];
+    try {
+      const result = await run([this.#runtime.path, ...this.#runtime.arguments, ...globals, ...command], {
+        stdin: stdio.stdin,
+        stdout: stdio.stdout,
+        stderr: stdio.stderr,
+        env: environment(),
+        cwd,
+        ...this.#hiddenMount(),
+      });
+      return result.exitCode;
+    } catch (error) {
+      throw unavailable(`cannot run the OCI runtime ${this.#runtime.path}: ${messageOf(error)}`, error);
+    }
+  }
+
+  #hiddenMount(): { hiddenMount?: { parent: string; path: string } } {
+    if (!this.#runtime.isCrun || !isHybridHost()) return {};
+    return { hiddenMount: { parent: hybridRoot, path: hybridUnified } };
+  }
+
+  #failure(action: RuntimeAction, log: string, program: () => string) {
+    const text = existsSync(log) ? readFileSync(log, "utf8") : "";
+    return runtimeError(this.#runtime, action, lastRuntimeError(text), program());
+  }
+}
+
+function consoleArguments({ consoleSocket }: ContainerStdio): string[] {
+  return consoleSocket === undefined ? [] : ["--console-socket", consoleSocket];
+}
+
+/** Runtimes get nothing of the daemon's environment but the way to find helpers (hooks, criu). */
+function environment(): Record<string, string> {
+  return { PATH: process.env.PATH ?? usualDirectories.join(delimiter) };
+}
+
+/** `process.args[0]` of a config.json, or `args[0]` of a process file; empty when there is none. */
+function firstArgument(path: string): string {
+  const json = JSON.parse(readFileSync(path, "utf8")) as { args?: unknown[]; process?: { args?: unknown[] } };
+  const [first] = json.process?.args ?? json.args ?? [];
+  return typeof first === "string" ? first : "";
+}

@@ -1,0 +1,34 @@
+import { Emitter } from "../../base/async.ts";
+import type { Exit } from "./protocol.ts";
+
+/**
+ * Exits, each told once, whether it comes as an event or is found in the list of a supervisor that was reconnected to.
+ * What comes before anybody listens is told to the first who does.
+ */
+export class ExitStream extends Emitter<Exit> {
+  #told = new Set<string>();
+  #early: Exit[] | undefined = [];
+
+  override on(listener: (exit: Exit) => void): Disposable {
+    const listening = super.on(listener);
+    const early = this.#early ?? [];
+    this.#early = undefined;
+    queueMicrotask(() => {
+      for (const exit of early) super.emit(exit);
+    });
+    return listening;
+  }
+
+  override emit(exit: Exit): void {
+    const key = `${exit.id}/${exit.execId ?? ""}/${exit.pid}`;
+    if (this.#told.has(key)) return;
+    this.#told.add(key);
+    if (this.#early) this.#early.push(exit);
+    else super.emit(exit);
+  }
+
+  /** The container is gone: nobody will tell of it again. */
+  forget(id: string): void {
+    for (const key of this.#told) if (key.startsWith(`${id}/`)) this.#told.delete(key);
+  }
+}

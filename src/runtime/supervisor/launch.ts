@@ -1,0 +1,65 @@
+import { mkdirSync } from "node:fs";
+import { connect, type Socket } from "node:net";
+import { sleep } from "../../base/async.ts";
+import { errnoOf, unavailable } from "../../base/errors.ts";
+import { spawnDaemon } from "../../linux/spawn.ts";
+import { supervisorPaths } from "./paths.ts";
+
+/** How long a supervisor that was started may take until it answers: it may have to take up many containers. */
+const startPatience = 30_000;
+
+/** Connects to the supervisor of `execRoot`; undefined when none listens. */
+export function connectSocket(execRoot: string): Promise<Socket | undefined> {
+  return new Promise((resolve, reject) => {
+    const socket = connect({ path: supervisorPaths(execRoot).socket, allowHalfOpen: true });
+    socket.once("connect", () => {
+      socket.off("error", onError);
+      resolve(socket);
+    });
+    const onError = (error: Error) => {
+      const code = errnoOf(error);
+      if (code === "ENOENT" || code === "ECONNREFUSED") resolve(undefined);
+      else reject(unavailable(`cannot connect to the supervisor: ${error.message}`, error));
+    };
+    socket.on("error", onError);
+  });
+}
+
+/**
+ * Connects, and starts a supervisor when none listens. It outlives this process: own session, no pipes in common.
+ * Throws `unavailable`.
+ */
+export async function connectOrLaunch(execRoot: string, command: readonly string[]): Promise<Socket> {
+  const deadline = performance.now() + startPatience;
+  let socket = await connectSocket(execRoot);
+  if (socket) return socket;
+  const child = launch(execRoot, command);
+  let exitCode: number | undefined;
+  void child.exited.then((code) => {
+    exitCode = code;
+  });
+  while (performance.now() < deadline) {
+    await sleep(2);
+    socket = await connectSocket(execRoot);
+    if (socket) return socket;
+    // Code 0: another one was faster, and will listen soon.
+    if (exitCode !== undefined && exitCode !== 0) break;
+  }
+  const { log } = supervisorPaths(execRoot);
+  const how = exitCode === undefined ? "does not answer" : `ended with code ${exitCode}`;
+  throw unavailable(`the supervisor ${how}; ${log} may say why`);
+}
+
+function launch(execRoot: string, command: readonly string[]): { exited: Promise<number> } {
+  mkdirSync(execRoot, { recursive: true, mode: 0o711 });
+  // Variables that make the runtime load code, and those of systemd's sockets and watchdog, are not for children.
+  const {
+    BUN_OPTIONS: _o,
+    BUN_BE_BUN: _b,
+    NOTIFY_SOCKET: _n,
+    LISTEN_FDS: _f,
+    LISTEN_PID: _p,
+    ...env
+  } = process.env;
+  return spawnDaemon([...command, "--exec-root", execRoot], { logFile: supervisorPaths(execRoot).log, env });
+}

@@ -1,0 +1,239 @@
+import { dirname } from "node:path";
+import { sleep } from "../../base/async.ts";
+import type { Clock } from "../../base/clock.ts";
+import { conflict, EngineError, isEngineError, messageOf } from "../../base/errors.ts";
+import type { Logger } from "../../base/log.ts";
+import { duplicate } from "../../linux/fd.ts";
+import type { Poller } from "../../linux/poller.ts";
+import { endingOf, sendSignal } from "../../linux/process.ts";
+import { setWindowSize, terminalNumber } from "../../linux/pty.ts";
+import { JsonFileLog } from "../logs/json-file.ts";
+import { parseRotation } from "../logs/options.ts";
+import { lateExecError } from "../oci-errors.ts";
+import type { AttachInput } from "./attach-input.ts";
+import { InputWriter } from "./input-writer.ts";
+import type { OutputHub, OutputStream } from "./output-hub.ts";
+import { OutputReader } from "./output-reader.ts";
+import type { ProcessFiles, ProcessState } from "./process-files.ts";
+import type { ConsoleSize, Exit, LogPosition, ProcessStatus } from "./protocol.ts";
+import type { OwnStdio } from "./stdio.ts";
+
+/** How long output is waited for after the end of a process: another one may hold its stdout open. As in Docker. */
+const flushPatience = 2000;
+/** What runc leaves when execve(2) fails after the container was set up. */
+const execFailedCode = 255;
+
+export interface ProcessDeps {
+  poller: Poller;
+  clock: Clock;
+  log: Logger;
+}
+
+const logFailure = "failed to create task for container: failed to initialize logging driver";
+
+/** One process of a container, the first or an exec: its streams, its log, its end. */
+export class ManagedProcess {
+  readonly state: ProcessState;
+  readonly files: ProcessFiles;
+  readonly hub: OutputHub;
+  exit: Exit | undefined;
+  /** It has ended; its output is being read, and its exit recorded. */
+  #ended = false;
+  #deps: ProcessDeps;
+  #readers: OutputReader[] = [];
+  #input: InputWriter | undefined;
+  #waitingInputs: AttachInput[] | undefined = [];
+  #log: JsonFileLog | undefined;
+  #master: number | undefined;
+  #open = 0;
+  #abandoned = false;
+  #flushed = Promise.withResolvers<void>();
+
+  /** Throws `invalidArgument` when the log's options make no sense. */
+  constructor(deps: ProcessDeps, state: ProcessState, files: ProcessFiles, hub: OutputHub) {
+    this.#deps = deps;
+    this.state = state;
+    this.files = files;
+    this.hub = hub;
+    hub.tty = state.tty;
+    hub.onUnblocked = () => this.#resume();
+    if (state.log) hub.spoolDirectory = dirname(state.log.path);
+    if (state.log?.driver === "json-file") this.#log = this.#openLog(state.log);
+  }
+
+  #openLog({ path, options, attributes }: NonNullable<ProcessState["log"]>): JsonFileLog {
+    const onFailure = (error: unknown) => {
+      const fields = { container: this.state.id, error: messageOf(error) };
+      this.#deps.log.error("output of a container cannot be logged", fields);
+    };
+    try {
+      return new JsonFileLog({
+        path,
+        rotation: parseRotation(options),
+        ...(attributes ? { attributes } : {}),
+        clock: this.#deps.clock,
+        onFailure,
+      });
+    } catch (error) {
+      const code = isEngineError(error) ? error.code : "internal";
+      throw new EngineError(code, `${logFailure}: ${messageOf(error)}`, { cause: error });
+    }
+  }
+
+  get pid(): number {
+    return this.state.started?.pid ?? 0;
+  }
+
+  get isRunning(): boolean {
+    return this.state.started !== undefined && this.exit === undefined && !this.#ended;
+  }
+
+  get status(): ProcessStatus {
+    const { id, execId, tty, started } = this.state;
+    return {
+      id,
+      ...(execId === undefined ? {} : { execId }),
+      pid: this.pid,
+      startedAt: started?.startedAt ?? "0",
+      tty,
+      ...(this.#master === undefined
+        ? {}
+        : { console: { fd: this.#master, pty: terminalNumber(this.#master) } }),
+      ...(this.exit ? { exit: this.exit } : {}),
+    };
+  }
+
+  /** Takes over the streams of the process, which runs. */
+  begin(own: OwnStdio): void {
+    if (own.stdout !== undefined) this.#readFrom(own.stdout, "stdout");
+    if (own.stderr !== undefined) this.#readFrom(own.stderr, "stderr");
+    if (own.stdin !== undefined) this.#input = new InputWriter(this.#deps.poller, own.stdin);
+    if (own.master === undefined) this.#connectWaiting();
+    else this.setMaster(own.master);
+  }
+
+  /** Takes over the master of its terminal. */
+  setMaster(master: number): void {
+    this.#master = master;
+    if (this.state.openStdin) this.#input = new InputWriter(this.#deps.poller, duplicate(master));
+    this.#readFrom(master, "stdout");
+    this.#connectWaiting();
+  }
+
+  #readFrom(fd: number, stream: OutputStream): void {
+    this.#open++;
+    const reader = new OutputReader({
+      poller: this.#deps.poller,
+      fd,
+      terminal: fd === this.#master,
+      onData: (chunk) => this.#output(stream, chunk),
+      onEnd: () => this.#outputEnded(fd),
+    });
+    this.#readers.push(reader);
+  }
+
+  #output(stream: OutputStream, chunk: Uint8Array): boolean {
+    // Nobody listens any more, but a process that lives on must not come to a halt over a full pipe.
+    if (this.#abandoned) return true;
+    this.#log?.write(stream, chunk);
+    this.hub.write(stream, chunk);
+    return !this.hub.blocked;
+  }
+
+  #outputEnded(fd: number): void {
+    if (fd === this.#master) this.#master = undefined;
+    if (--this.#open === 0) this.#flushed.resolve();
+  }
+
+  #resume(): void {
+    for (const reader of this.#readers) reader.resume();
+  }
+
+  /** Lets an attached client write to stdin; what it sends before the process runs waits. */
+  connectInput(input: AttachInput): void {
+    if (this.#waitingInputs) this.#waitingInputs.push(input);
+    else input.bind(this.#input, this.state.stdinOnce && !this.state.tty);
+  }
+
+  #connectWaiting(): void {
+    const waiting = this.#waitingInputs ?? [];
+    this.#waitingInputs = undefined;
+    for (const input of waiting) this.connectInput(input);
+  }
+
+  closeStdin(): void {
+    if (!this.state.tty) this.#input?.end();
+  }
+
+  /** What of the log a new client would not see in its stream, and the lines that are in neither. */
+  logSnapshot(): { position: LogPosition; pending: Record<OutputStream, Uint8Array> } | undefined {
+    return this.#log?.snapshot();
+  }
+
+  /** Throws `conflict` when it does not run or has no terminal. */
+  resize(size: ConsoleSize): void {
+    if (this.#master === undefined) throw conflict(`container ${this.state.id} has no terminal that runs`);
+    setWindowSize(this.#master, size);
+  }
+
+  /** Throws `conflict` when it does not run. */
+  signal(signal: number): void {
+    if (!this.isRunning || !sendSignal(this.pid, signal)) {
+      throw conflict(`container ${this.state.id} is not running`);
+    }
+  }
+
+  /**
+   * The process has ended with a wait status (undefined: nobody knows). All its output goes where it belongs, then
+   * how it ended is on the disk, then this resolves.
+   */
+  async ended(status: number | undefined, oomKilled: boolean): Promise<Exit> {
+    this.#ended = true;
+    const finishedAt = this.#deps.clock.nowNanos();
+    await this.#drain();
+    const late = this.state.execId === undefined ? lateExecError(this.files.readRuntimeLog()) : undefined;
+    if (late !== undefined) this.#output(this.state.tty ? "stdout" : "stderr", Buffer.from(late));
+    this.#closeStreams();
+    const ending = status === undefined ? { exitCode: 255, signal: 0 } : endingOf(status);
+    const { id, execId } = this.state;
+    const exit: Exit = {
+      id,
+      ...(execId === undefined ? {} : { execId }),
+      pid: this.pid,
+      ...ending,
+      ...(late === undefined ? {} : { exitCode: execFailedCode }),
+      oomKilled,
+      finishedAt: String(finishedAt),
+      ...(status === undefined ? { unseen: true } : {}),
+    };
+    if (execId === undefined) await this.files.recordExit(exit);
+    this.exit = exit;
+    return exit;
+  }
+
+  async #drain(): Promise<void> {
+    this.hub.hurry();
+    for (const reader of this.#readers) reader.processEnded();
+    if (this.#open === 0) return;
+    const patience = new AbortController();
+    const waited = sleep(flushPatience, patience.signal).catch(() => {});
+    await Promise.race([this.#flushed.promise, waited]);
+    patience.abort();
+  }
+
+  #closeStreams(): void {
+    this.#abandoned = true;
+    this.#log?.end("stdout");
+    this.#log?.end("stderr");
+    this.#log?.close();
+    this.#log = undefined;
+    this.#input?.close();
+    this.hub.finish();
+  }
+
+  /** Gives up everything that is open, without an end: the start has failed, or the container is deleted. */
+  close(): void {
+    this.#closeStreams();
+    for (const reader of this.#readers) reader.close();
+  }
+}
