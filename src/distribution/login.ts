@@ -1,8 +1,9 @@
-import { invalidArgument, isEngineError, unauthorized } from "../base/errors.ts";
+import { invalidArgument, unauthorized } from "../base/errors.ts";
 import { defaultDomain } from "../oci/reference.ts";
 import { Authorizer } from "./authorizer.ts";
 import type { Credentials } from "./credentials.ts";
 import { type Endpoint, hubEndpoint, hubIndexServer } from "./endpoints.ts";
+import { firstEndpoint } from "./first-endpoint.ts";
 import { redactUrl } from "./network-error.ts";
 import { registryFailure } from "./pull-error.ts";
 import { RegistryError } from "./registry-error.ts";
@@ -23,16 +24,7 @@ export async function login(
   signal?: AbortSignal,
 ): Promise<LoginResult> {
   const endpoints = await transport.registries.endpoints(domainOf(credentials.serveraddress), "push");
-  let failure: unknown;
-  for (const endpoint of endpoints) {
-    try {
-      return await loginAt(transport, endpoint, credentials, signal);
-    } catch (error) {
-      if (!isEngineError(error, "unavailable")) throw error;
-      failure = error;
-    }
-  }
-  throw failure;
+  return firstEndpoint(transport, endpoints, (endpoint) => loginAt(transport, endpoint, credentials, signal));
 }
 
 /** The registry's host from what users and clients write: `https://index.docker.io/v1/`, `host:port`, `https://host/v2/`. */
@@ -73,6 +65,5 @@ async function loginAt(
     if (error.status === 401) throw unauthorized(`Get "${redactUrl(url)}": ${error.message}`, error);
     throw registryFailure(error);
   }
-  transport.registries.confirm(endpoint);
   return { identityToken: authorizer.refreshToken ?? "" };
 }

@@ -4,7 +4,7 @@ import { isIP } from "node:net";
 import { cancelled, messageOf, unavailable } from "../base/errors.ts";
 
 /** Query parameters that may be shown; whatever else is there may be a signature. */
-const harmless = new Set(["scope", "service", "account", "n", "last", "digest", "mount", "from", "ns"]);
+const harmless = new Set(["scope", "service", "account", "q", "n", "last", "digest", "mount", "from", "ns"]);
 
 /** `url` as it may be shown in an error or a log: without user, password and signatures. */
 export function redactUrl(url: URL): string {
@@ -48,8 +48,9 @@ async function reason(url: URL, error: unknown): Promise<string> {
     case "ECONNREFUSED":
     case "ConnectionRefused":
       return `dial tcp ${await addressOf(url)}: connect: connection refused`;
-    case "ENOTFOUND":
     case "EAI_AGAIN":
+      return `dial tcp: lookup ${host}${nameServer()}: server misbehaving`;
+    case "ENOTFOUND":
       return `dial tcp: lookup ${host}${nameServer()}: no such host`;
     case "EHOSTUNREACH":
       return `dial tcp ${await addressOf(url)}: connect: no route to host`;
@@ -90,7 +91,7 @@ export async function networkError(method: string, url: URL, error: unknown): Pr
   }
   // Docker asks for /v2/ before anything else, so that is what its users see when there is nobody.
   const ping = url.pathname.startsWith("/v2/") && !sent.has(codeOf(error));
-  const asked = ping ? `Get "${new URL("/v2/", url).href}"` : `${goMethod(method)} "${redactUrl(url)}"`;
+  const asked = ping ? `Get "${redactUrl(new URL("/v2/", url))}"` : `${goMethod(method)} "${redactUrl(url)}"`;
   return unavailable(`${asked}: ${await reason(url, error)}`, error);
 }
 

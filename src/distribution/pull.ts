@@ -3,7 +3,7 @@ import type { ImageStore } from "../images/images.ts";
 import type { LayerStore } from "../images/layers.ts";
 import type { Digest } from "../oci/digest.ts";
 import { formatPlatform, hostPlatform, type Platform, platformDistance } from "../oci/platform.ts";
-import { familiarName, familiarString, type Reference } from "../oci/reference.ts";
+import { familiarName, familiarString, type Reference, withDigest } from "../oci/reference.ts";
 import type { Credentials } from "./credentials.ts";
 import type { ProgressSink } from "./progress.ts";
 import { pullContent } from "./pull-content.ts";
@@ -50,7 +50,9 @@ export async function pull(
   stores: PullStores,
   progress: ProgressSink,
 ): Promise<Pulled[]> {
-  const { reference } = request;
+  // A digest says it all; a tag beside it is for people.
+  const { digest } = request.reference;
+  const reference = digest === undefined ? request.reference : withDigest(request.reference, digest);
   try {
     const repository = await Repository.open(stores.transport, reference, {
       credentials: request.credentials ?? {},
