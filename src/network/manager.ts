@@ -1,29 +1,20 @@
-/*
- * Longer than most files: it is the one place where rows, kernel and ports of a container come together, and the order
- * of the steps matters. Each step itself is elsewhere.
- */
 import { join } from "node:path";
 import type { PortMap } from "../api/endpoints.ts";
 import type { NetworkInspect } from "../api/networks.ts";
 import { rfc3339Nano, systemClock } from "../base/clock.ts";
 import { conflict, EngineError, internal, invalidArgument, messageOf, notFound } from "../base/errors.ts";
 import { newId } from "../base/ids.ts";
-import { formatCidr, formatIPv4, networkOf, parseCidr, parseIPv4 } from "../base/ipv4.ts";
+import { formatCidr, formatIPv4, parseCidr } from "../base/ipv4.ts";
 import { lockInNetns } from "../linux/abstract-lock.ts";
-import { forgetUdpFlows } from "../linux/conntrack.ts";
-import { hasIPv6 } from "../linux/inet-socket.ts";
 import { SyscallError } from "../linux/libc.ts";
-import { deleteLink, filterBridged, findLink, type Link, setHairpin } from "../linux/links.ts";
 import { NetlinkSocket } from "../linux/netlink.ts";
-import { Nftables, NftablesError } from "../linux/nftables.ts";
-import { writeSysctl } from "../linux/sysctl.ts";
+import { NftablesError } from "../linux/nftables.ts";
 import { type EndpointRow, type NetworkRow, NetworkTable } from "../store/networks.ts";
-import { AddressPool } from "./address-pool.ts";
-import { type BridgeSettings, defaultMtu, openBridge } from "./bridge.ts";
-import { Firewall, type PublishedPort, removeTable } from "./firewall.ts";
-import { closeForwarding, openForwarding } from "./host-firewall.ts";
-import { PortAllocator, type PortReservation } from "./port-allocator.ts";
+import { type BridgeSettings, openBridge } from "./bridge.ts";
+import { bridgeResources, DefaultBridge, removeFormerBridge } from "./default-bridge.ts";
+import type { PortReservation } from "./port-allocator.ts";
 import { portRequests } from "./port-requests.ts";
+import { PublishedPorts } from "./published-ports.ts";
 import { SandboxPool } from "./sandbox-pool.ts";
 import { type Sandbox, Sandboxes } from "./sandboxes.ts";
 import type { Connection, ConnectRequest, NetworkDependencies } from "./types.ts";
@@ -45,19 +36,16 @@ export class NetworkManager {
   readonly #table: NetworkTable;
   readonly #host = new NetlinkSocket();
   readonly #sandboxes: Sandboxes;
-  readonly #ports = new PortAllocator();
+  readonly #ports: PublishedPorts;
   readonly #attached = new Map<string, Attached>();
   readonly #networks = new Map<string, NetworkRow>();
   #pools: { bridge: SandboxPool; bare: SandboxPool };
-  #bridge: { settings: BridgeSettings; link: Link; addresses: AddressPool } | undefined;
-  #nft: Nftables | undefined;
-  #firewall: Firewall | undefined;
-  #hostIps: readonly string[] = [];
-  readonly #timers = new Set<ReturnType<typeof setTimeout>>();
+  #bridge: DefaultBridge | undefined;
 
   constructor(deps: NetworkDependencies) {
     this.#deps = deps;
     this.#table = new NetworkTable(deps.database);
+    this.#ports = new PublishedPorts(this.#host, deps.log);
     this.#sandboxes = new Sandboxes(deps.resources, join(deps.execRoot, "netns"), this.#host, deps.log);
     const pool = (atBridge: boolean, size: number) =>
       new SandboxPool(this.#sandboxes, { atBridge, size, log: deps.log });
@@ -75,8 +63,9 @@ export class NetworkManager {
     this.#predefine("none", "null");
     this.#load();
     if (this.#deps.config.bridge !== "none") await this.#openBridge();
-    for (const attached of this.#attached.values()) this.#restorePorts(attached);
-    this.#applyRules();
+    for (const attached of this.#attached.values())
+      attached.ports = this.#ports.restore(publishedPorts(attached));
+    this.#bridge?.apply(this.#ports.allocator.ipv4());
   }
 
   /** Drops what belongs to containers that are not in `live` (full ids) or to nobody, and mends rules that were changed. */
@@ -86,7 +75,7 @@ export class NetworkManager {
     this.#sandboxes.retireOrphans(new Set([...this.#attached.values()].map(({ sandbox }) => sandbox.netns)));
     // An address of theirs must not be given away while one of them could still answer to it.
     await this.#sandboxes.settled();
-    this.#applyRules();
+    this.#bridge?.apply(this.#ports.allocator.ipv4());
     this.#pools.bare.refill();
     if (this.#bridge) this.#pools.bridge.refill();
   }
@@ -104,14 +93,15 @@ export class NetworkManager {
     if (!bridged && request.mode !== "none") throw notFound(`network ${request.mode} not found`);
     const atBridge = bridged && this.#bridge !== undefined;
     const pool = atBridge ? this.#pools.bridge : this.#pools.bare;
-    const sandbox = pool.take();
+    const sandbox = takeFrom(pool, request.containerName);
     try {
       return atBridge
         ? this.#connectToBridge(request, sandbox)
         : this.#attach(request, "none", sandbox, undefined, {});
     } catch (error) {
-      if (request.macAddress === undefined) pool.giveBack(sandbox);
-      else this.#sandboxes.retire(sandbox);
+      // One with a foreign MAC address is of no use to the next container.
+      if (request.macAddress) this.#sandboxes.retire(sandbox);
+      else pool.giveBack(sandbox);
       throw error;
     }
   }
@@ -130,7 +120,7 @@ export class NetworkManager {
     const attached = this.#attached.get(containerId);
     if (!attached) return;
     this.#attached.delete(containerId);
-    this.#closePorts(attached.ports);
+    this.#ports.close(attached.ports);
     this.#table.deleteSandbox(containerId);
     if (attached.sandbox.netns !== "") this.#sandboxes.retire(this.#sandboxOf(attached));
   }
@@ -164,21 +154,22 @@ export class NetworkManager {
 
   /** What `host-gateway` stands for in `--add-host`: the host's address on the default bridge. */
   get hostGateway(): string | undefined {
-    return this.#bridge && formatIPv4(parseCidr(this.#bridge.settings.gateway).address);
+    return this.#bridge && formatIPv4(this.#bridge.address.address);
   }
 
   /** Ends the daemon's part. While containers run, all that they use stays; else the bridge and the rules go as well. */
   async shutdown(): Promise<void> {
     this.#pools.bridge.close();
     this.#pools.bare.close();
-    for (const timer of this.#timers) clearTimeout(timer);
+    this.#ports.stop();
     await this.#sandboxes.settled();
     for (const { ports } of this.#attached.values()) ports?.[Symbol.dispose]();
     if (this.#attached.size === 0) {
-      this.#removeBridge();
+      this.#bridge?.remove();
+      if (this.#bridge) this.#deps.resources.release(...bridgeResources(this.#bridge.settings));
       this.#sandboxes.close();
     }
-    this.#nft?.[Symbol.dispose]();
+    this.#bridge?.[Symbol.dispose]();
     this.#host[Symbol.dispose]();
   }
 
@@ -190,7 +181,7 @@ export class NetworkManager {
 
   #connectToBridge(request: ConnectRequest, sandbox: Sandbox): Connection {
     const { macAddress, containerName } = request;
-    if (macAddress !== undefined) {
+    if (macAddress) {
       if (!macPattern.test(macAddress.toLowerCase()))
         throw invalidArgument(`${macAddress} is not a valid mac address`);
       this.#sandboxes.changeMac(sandbox, macAddress.toLowerCase());
@@ -201,17 +192,17 @@ export class NetworkManager {
       request.portBindings,
       request.exposedPorts,
       request.publishAll,
-      this.#hostIps,
+      this.#bridge?.hostIps ?? [],
     );
     try {
-      const { reservation, ports } = this.#ports.reserve(requests, address);
+      const { reservation, ports } = this.#ports.allocator.reserve(requests, address);
       try {
         const connection = this.#attach(request, "bridge", sandbox, reservation, ports, endpointId);
-        this.#openPorts(request.containerId, reservation, sandbox);
+        if (sandbox.link) this.#ports.open(reservation, sandbox.link.name);
         return connection;
       } catch (error) {
         this.#attached.delete(request.containerId);
-        this.#closePorts(reservation);
+        this.#ports.close(reservation);
         this.#table.deleteSandbox(request.containerId);
         throw error;
       }
@@ -249,7 +240,7 @@ export class NetworkManager {
       containerId,
       link: link?.name ?? "",
       address: link ? formatCidr(link.address) : "",
-      gateway: link ? formatIPv4(this.#gateway()) : "",
+      gateway: link ? formatIPv4(this.#bridge?.gateway ?? 0) : "",
       mac: link?.mac ?? "",
     };
     this.#deps.database.transaction(() => {
@@ -260,49 +251,6 @@ export class NetworkManager {
     const attached = { sandbox: row, endpoints: [endpoint], ports };
     this.#attached.set(containerId, attached);
     return connectionOf(attached, (id) => this.#nameOf(id));
-  }
-
-  #openPorts(containerId: string, reservation: PortReservation, { link }: Sandbox): void {
-    if (reservation.held.length === 0) return;
-    this.#firewall?.publish(reservation.ipv4, () => this.#ports.ipv4());
-    forgetUdpFlows(udpPorts(reservation));
-    // Where bridged packets meet the firewall too, a container that calls its own port gets its packets back this way.
-    if (link) this.#host.request(setHairpin(link.name));
-    setImmediate(() => {
-      // It may have been released in the meantime.
-      if (this.#attached.get(containerId)?.ports === reservation) reservation.relay();
-    });
-  }
-
-  #closePorts(reservation: PortReservation | undefined): void {
-    if (!reservation || reservation.held.length === 0) return;
-    const rules = reservation.ipv4;
-    const udp = udpPorts(reservation);
-    reservation[Symbol.dispose]();
-    this.#firewall?.unpublish(rules, () => this.#ports.ipv4());
-    this.#forgetFlowsLater(udp);
-  }
-
-  /** A while later, when no namespace is dying any more that the kernel would make this process wait for. */
-  #forgetFlowsLater(udp: readonly number[]): void {
-    if (udp.length === 0) return;
-    const timer = setTimeout(() => {
-      this.#timers.delete(timer);
-      const used = new Set(this.#ports.ipv4().map(({ hostPort }) => hostPort));
-      forgetUdpFlows(udp.filter((port) => !used.has(port)));
-    }, 500);
-    timer.unref();
-    this.#timers.add(timer);
-  }
-
-  #restorePorts(attached: Attached): void {
-    const { reservation, lost } = this.#ports.restore(publishedPorts(attached));
-    attached.ports = reservation;
-    for (const { hostIp, hostPort, protocol } of lost) {
-      const port = `${hostIp}:${hostPort}/${protocol}`;
-      this.#deps.log.warn("another process listens on the port of a running container", { port });
-    }
-    reservation.relay();
   }
 
   #predefine(name: string, driver: string, settings: unknown = {}): NetworkRow {
@@ -340,90 +288,23 @@ export class NetworkManager {
     const remember = (settings: BridgeSettings) =>
       database.transaction(() => {
         this.#predefine("bridge", "bridge", settings);
-        if (!settings.ours) return;
-        resources.claim({ kind: "bridge", key: settings.bridge, owner: "" });
-        resources.claim({ kind: "nftTable", key: tableOf(settings.bridge), owner: "" });
+        resources.claim(...bridgeResources(settings));
       });
     using _lock = await lockInNetns("longshore-bridges");
     const { settings, link } = openBridge({ host: this.#host, config, stored, inUse, remember, log });
     this.#predefine("bridge", "bridge", settings);
-    if (stored?.ours && stored.bridge !== settings.bridge && !inUse) this.#forgetBridge(stored);
-    this.#useBridge(settings, link);
-  }
-
-  /** Another bridge is configured now; the one that we made before goes, unless the name belongs to somebody else by now. */
-  #forgetBridge({ bridge, mac }: BridgeSettings): void {
-    if (findLink(this.#host, bridge)?.mac === mac) {
-      if (this.#deps.config.iptables !== false) {
-        using nft = new Nftables();
-        closeForwarding(nft, bridge);
-        removeTable(nft, tableOf(bridge));
-      }
-      deleteLink(this.#host, bridge);
+    if (stored?.ours && stored.bridge !== settings.bridge && !inUse) {
+      removeFormerBridge(this.#host, stored);
+      resources.release(...bridgeResources(stored));
     }
-    this.#deps.resources.release({ kind: "nftTable", key: tableOf(bridge) }, { kind: "bridge", key: bridge });
-  }
-
-  #useBridge(settings: BridgeSettings, link: Link): void {
-    const { config } = this.#deps;
-    const gateway = parseCidr(settings.gateway);
-    const range = config.fixedCidr ? parseCidr(config.fixedCidr) : networkOf(gateway);
-    const addresses = new AddressPool(networkOf(gateway), range, "bridge");
-    addresses.reserve(gateway.address);
-    addresses.reserve(this.#gateway(settings));
+    const bridge = new DefaultBridge(this.#host, config, settings, link);
     for (const { endpoints } of this.#attached.values()) {
-      for (const { address } of endpoints) if (address !== "") addresses.reserve(parseCidr(address).address);
+      for (const { address } of endpoints)
+        if (address !== "") bridge.addresses.reserve(parseCidr(address).address);
     }
-    this.#bridge = { settings, link, addresses };
-    this.#sandboxes.bridge = {
-      index: link.index,
-      gateway: this.#gateway(),
-      mtu: config.mtu ?? defaultMtu,
-      addresses,
-    };
-    this.#hostIps = config.ip ? [config.ip] : hasIPv6() ? ["0.0.0.0", "::"] : ["0.0.0.0"];
-    if (config.iptables === false) return;
-    this.#nft = new Nftables();
-    this.#firewall = new Firewall(this.#nft, {
-      table: tableOf(settings.bridge),
-      bridge: settings.bridge,
-      subnet: gateway,
-      icc: config.icc ?? true,
-      masquerade: config.ipMasq ?? true,
-    });
-  }
-
-  #gateway(settings = this.#bridge?.settings): number {
-    const configured = this.#deps.config.defaultGateway;
-    return (
-      (configured ? parseIPv4(configured) : undefined) ?? parseCidr(settings?.gateway ?? "0.0.0.0/0").address
-    );
-  }
-
-  /** Kernel settings and rules, whole, as they have to be now. */
-  #applyRules(): void {
-    if (!this.#bridge) return;
-    const { bridge } = this.#bridge.settings;
-    const { config } = this.#deps;
-    if (config.ipForward !== false) writeSysctl("net/ipv4/ip_forward", "1");
-    if (!this.#firewall || !this.#nft) return;
-    // Lets the host reach published ports by 127.0.0.1; what comes from the bridge to that address is dropped.
-    writeSysctl(`net/ipv4/conf/${bridge}/route_localnet`, "1");
-    // Packets between containers stay within the bridge, and the rules see them only with this.
-    if (config.icc === false) this.#host.request(filterBridged(bridge));
-    this.#firewall.apply(this.#ports.ipv4());
-    openForwarding(this.#nft, bridge);
-  }
-
-  #removeBridge(): void {
-    if (!this.#bridge) return;
-    const { bridge, ours } = this.#bridge.settings;
-    if (this.#nft) closeForwarding(this.#nft, bridge);
-    this.#firewall?.remove();
-    this.#deps.resources.release({ kind: "nftTable", key: tableOf(bridge) });
-    if (!ours) return;
-    deleteLink(this.#host, bridge);
-    this.#deps.resources.release({ kind: "bridge", key: bridge });
+    this.#bridge = bridge;
+    this.#sandboxes.bridge = bridge;
+    this.#ports.firewall = bridge.firewall;
   }
 
   #sandboxOf({ sandbox, endpoints }: Attachment): Sandbox {
@@ -443,9 +324,11 @@ export class NetworkManager {
   }
 }
 
-const tableOf = (bridge: string) => `longshore_${bridge.replace(/[^A-Za-z0-9]/g, "_")}`;
-
-const udpPorts = ({ held }: PortReservation) =>
-  held
-    .filter(({ port }) => port.protocol === "udp")
-    .map(({ port }: { port: PublishedPort }) => port.hostPort);
+function takeFrom(pool: SandboxPool, containerName: string): Sandbox {
+  try {
+    return pool.take();
+  } catch (error) {
+    if (!(error instanceof SyscallError)) throw error;
+    throw internal(`failed to create endpoint ${containerName}: ${messageOf(error)}`, error);
+  }
+}

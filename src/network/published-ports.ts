@@ -1,0 +1,89 @@
+import { parseIPv4 } from "../base/ipv4.ts";
+import type { Logger } from "../base/log.ts";
+import { listAddresses } from "../linux/addresses.ts";
+import { forgetUdpFlows } from "../linux/conntrack.ts";
+import { setHairpin } from "../linux/links.ts";
+import type { NetlinkSocket } from "../linux/netlink.ts";
+import type { Firewall, PublishedPort } from "./firewall.ts";
+import { PortAllocator, type PortReservation } from "./port-allocator.ts";
+
+/** How many flows' worth of work is done at a time: a whole range of ports would keep this process busy for long. */
+const flowsAtOnce = 16;
+
+/** The way from the host's ports to the containers: sockets that hold the ports, rules, relays. */
+export class PublishedPorts {
+  readonly allocator = new PortAllocator();
+  readonly #host: NetlinkSocket;
+  readonly #log: Logger;
+  readonly #timers = new Set<ReturnType<typeof setTimeout>>();
+  /** Unset where rules are switched off: everything is relayed then. */
+  firewall: Firewall | undefined;
+
+  constructor(host: NetlinkSocket, log: Logger) {
+    this.#host = host;
+    this.#log = log;
+  }
+
+  /** Opens reserved ports. `link` is the host's end of the container's veth pair. */
+  open(reservation: PortReservation, link: string): void {
+    if (reservation.held.length === 0) return;
+    this.firewall?.publish(reservation.ipv4, () => this.allocator.ipv4());
+    this.#forgetFlows(reservation.ipv4.filter(isUdp));
+    // Where bridged packets meet the firewall too, a container that calls its own port gets its packets back this way.
+    this.#host.request(setHairpin(link));
+    // What has been released by then has nothing to relay.
+    setImmediate(() => reservation.relay());
+  }
+
+  /** Closes them, and gives them back: they are free when this returns. */
+  close(reservation: PortReservation | undefined): void {
+    if (!reservation || reservation.held.length === 0) return;
+    const rules = reservation.ipv4;
+    reservation[Symbol.dispose]();
+    this.firewall?.unpublish(rules, () => this.allocator.ipv4());
+    this.#forgetFlowsLater(rules.filter(isUdp));
+  }
+
+  /** Takes up the ports of a container that runs since before this daemon; its rules come with all others. */
+  restore(ports: readonly PublishedPort[]): PortReservation {
+    const { reservation, lost } = this.allocator.restore(ports);
+    for (const { hostIp, hostPort, protocol } of lost) {
+      const port = `${hostIp}:${hostPort}/${protocol}`;
+      this.#log.warn("another process listens on the port of a running container", { port });
+    }
+    reservation.relay();
+    return reservation;
+  }
+
+  stop(): void {
+    for (const timer of this.#timers) clearTimeout(timer);
+  }
+
+  /** A while later, when no namespace is dying any more that the kernel would make this process wait for. */
+  #forgetFlowsLater(udp: readonly PublishedPort[]): void {
+    if (udp.length === 0) return;
+    const timer = setTimeout(() => {
+      this.#timers.delete(timer);
+      const used = new Set(this.allocator.ipv4().map(({ hostPort }) => hostPort));
+      this.#forgetFlows(udp.filter(({ hostPort }) => !used.has(hostPort)));
+    }, 500);
+    timer.unref();
+    this.#timers.add(timer);
+  }
+
+  #forgetFlows(udp: readonly PublishedPort[]): void {
+    if (udp.length === 0) return;
+    const own = listAddresses(this.#host).map(({ cidr }) => cidr.address);
+    const targets = udp.flatMap(({ hostIp, hostPort: port }) => {
+      const one = hostIp === "0.0.0.0" ? undefined : parseIPv4(hostIp);
+      return (one === undefined ? own : [one]).map((ip) => ({ ip, port }));
+    });
+    const next = (from: number) => {
+      forgetUdpFlows(targets.slice(from, from + flowsAtOnce));
+      if (from + flowsAtOnce < targets.length) setImmediate(next, from + flowsAtOnce);
+    };
+    next(0);
+  }
+}
+
+const isUdp = ({ protocol }: PublishedPort) => protocol === "udp";
