@@ -24,14 +24,14 @@ export * from "./host-config.ts";
 export * from "./mount.ts";
 
 /** How a container's health is checked; times in nanoseconds, 0 inherits. */
-export const HealthConfig = input("container.HealthConfig", {
+export const HealthConfig = input("container.HealthConfig", () => ({
   Test: optional(list(string)),
   Interval: optional(int64),
   Timeout: optional(int64),
   StartPeriod: optional(int64),
   StartInterval: optional(int64),
   Retries: optional(int),
-});
+}));
 export type HealthConfig = Infer<typeof HealthConfig>;
 
 const containerConfigFields = {
@@ -41,7 +41,7 @@ const containerConfigFields = {
   AttachStdin: bool,
   AttachStdout: bool,
   AttachStderr: bool,
-  ExposedPorts: optional(map(input("struct {}", {}))),
+  ExposedPorts: optional(map(input("struct {}", () => ({})))),
   Tty: bool,
   OpenStdin: bool,
   StdinOnce: bool,
@@ -50,7 +50,7 @@ const containerConfigFields = {
   Healthcheck: optional(HealthConfig),
   ArgsEscaped: optional(bool),
   Image: string,
-  Volumes: map(input("struct {}", {})),
+  Volumes: map(input("struct {}", () => ({}))),
   WorkingDir: string,
   Entrypoint: stringOrList,
   NetworkDisabled: optional(bool),
@@ -64,31 +64,31 @@ const containerConfigFields = {
 } as const;
 
 /** What a container is, wherever it runs. */
-export const ContainerConfig = input("container.Config", containerConfigFields);
+export const ContainerConfig = input("container.Config", () => containerConfigFields);
 export type ContainerConfig = Infer<typeof ContainerConfig>;
 
 /** Body of `POST /containers/create`. */
-export const ContainerCreateRequest = input("container.CreateRequest", {
+export const ContainerCreateRequest = input("container.CreateRequest", () => ({
   ...containerConfigFields,
   HostConfig: HostConfig,
   NetworkingConfig: NetworkingConfig,
-});
+}));
 export type ContainerCreateRequest = Infer<typeof ContainerCreateRequest>;
 
-export const ContainerCreateResponse = struct("container.CreateResponse", {
+export const ContainerCreateResponse = struct("container.CreateResponse", () => ({
   Id: string,
   Warnings: list(string),
-});
+}));
 export type ContainerCreateResponse = Infer<typeof ContainerCreateResponse>;
 
 /** Body of `POST /containers/{id}/update`. */
-export const ContainerUpdateRequest = input("container.UpdateConfig", {
+export const ContainerUpdateRequest = input("container.UpdateConfig", () => ({
   ...resourceFields,
   RestartPolicy: RestartPolicy,
-});
+}));
 export type ContainerUpdateRequest = Infer<typeof ContainerUpdateRequest>;
 
-export const ContainerUpdateResponse = struct("container.UpdateResponse", { Warnings: list(string) });
+export const ContainerUpdateResponse = struct("container.UpdateResponse", () => ({ Warnings: list(string) }));
 export type ContainerUpdateResponse = Infer<typeof ContainerUpdateResponse>;
 
 export const containerStatuses = [
@@ -102,23 +102,23 @@ export const containerStatuses = [
 ] as const;
 export type ContainerStatus = (typeof containerStatuses)[number];
 
-export const HealthcheckResult = struct("container.HealthcheckResult", {
+export const HealthcheckResult = struct("container.HealthcheckResult", () => ({
   Start: string,
   End: string,
   ExitCode: int,
   Output: string,
-});
+}));
 export type HealthcheckResult = Infer<typeof HealthcheckResult>;
 
-export const Health = struct("container.Health", {
+export const Health = struct("container.Health", () => ({
   Status: stringOf("none", "starting", "healthy", "unhealthy"),
   FailingStreak: int,
   Log: list(HealthcheckResult),
-});
+}));
 export type Health = Infer<typeof Health>;
 
 /** Times are RFC 3339 with nanoseconds; `0001-01-01T00:00:00Z` means never. */
-export const ContainerState = struct("container.State", {
+export const ContainerState = struct("container.State", () => ({
   Status: stringOf(...containerStatuses),
   Running: bool,
   Paused: bool,
@@ -131,10 +131,10 @@ export const ContainerState = struct("container.State", {
   StartedAt: string,
   FinishedAt: string,
   Health: optional(Health),
-});
+}));
 export type ContainerState = Infer<typeof ContainerState>;
 
-export const MountPoint = struct("container.MountPoint", {
+export const MountPoint = struct("container.MountPoint", () => ({
   Type: optional(stringOf("bind", "cluster", "image", "npipe", "tmpfs", "volume")),
   Name: optional(string),
   Source: string,
@@ -143,22 +143,22 @@ export const MountPoint = struct("container.MountPoint", {
   Mode: string,
   RW: bool,
   Propagation: string,
-});
+}));
 export type MountPoint = Infer<typeof MountPoint>;
 
-export const NetworkSettings = struct("container.NetworkSettings", {
+export const NetworkSettings = struct("container.NetworkSettings", () => ({
   SandboxID: string,
   SandboxKey: string,
   Ports: PortMap,
   Networks: map(EndpointSettings),
-});
+}));
 export type NetworkSettings = Infer<typeof NetworkSettings>;
 
-export const DriverData = struct("storage.DriverData", { Data: nullable(map(string)), Name: string });
+export const DriverData = struct("storage.DriverData", () => ({ Data: nullable(map(string)), Name: string }));
 export type DriverData = Infer<typeof DriverData>;
 
 /** `GET /containers/{id}/json`. */
-export const ContainerInspectResponse = struct("container.InspectResponse", {
+export const ContainerInspectResponse = struct("container.InspectResponse", () => ({
   Id: string,
   Created: string,
   Path: string,
@@ -186,19 +186,19 @@ export const ContainerInspectResponse = struct("container.InspectResponse", {
   Config: ContainerConfig,
   NetworkSettings: NetworkSettings,
   ImageManifestDescriptor: optional(OCIDescriptor),
-});
+}));
 export type ContainerInspectResponse = Infer<typeof ContainerInspectResponse>;
 
-export const PortSummary = struct("container.PortSummary", {
+export const PortSummary = struct("container.PortSummary", () => ({
   IP: optional(string),
   PrivatePort: uint16,
   PublicPort: optional(uint16),
   Type: stringOf("tcp", "udp", "sctp"),
-});
+}));
 export type PortSummary = Infer<typeof PortSummary>;
 
 /** One line of `GET /containers/json`. `Created` in seconds since 1970. */
-export const ContainerSummary = struct("container.Summary", {
+export const ContainerSummary = struct("container.Summary", () => ({
   Id: string,
   Names: list(string),
   Image: string,
@@ -212,39 +212,39 @@ export const ContainerSummary = struct("container.Summary", {
   Labels: map(string),
   State: stringOf(...containerStatuses),
   Status: string,
-  HostConfig: struct("container.SummaryHostConfig", {
+  HostConfig: struct("container.SummaryHostConfig", () => ({
     NetworkMode: optional(string),
     Annotations: optional(map(string)),
-  }),
+  })),
   Health: optional(
-    struct("container.HealthSummary", {
+    struct("container.HealthSummary", () => ({
       Status: stringOf("none", "starting", "healthy", "unhealthy"),
       FailingStreak: int,
-    }),
+    })),
   ),
-  NetworkSettings: struct("container.NetworkSettingsSummary", { Networks: map(EndpointSettings) }),
+  NetworkSettings: struct("container.NetworkSettingsSummary", () => ({ Networks: map(EndpointSettings) })),
   Mounts: list(MountPoint),
-});
+}));
 export type ContainerSummary = Infer<typeof ContainerSummary>;
 
-export const ContainerWaitResponse = struct("container.WaitResponse", {
-  Error: optional(struct("container.WaitExitError", { Message: optional(string) })),
+export const ContainerWaitResponse = struct("container.WaitResponse", () => ({
+  Error: optional(struct("container.WaitExitError", () => ({ Message: optional(string) }))),
   StatusCode: int64,
-});
+}));
 export type ContainerWaitResponse = Infer<typeof ContainerWaitResponse>;
 
-export const ContainerTopResponse = struct("container.TopResponse", {
+export const ContainerTopResponse = struct("container.TopResponse", () => ({
   Processes: list(list(string)),
   Titles: list(string),
-});
+}));
 export type ContainerTopResponse = Infer<typeof ContainerTopResponse>;
 
 /** `Kind`: 0 modified, 1 added, 2 deleted. */
-export const FilesystemChange = struct("container.FilesystemChange", { Kind: int, Path: string });
+export const FilesystemChange = struct("container.FilesystemChange", () => ({ Kind: int, Path: string }));
 export type FilesystemChange = Infer<typeof FilesystemChange>;
 
-export const ContainersPruneResponse = struct("container.PruneReport", {
+export const ContainersPruneResponse = struct("container.PruneReport", () => ({
   ContainersDeleted: nullable(list(string)),
   SpaceReclaimed: int64,
-});
+}));
 export type ContainersPruneResponse = Infer<typeof ContainersPruneResponse>;

@@ -29,7 +29,11 @@ describe("decoding as Go does", () => {
   });
 
   test("fills what an older daemon leaves out of an answer", () => {
-    const Answer = struct("x.Answer", { Names: list(string), Labels: map(string), Note: nullable(string) });
+    const Answer = struct("x.Answer", () => ({
+      Names: list(string),
+      Labels: map(string),
+      Note: nullable(string),
+    }));
     expect(decode(Answer, { Names: null })).toEqual({ Names: [], Labels: {}, Note: null });
     expect(decode(ContainerWaitResponse, {})).toEqual({ StatusCode: 0 });
   });
@@ -80,7 +84,7 @@ describe("decoding as Go does", () => {
   });
 
   test("numbers must fit their type", () => {
-    const Port = input("x.Port", { Port: optional(uint16) });
+    const Port = input("x.Port", () => ({ Port: optional(uint16) }));
     expect(() => decode(Port, { Port: 65536 })).toThrow(
       "json: cannot unmarshal number 65536 into Go struct field Port.Port of type uint16",
     );

@@ -1,21 +1,21 @@
 import { type Infer, input, int, list, map, nullable, optional, string } from "./schema.ts";
 
-export const PortBinding = input("nat.PortBinding", { HostIp: string, HostPort: string });
+export const PortBinding = input("nat.PortBinding", () => ({ HostIp: string, HostPort: string }));
 export type PortBinding = Infer<typeof PortBinding>;
 
 /** From `80/tcp` to the host's addresses; `null` for a port that is exposed and not published. */
 export const PortMap = map(nullable(list(PortBinding)));
 export type PortMap = Infer<typeof PortMap>;
 
-export const EndpointIPAMConfig = input("network.EndpointIPAMConfig", {
+export const EndpointIPAMConfig = input("network.EndpointIPAMConfig", () => ({
   IPv4Address: optional(string),
   IPv6Address: optional(string),
   LinkLocalIPs: optional(list(string)),
-});
+}));
 export type EndpointIPAMConfig = Infer<typeof EndpointIPAMConfig>;
 
 /** One container's place in one network: what was asked for, and what it got. */
-export const EndpointSettings = input("network.EndpointSettings", {
+export const EndpointSettings = input("network.EndpointSettings", () => ({
   IPAMConfig: nullable(EndpointIPAMConfig),
   Links: nullable(list(string)),
   Aliases: nullable(list(string)),
@@ -31,10 +31,10 @@ export const EndpointSettings = input("network.EndpointSettings", {
   GlobalIPv6Address: string,
   GlobalIPv6PrefixLen: int,
   DNSNames: nullable(list(string)),
-});
+}));
 export type EndpointSettings = Infer<typeof EndpointSettings>;
 
-export const NetworkingConfig = input("network.NetworkingConfig", {
+export const NetworkingConfig = input("network.NetworkingConfig", () => ({
   EndpointsConfig: map(EndpointSettings),
-});
+}));
 export type NetworkingConfig = Infer<typeof NetworkingConfig>;

@@ -12,7 +12,7 @@ import {
 } from "./schema.ts";
 
 /** Body of `POST /containers/{id}/exec`. `ConsoleSize` is [height, width]. */
-export const ExecConfig = input("container.ExecOptions", {
+export const ExecConfig = input("container.ExecOptions", () => ({
   User: string,
   Privileged: bool,
   Tty: bool,
@@ -25,27 +25,27 @@ export const ExecConfig = input("container.ExecOptions", {
   Env: list(string),
   WorkingDir: string,
   Cmd: stringOrList,
-});
+}));
 export type ExecConfig = Infer<typeof ExecConfig>;
 
 /** Body of `POST /exec/{id}/start`. */
-export const ExecStartConfig = input("container.ExecStartOptions", {
+export const ExecStartConfig = input("container.ExecStartOptions", () => ({
   Detach: bool,
   Tty: bool,
   ConsoleSize: optional(list(int)),
-});
+}));
 export type ExecStartConfig = Infer<typeof ExecStartConfig>;
 
-export const ProcessConfig = struct("container.ExecProcessConfig", {
+export const ProcessConfig = struct("container.ExecProcessConfig", () => ({
   tty: bool,
   entrypoint: string,
   arguments: list(string),
   privileged: optional(nullable(bool)),
   user: optional(string),
-});
+}));
 export type ProcessConfig = Infer<typeof ProcessConfig>;
 
-export const ExecInspectResponse = struct("container.ExecInspectResponse", {
+export const ExecInspectResponse = struct("container.ExecInspectResponse", () => ({
   ID: string,
   Running: bool,
   ExitCode: nullable(int),
@@ -57,5 +57,5 @@ export const ExecInspectResponse = struct("container.ExecInspectResponse", {
   ContainerID: string,
   DetachKeys: string,
   Pid: int,
-});
+}));
 export type ExecInspectResponse = Infer<typeof ExecInspectResponse>;

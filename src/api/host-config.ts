@@ -16,38 +16,38 @@ import {
   uint64,
 } from "./schema.ts";
 
-export const DeviceMapping = input("container.DeviceMapping", {
+export const DeviceMapping = input("container.DeviceMapping", () => ({
   PathOnHost: string,
   PathInContainer: string,
   CgroupPermissions: string,
-});
+}));
 export type DeviceMapping = Infer<typeof DeviceMapping>;
 
-export const DeviceRequest = input("container.DeviceRequest", {
+export const DeviceRequest = input("container.DeviceRequest", () => ({
   Driver: string,
   Count: int,
   DeviceIDs: list(string),
   Capabilities: list(list(string)),
   Options: map(string),
-});
+}));
 export type DeviceRequest = Infer<typeof DeviceRequest>;
 
-export const ThrottleDevice = input("blkiodev.ThrottleDevice", { Path: string, Rate: uint64 });
+export const ThrottleDevice = input("blkiodev.ThrottleDevice", () => ({ Path: string, Rate: uint64 }));
 export type ThrottleDevice = Infer<typeof ThrottleDevice>;
 
-export const WeightDevice = input("blkiodev.WeightDevice", { Path: string, Weight: uint16 });
+export const WeightDevice = input("blkiodev.WeightDevice", () => ({ Path: string, Weight: uint16 }));
 export type WeightDevice = Infer<typeof WeightDevice>;
 
-export const Ulimit = input("units.Ulimit", { Name: string, Hard: int64, Soft: int64 });
+export const Ulimit = input("units.Ulimit", () => ({ Name: string, Hard: int64, Soft: int64 }));
 export type Ulimit = Infer<typeof Ulimit>;
 
-export const RestartPolicy = input("container.RestartPolicy", {
+export const RestartPolicy = input("container.RestartPolicy", () => ({
   Name: stringOf("", "no", "always", "unless-stopped", "on-failure"),
   MaximumRetryCount: int,
-});
+}));
 export type RestartPolicy = Infer<typeof RestartPolicy>;
 
-export const LogConfig = input("container.LogConfig", { Type: string, Config: map(string) });
+export const LogConfig = input("container.LogConfig", () => ({ Type: string, Config: map(string) }));
 export type LogConfig = Infer<typeof LogConfig>;
 
 /** What a container may use. Bytes, shares, microseconds of CPU time a period; 0 is no limit, -1 unlimited swap or pids. */
@@ -86,11 +86,11 @@ export const resourceFields = {
   IOMaximumBandwidth: uint64,
 } as const;
 
-export const Resources = input("container.Resources", resourceFields);
+export const Resources = input("container.Resources", () => resourceFields);
 export type Resources = Infer<typeof Resources>;
 
 /** What of a container depends on the host that it runs on. */
-export const HostConfig = input("container.HostConfig", {
+export const HostConfig = input("container.HostConfig", () => ({
   Binds: list(string),
   ContainerIDFile: string,
   LogConfig: LogConfig,
@@ -134,5 +134,5 @@ export const HostConfig = input("container.HostConfig", {
   MaskedPaths: nullable(list(string)),
   ReadonlyPaths: nullable(list(string)),
   Init: optional(nullable(bool)),
-});
+}));
 export type HostConfig = Infer<typeof HostConfig>;

@@ -20,13 +20,13 @@ import {
 } from "./schema.ts";
 
 /** The configuration that an image gives to its containers. */
-export const ImageConfig = input("container.Config", {
+export const ImageConfig = input("container.Config", () => ({
   User: optional(string),
-  ExposedPorts: optional(map(input("struct {}", {}))),
+  ExposedPorts: optional(map(input("struct {}", () => ({})))),
   Env: optional(list(string)),
   Entrypoint: optional(stringOrList),
   Cmd: optional(stringOrList),
-  Volumes: optional(map(input("struct {}", {}))),
+  Volumes: optional(map(input("struct {}", () => ({})))),
   WorkingDir: optional(string),
   Labels: optional(map(string)),
   StopSignal: optional(string),
@@ -34,30 +34,30 @@ export const ImageConfig = input("container.Config", {
   Healthcheck: optional(HealthConfig),
   OnBuild: optional(list(string)),
   Shell: optional(stringOrList),
-});
+}));
 export type ImageConfig = Infer<typeof ImageConfig>;
 
 /** One manifest of an image: of a platform, or an attestation. Sizes in bytes. */
-export const ImageManifestSummary = struct("image.ManifestSummary", {
+export const ImageManifestSummary = struct("image.ManifestSummary", () => ({
   ID: string,
   Descriptor: OCIDescriptor,
   Available: bool,
-  Size: struct("image.ManifestSize", { Content: int64, Total: int64 }),
+  Size: struct("image.ManifestSize", () => ({ Content: int64, Total: int64 })),
   Kind: stringOf("image", "attestation", "unknown"),
   ImageData: optional(
-    struct("image.ImageProperties", {
+    struct("image.ImageProperties", () => ({
       Platform: OCIPlatform,
       Identity: optional(any),
-      Size: struct("image.ImageDataSize", { Unpacked: int64 }),
+      Size: struct("image.ImageDataSize", () => ({ Unpacked: int64 })),
       Containers: list(string),
-    }),
+    })),
   ),
-  AttestationData: optional(struct("image.AttestationProperties", { For: string })),
-});
+  AttestationData: optional(struct("image.AttestationProperties", () => ({ For: string }))),
+}));
 export type ImageManifestSummary = Infer<typeof ImageManifestSummary>;
 
 /** `GET /images/{name}/json`. */
-export const ImageInspect = struct("image.InspectResponse", {
+export const ImageInspect = struct("image.InspectResponse", () => ({
   Id: string,
   RepoTags: list(string),
   RepoDigests: list(string),
@@ -76,16 +76,16 @@ export const ImageInspect = struct("image.InspectResponse", {
   Size: int64,
   VirtualSize: until("1.43", int64),
   GraphDriver: optional(DriverData),
-  RootFS: struct("image.RootFS", { Type: string, Layers: optional(list(string)) }),
-  Metadata: struct("image.Metadata", { LastTagTime: optional(string) }),
+  RootFS: struct("image.RootFS", () => ({ Type: string, Layers: optional(list(string)) })),
+  Metadata: struct("image.Metadata", () => ({ LastTagTime: optional(string) })),
   Descriptor: since("1.48", nullable(OCIDescriptor)),
   Manifests: since("1.48", list(ImageManifestSummary)),
   Identity: since("1.53", any),
-});
+}));
 export type ImageInspect = Infer<typeof ImageInspect>;
 
 /** One line of `GET /images/json`. `Created` in seconds since 1970; `SharedSize` and `Containers` are -1 when not asked for. */
-export const ImageSummary = struct("image.Summary", {
+export const ImageSummary = struct("image.Summary", () => ({
   Containers: int64,
   Created: int64,
   Id: string,
@@ -98,64 +98,64 @@ export const ImageSummary = struct("image.Summary", {
   SharedSize: int64,
   Size: int64,
   VirtualSize: until("1.43", int64),
-});
+}));
 export type ImageSummary = Infer<typeof ImageSummary>;
 
-export const ImageHistoryResponseItem = struct("image.HistoryResponseItem", {
+export const ImageHistoryResponseItem = struct("image.HistoryResponseItem", () => ({
   Comment: string,
   Created: int64,
   CreatedBy: string,
   Id: string,
   Size: int64,
   Tags: nullable(list(string)),
-});
+}));
 export type ImageHistoryResponseItem = Infer<typeof ImageHistoryResponseItem>;
 
-export const ImageDeleteResponseItem = struct("image.DeleteResponse", {
+export const ImageDeleteResponseItem = struct("image.DeleteResponse", () => ({
   Deleted: optional(string),
   Untagged: optional(string),
-});
+}));
 export type ImageDeleteResponseItem = Infer<typeof ImageDeleteResponseItem>;
 
-export const ImageSearchResult = struct("registry.SearchResult", {
+export const ImageSearchResult = struct("registry.SearchResult", () => ({
   star_count: int,
   is_official: bool,
   name: string,
   is_automated: bool,
   description: string,
-});
+}));
 export type ImageSearchResult = Infer<typeof ImageSearchResult>;
 
-export const ImagesPruneResponse = struct("image.PruneReport", {
+export const ImagesPruneResponse = struct("image.PruneReport", () => ({
   ImagesDeleted: nullable(list(ImageDeleteResponseItem)),
   SpaceReclaimed: int64,
-});
+}));
 export type ImagesPruneResponse = Infer<typeof ImagesPruneResponse>;
 
-export const BuildPruneResponse = struct("build.CachePruneReport", {
+export const BuildPruneResponse = struct("build.CachePruneReport", () => ({
   CachesDeleted: nullable(list(string)),
   SpaceReclaimed: int64,
-});
+}));
 export type BuildPruneResponse = Infer<typeof BuildPruneResponse>;
 
-export const IDResponse = struct("container.CommitResponse", { Id: string });
+export const IDResponse = struct("container.CommitResponse", () => ({ Id: string }));
 export type IDResponse = Infer<typeof IDResponse>;
 
-export const DistributionInspect = struct("registry.DistributionInspect", {
+export const DistributionInspect = struct("registry.DistributionInspect", () => ({
   Descriptor: OCIDescriptor,
   Platforms: list(OCIPlatform),
-});
+}));
 export type DistributionInspect = Infer<typeof DistributionInspect>;
 
-export const AttestationStatement = struct("image.AttestationStatement", {
+export const AttestationStatement = struct("image.AttestationStatement", () => ({
   Descriptor: OCIDescriptor,
   PredicateType: string,
   Statement: optional(any),
-});
+}));
 export type AttestationStatement = Infer<typeof AttestationStatement>;
 
 /** Credentials for a registry: body of `POST /auth`, and, as base64url, the `X-Registry-Auth` header. */
-export const AuthConfig = input("registry.AuthConfig", {
+export const AuthConfig = input("registry.AuthConfig", () => ({
   username: optional(string),
   password: optional(string),
   auth: optional(string),
@@ -163,11 +163,11 @@ export const AuthConfig = input("registry.AuthConfig", {
   serveraddress: optional(string),
   identitytoken: optional(string),
   registrytoken: optional(string),
-});
+}));
 export type AuthConfig = Infer<typeof AuthConfig>;
 
-export const AuthResponse = struct("registry.AuthResponse", {
+export const AuthResponse = struct("registry.AuthResponse", () => ({
   IdentityToken: optional(string),
   Status: string,
-});
+}));
 export type AuthResponse = Infer<typeof AuthResponse>;

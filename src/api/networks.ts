@@ -14,22 +14,22 @@ import {
   uint64,
 } from "./schema.ts";
 
-export const IPAMConfig = input("network.IPAMConfig", {
+export const IPAMConfig = input("network.IPAMConfig", () => ({
   Subnet: optional(string),
   IPRange: optional(string),
   Gateway: optional(string),
   AuxiliaryAddresses: optional(map(string)),
-});
+}));
 export type IPAMConfig = Infer<typeof IPAMConfig>;
 
-export const IPAM = input("network.IPAM", {
+export const IPAM = input("network.IPAM", () => ({
   Driver: string,
   Options: nullable(map(string)),
   Config: list(IPAMConfig),
-});
+}));
 export type IPAM = Infer<typeof IPAM>;
 
-export const ConfigReference = input("network.ConfigReference", { Network: string });
+export const ConfigReference = input("network.ConfigReference", () => ({ Network: string }));
 export type ConfigReference = Infer<typeof ConfigReference>;
 
 const networkFields = {
@@ -49,50 +49,50 @@ const networkFields = {
 } as const;
 
 /** A container's address in a network, keyed by container id; addresses with prefix length. */
-export const EndpointResource = struct("network.EndpointResource", {
+export const EndpointResource = struct("network.EndpointResource", () => ({
   Name: string,
   EndpointID: string,
   MacAddress: string,
   IPv4Address: string,
   IPv6Address: string,
-});
+}));
 export type EndpointResource = Infer<typeof EndpointResource>;
 
 const networkTail = {
   Options: nullable(map(string)),
   Labels: nullable(map(string)),
-  Peers: optional(list(struct("network.PeerInfo", { Name: string, IP: string }))),
+  Peers: optional(list(struct("network.PeerInfo", () => ({ Name: string, IP: string })))),
 } as const;
 
 /** One entry of `GET /networks`. */
-export const NetworkSummary = struct("network.Summary", {
+export const NetworkSummary = struct("network.Summary", () => ({
   ...networkFields,
   Containers: optional(map(EndpointResource)),
   ...networkTail,
-});
+}));
 export type NetworkSummary = Infer<typeof NetworkSummary>;
 
 /** `GET /networks/{id}`. */
-export const NetworkInspect = struct("network.Inspect", {
+export const NetworkInspect = struct("network.Inspect", () => ({
   ...networkFields,
   Containers: map(EndpointResource),
   ...networkTail,
   Services: optional(map(any)),
   Status: since(
     "1.52",
-    struct("network.Status", {
-      IPAM: struct("network.IPAMStatus", {
+    struct("network.Status", () => ({
+      IPAM: struct("network.IPAMStatus", () => ({
         Subnets: optional(
-          map(struct("network.SubnetStatus", { IPsInUse: uint64, DynamicIPsAvailable: uint64 })),
+          map(struct("network.SubnetStatus", () => ({ IPsInUse: uint64, DynamicIPsAvailable: uint64 }))),
         ),
-      }),
-    }),
+      })),
+    })),
   ),
-});
+}));
 export type NetworkInspect = Infer<typeof NetworkInspect>;
 
 /** Body of `POST /networks/create`. */
-export const NetworkCreateRequest = input("network.CreateRequest", {
+export const NetworkCreateRequest = input("network.CreateRequest", () => ({
   Name: string,
   /** Before API 1.44: refuse a second network of the same name. */
   CheckDuplicate: optional(bool),
@@ -108,25 +108,28 @@ export const NetworkCreateRequest = input("network.CreateRequest", {
   ConfigFrom: nullable(ConfigReference),
   Options: map(string),
   Labels: map(string),
-});
+}));
 export type NetworkCreateRequest = Infer<typeof NetworkCreateRequest>;
 
-export const NetworkCreateResponse = struct("network.CreateResponse", { Id: string, Warning: string });
+export const NetworkCreateResponse = struct("network.CreateResponse", () => ({
+  Id: string,
+  Warning: string,
+}));
 export type NetworkCreateResponse = Infer<typeof NetworkCreateResponse>;
 
-export const NetworkConnectRequest = input("network.ConnectOptions", {
+export const NetworkConnectRequest = input("network.ConnectOptions", () => ({
   Container: string,
   EndpointConfig: optional(EndpointSettings),
-});
+}));
 export type NetworkConnectRequest = Infer<typeof NetworkConnectRequest>;
 
-export const NetworkDisconnectRequest = input("network.DisconnectOptions", {
+export const NetworkDisconnectRequest = input("network.DisconnectOptions", () => ({
   Container: string,
   Force: bool,
-});
+}));
 export type NetworkDisconnectRequest = Infer<typeof NetworkDisconnectRequest>;
 
-export const NetworksPruneResponse = struct("network.PruneReport", {
+export const NetworksPruneResponse = struct("network.PruneReport", () => ({
   NetworksDeleted: nullable(list(string)),
-});
+}));
 export type NetworksPruneResponse = Infer<typeof NetworksPruneResponse>;

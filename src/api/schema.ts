@@ -119,12 +119,34 @@ export function asField(entry: Schema | Field): Field {
   return entry.kind === "field" ? entry : { kind: "field", of: entry, optional: false };
 }
 
-/** A struct whose fields are all present, but those marked `optional`: what the daemon answers. */
-export function struct<const F extends Fields>(name: string, fields: F): Struct<CompleteShape<F>, F> {
-  return { kind: "struct", name, fields, complete: true };
+/**
+ * A struct whose fields are all present, but those marked `optional`: what the daemon answers. `fields` is a function,
+ * called on first use: a client that starts for one call does not build the whole contract.
+ */
+export function struct<const F extends Fields>(name: string, fields: () => F): Struct<CompleteShape<F>, F> {
+  return new LazyStruct(name, fields, true);
 }
 
 /** A struct whose every field may be absent, meaning the zero value: what clients send. */
-export function input<const F extends Fields>(name: string, fields: F): Struct<PartialShape<F>, F> {
-  return { kind: "struct", name, fields, complete: false };
+export function input<const F extends Fields>(name: string, fields: () => F): Struct<PartialShape<F>, F> {
+  return new LazyStruct(name, fields, false);
+}
+
+class LazyStruct<F extends Fields> {
+  readonly kind = "struct";
+  readonly name: string;
+  readonly complete: boolean;
+  readonly #make: () => F;
+  #made: F | undefined;
+
+  constructor(name: string, make: () => F, complete: boolean) {
+    this.name = name;
+    this.complete = complete;
+    this.#make = make;
+  }
+
+  get fields(): F {
+    this.#made ??= this.#make();
+    return this.#made;
+  }
 }

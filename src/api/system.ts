@@ -18,8 +18,8 @@ import {
 } from "./schema.ts";
 import { Volume } from "./volumes.ts";
 
-export const SystemVersion = struct("system.VersionResponse", {
-  Platform: optional(struct("system.PlatformInfo", { Name: string })),
+export const SystemVersion = struct("system.VersionResponse", () => ({
+  Platform: optional(struct("system.PlatformInfo", () => ({ Name: string }))),
   Version: string,
   ApiVersion: string,
   MinAPIVersion: optional(string),
@@ -27,11 +27,11 @@ export const SystemVersion = struct("system.VersionResponse", {
   Arch: string,
   Components: optional(
     list(
-      struct("system.ComponentVersion", {
+      struct("system.ComponentVersion", () => ({
         Name: string,
         Version: string,
         Details: optional(map(string)),
-      }),
+      })),
     ),
   ),
   GitCommit: string,
@@ -39,60 +39,60 @@ export const SystemVersion = struct("system.VersionResponse", {
   KernelVersion: optional(string),
   Experimental: optional(bool),
   BuildTime: optional(string),
-});
+}));
 export type SystemVersion = Infer<typeof SystemVersion>;
 
-export const IndexInfo = struct("registry.IndexInfo", {
+export const IndexInfo = struct("registry.IndexInfo", () => ({
   Name: string,
   Mirrors: list(string),
   Secure: bool,
   Official: bool,
-});
+}));
 export type IndexInfo = Infer<typeof IndexInfo>;
 
-export const RegistryServiceConfig = struct("registry.ServiceConfig", {
+export const RegistryServiceConfig = struct("registry.ServiceConfig", () => ({
   AllowNondistributableArtifactsCIDRs: until("1.48", nullable(list(string))),
   AllowNondistributableArtifactsHostnames: until("1.48", nullable(list(string))),
   InsecureRegistryCIDRs: list(string),
   IndexConfigs: map(IndexInfo),
   Mirrors: nullable(list(string)),
-});
+}));
 export type RegistryServiceConfig = Infer<typeof RegistryServiceConfig>;
 
-export const PluginsInfo = struct("system.PluginsInfo", {
+export const PluginsInfo = struct("system.PluginsInfo", () => ({
   Volume: list(string),
   Network: list(string),
   Authorization: nullable(list(string)),
   Log: list(string),
-});
+}));
 export type PluginsInfo = Infer<typeof PluginsInfo>;
 
-export const Runtime = struct("system.RuntimeWithStatus", {
+export const Runtime = struct("system.RuntimeWithStatus", () => ({
   path: optional(string),
   runtimeArgs: optional(list(string)),
   status: since("1.44", map(string)),
-});
+}));
 export type Runtime = Infer<typeof Runtime>;
 
-export const Commit = struct("system.Commit", { ID: string, Expected: until("1.48", string) });
+export const Commit = struct("system.Commit", () => ({ ID: string, Expected: until("1.48", string) }));
 export type Commit = Infer<typeof Commit>;
 
-export const SwarmInfo = struct("swarm.Info", {
+export const SwarmInfo = struct("swarm.Info", () => ({
   NodeID: string,
   NodeAddr: string,
   LocalNodeState: stringOf("", "inactive", "pending", "active", "error", "locked"),
   ControlAvailable: bool,
   Error: string,
-  RemoteManagers: nullable(list(struct("swarm.Peer", { NodeID: string, Addr: string }))),
+  RemoteManagers: nullable(list(struct("swarm.Peer", () => ({ NodeID: string, Addr: string })))),
   Nodes: optional(int),
   Managers: optional(int),
   Cluster: optional(any),
   Warnings: optional(list(string)),
-});
+}));
 export type SwarmInfo = Infer<typeof SwarmInfo>;
 
 /** `GET /info`. */
-export const SystemInfo = struct("system.Info", {
+export const SystemInfo = struct("system.Info", () => ({
   ID: string,
   Containers: int,
   ContainersRunning: int,
@@ -151,20 +151,25 @@ export const SystemInfo = struct("system.Info", {
   InitCommit: Commit,
   SecurityOptions: list(string),
   ProductLicense: optional(string),
-  DefaultAddressPools: optional(list(struct("system.NetworkAddressPool", { Base: string, Size: int }))),
+  DefaultAddressPools: optional(
+    list(struct("system.NetworkAddressPool", () => ({ Base: string, Size: int }))),
+  ),
   FirewallBackend: since(
     "1.49",
-    struct("system.FirewallInfo", { Driver: string, Info: optional(list(list(string))) }),
+    struct("system.FirewallInfo", () => ({ Driver: string, Info: optional(list(list(string))) })),
   ),
   CDISpecDirs: list(string),
-  DiscoveredDevices: since("1.50", list(struct("system.DeviceInfo", { Source: string, ID: string }))),
-  NRI: since("1.53", struct("system.NRIInfo", { Info: optional(list(list(string))) })),
+  DiscoveredDevices: since("1.50", list(struct("system.DeviceInfo", () => ({ Source: string, ID: string })))),
+  NRI: since(
+    "1.53",
+    struct("system.NRIInfo", () => ({ Info: optional(list(list(string))) })),
+  ),
   Containerd: optional(any),
   Warnings: nullable(list(string)),
-});
+}));
 export type SystemInfo = Infer<typeof SystemInfo>;
 
-export const BuildCache = struct("build.CacheRecord", {
+export const BuildCache = struct("build.CacheRecord", () => ({
   ID: string,
   Parents: optional(list(string)),
   Type: string,
@@ -175,34 +180,34 @@ export const BuildCache = struct("build.CacheRecord", {
   CreatedAt: string,
   LastUsedAt: nullable(string),
   UsageCount: int,
-});
+}));
 export type BuildCache = Infer<typeof BuildCache>;
 
 const usageFields = { ActiveCount: int64, TotalCount: int64, Reclaimable: int64, TotalSize: int64 } as const;
 
-export const ImagesDiskUsage = struct("image.DiskUsage", {
+export const ImagesDiskUsage = struct("image.DiskUsage", () => ({
   ...usageFields,
   Items: optional(list(ImageSummary)),
-});
+}));
 export type ImagesDiskUsage = Infer<typeof ImagesDiskUsage>;
-export const ContainersDiskUsage = struct("container.DiskUsage", {
+export const ContainersDiskUsage = struct("container.DiskUsage", () => ({
   ...usageFields,
   Items: optional(list(ContainerSummary)),
-});
+}));
 export type ContainersDiskUsage = Infer<typeof ContainersDiskUsage>;
-export const VolumesDiskUsage = struct("volume.DiskUsage", {
+export const VolumesDiskUsage = struct("volume.DiskUsage", () => ({
   ...usageFields,
   Items: optional(list(Volume)),
-});
+}));
 export type VolumesDiskUsage = Infer<typeof VolumesDiskUsage>;
-export const BuildCacheDiskUsage = struct("build.DiskUsage", {
+export const BuildCacheDiskUsage = struct("build.DiskUsage", () => ({
   ...usageFields,
   Items: optional(list(BuildCache)),
-});
+}));
 export type BuildCacheDiskUsage = Infer<typeof BuildCacheDiskUsage>;
 
 /** `GET /system/df`: whole lists until API 1.51, sums (and lists when `verbose`) from 1.52. Bytes. */
-export const SystemDataUsage = struct("system.DiskUsage", {
+export const SystemDataUsage = struct("system.DiskUsage", () => ({
   LayersSize: until("1.51", int64),
   Images: until("1.51", nullable(list(ImageSummary))),
   Containers: until("1.51", nullable(list(ContainerSummary))),
@@ -213,14 +218,14 @@ export const SystemDataUsage = struct("system.DiskUsage", {
   ContainerUsage: since("1.52", ContainersDiskUsage),
   VolumeUsage: since("1.52", VolumesDiskUsage),
   BuildCacheUsage: since("1.52", BuildCacheDiskUsage),
-});
+}));
 export type SystemDataUsage = Infer<typeof SystemDataUsage>;
 
-export const EventActor = struct("events.Actor", { ID: string, Attributes: map(string) });
+export const EventActor = struct("events.Actor", () => ({ ID: string, Attributes: map(string) }));
 export type EventActor = Infer<typeof EventActor>;
 
 /** One line of `GET /events`. `time` in seconds, `timeNano` in nanoseconds since 1970. */
-export const EventMessage = struct("events.Message", {
+export const EventMessage = struct("events.Message", () => ({
   status: until("1.51", string),
   id: until("1.51", string),
   from: until("1.51", string),
@@ -242,5 +247,5 @@ export const EventMessage = struct("events.Message", {
   scope: optional(stringOf("local", "swarm")),
   time: optional(int64),
   timeNano: optional(int64),
-});
+}));
 export type EventMessage = Infer<typeof EventMessage>;

@@ -15,7 +15,7 @@ export const volumeOperations = {
   VolumeUpdate: put("/volumes/{name:.*}", {
     since: "1.42",
     query: { version: query.string },
-    body: optionalJson(input("volume.UpdateOptions", { Spec: any })),
+    body: optionalJson(input("volume.UpdateOptions", () => ({ Spec: any }))),
     response: answers.empty(200),
   }),
   VolumeDelete: del("/volumes/{name:.*}", {

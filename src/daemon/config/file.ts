@@ -82,7 +82,10 @@ function goValue(value: unknown): string {
 function fromFile(key: string, name: OptionName, value: unknown): unknown {
   const option = optionOf(name);
   // Decoded as a field of a struct, for the place in the error's text.
-  decode(input("config.Config", { [key]: option.schema as Schema }), { [key]: value });
+  decode(
+    input("config.Config", () => ({ [key]: option.schema as Schema })),
+    { [key]: value },
+  );
   const result = option.fromFile(value);
   try {
     option.check?.(result);

@@ -1,5 +1,5 @@
 import { decode } from "../../api/decode.ts";
-import { bool, input, int64, list, map, type Schema, string } from "../../api/schema.ts";
+import { any, bool, input, int64, list, map, type Schema, string } from "../../api/schema.ts";
 import { invalidArgument } from "../../base/errors.ts";
 import { parseBytes } from "../../base/units.ts";
 
@@ -205,11 +205,11 @@ export function checkMirror(text: string): void {
 }
 
 /** A runtime as daemon.json names it. */
-export const RuntimeConfig = input("system.Runtime", {
+export const RuntimeConfig = input("system.Runtime", () => ({
   path: string,
   runtimeArgs: list(string),
   runtimeType: string,
-  options: { kind: "any", go: "map[string]interface {}" },
-});
+  options: any,
+}));
 /** A pool from which networks take their subnets; `size` is the prefix length of each. */
-export const AddressPool = input("ipamutils.NetworkToSplit", { base: string, size: int64 });
+export const AddressPool = input("ipamutils.NetworkToSplit", () => ({ base: string, size: int64 }));
