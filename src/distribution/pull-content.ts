@@ -13,8 +13,10 @@ import {
 } from "../oci/manifest.ts";
 import { isImageConfigType, isIndexType, isManifestType, layerCompression } from "../oci/media-types.ts";
 import { formatPlatform, type Platform, selectPlatform } from "../oci/platform.ts";
+import { downloadBlob } from "./download-blob.ts";
 import { layerStatus } from "./progress.ts";
-import { downloadBlob, type PullContext, pullLayer, together } from "./pull-layer.ts";
+import { type PullContext, together } from "./pull-context.ts";
+import { pullLayer } from "./pull-layer.ts";
 import type { FetchedManifest } from "./registry-client.ts";
 
 export interface PulledContent {

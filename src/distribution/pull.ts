@@ -7,8 +7,8 @@ import { familiarName, familiarString, type Reference, withDigest } from "../oci
 import type { Credentials } from "./credentials.ts";
 import type { ProgressSink } from "./progress.ts";
 import { pullContent } from "./pull-content.ts";
+import type { PullContext } from "./pull-context.ts";
 import { pullError } from "./pull-error.ts";
-import type { PullContext } from "./pull-layer.ts";
 import type { FetchedManifest } from "./registry-client.ts";
 import { RegistryError } from "./registry-error.ts";
 import { Repository } from "./repository.ts";
