@@ -1,0 +1,61 @@
+import { expect, test } from "bun:test";
+import { detectCgroups } from "../../linux/cgroup.ts";
+import { adaptResources } from "./adapt-resources.ts";
+import { type CgroupFeatures, readCgroupFeatures } from "./cgroup-features.ts";
+
+const all: CgroupFeatures = {
+  memory: true,
+  swap: true,
+  memoryReservation: true,
+  swappiness: true,
+  oomKillDisable: true,
+  cpuShares: true,
+  cpuQuota: true,
+  cpuRealtime: true,
+  cpuset: true,
+  pids: true,
+  blkioWeight: true,
+  blkioWeightDevice: true,
+  blkioThrottle: true,
+  cpus: "0-3,8",
+  mems: "0",
+};
+
+test("memory without swap means as much swap again", () => {
+  expect(adaptResources({ Memory: 100 }, all)).toEqual({
+    value: { Memory: 100, MemorySwap: 200 },
+    warnings: [],
+  });
+  expect(adaptResources({ Memory: 100, MemorySwap: -1 }, all).value.MemorySwap).toBe(-1);
+});
+
+test("what the kernel cannot keep is given up with a warning", () => {
+  const { value, warnings } = adaptResources(
+    { Memory: 100, BlkioWeight: 300, PidsLimit: 5 },
+    { ...all, swap: false, blkioWeight: false },
+  );
+  expect(value).toEqual({ Memory: 100, MemorySwap: -1, BlkioWeight: 0, PidsLimit: 5 });
+  expect(warnings).toEqual([
+    "Your kernel does not support swap limit capabilities or the cgroup is not mounted. Memory limited without swap.",
+    "Your kernel does not support Block I/O weight or the cgroup is not mounted. Weight discarded.",
+  ]);
+});
+
+test("CPUs that are not there are refused", () => {
+  expect(() => adaptResources({ CpusetCpus: "0-2,8" }, all)).not.toThrow();
+  expect(() => adaptResources({ CpusetCpus: "4" }, all)).toThrow(
+    "Requested CPUs are not available - requested 4, available: 0-3,8",
+  );
+  expect(() => adaptResources({ CpusetMems: "0-1" }, all)).toThrow(
+    "Requested memory nodes are not available",
+  );
+  expect(() => adaptResources({ NanoCpus: 1e9 }, { ...all, cpuQuota: false })).toThrow(
+    "NanoCPUs can not be set",
+  );
+});
+
+test("this host's features can be read", () => {
+  const features = readCgroupFeatures(detectCgroups());
+  expect(features.cpus).toMatch(/^\d+(-\d+)?/);
+  expect(() => adaptResources({ CpusetCpus: "0" }, features)).not.toThrow();
+});

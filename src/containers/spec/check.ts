@@ -1,0 +1,45 @@
+import type { HostConfig } from "../../api/host-config.ts";
+import { invalidArgument } from "../../base/errors.ts";
+import { parseDeviceRule } from "../../security/devices.ts";
+import { parseSecurityOptions } from "../../security/security-opt.ts";
+import { defaultTmpfsOptions, mergeTmpfsOptions } from "../../volumes/tmpfs-options.ts";
+import { type Adapted, adaptResources } from "./adapt-resources.ts";
+import type { CgroupFeatures } from "./cgroup-features.ts";
+import { validateNamespaceModes } from "./namespaces.ts";
+import { boundingSet } from "./process.ts";
+import { toRlimits } from "./rlimits.ts";
+import type { SpecHost } from "./spec-host.ts";
+
+/**
+ * At create: refuses, with Docker's words, what `buildSpec` could only refuse at the start, and fits the limits to the
+ * host. Throws `invalidArgument`.
+ */
+export function checkHostConfig(
+  hostConfig: HostConfig,
+  host: SpecHost,
+  features: CgroupFeatures,
+): Adapted<HostConfig> {
+  validateNamespaceModes(hostConfig);
+  const capabilities = boundingSet(hostConfig, host);
+  const { seccomp } = parseSecurityOptions(hostConfig.SecurityOpt ?? []);
+  host.seccomp.filterFor({ profile: seccomp, privileged: hostConfig.Privileged ?? false, capabilities });
+  toRlimits(hostConfig.Ulimits ?? [], host.hardLimits);
+  for (const rule of hostConfig.DeviceCgroupRules ?? []) parseDeviceRule(rule);
+  for (const options of Object.values(hostConfig.Tmpfs ?? {})) {
+    mergeTmpfsOptions([...defaultTmpfsOptions, ...options.split(",").filter((option) => option !== "")]);
+  }
+  checkScores(hostConfig);
+  return adaptResources(hostConfig, features);
+}
+
+function checkScores({ OomScoreAdj: score = 0, DeviceRequests: requests }: HostConfig): void {
+  if (score < -1000 || score > 1000) {
+    throw invalidArgument(`Invalid value ${score}, range for oom score adj is [-1000, 1000]`);
+  }
+  const request = requests?.[0];
+  if (!request) return;
+  const capabilities = (request.Capabilities ?? []).map((group) => `[${group.join(" ")}]`).join(" ");
+  throw invalidArgument(
+    `could not select device driver ${JSON.stringify(request.Driver ?? "")} with capabilities: [${capabilities}]`,
+  );
+}
