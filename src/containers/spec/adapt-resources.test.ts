@@ -1,4 +1,5 @@
 import { expect, test } from "bun:test";
+import type { Resources } from "../../api/host-config.ts";
 import { detectCgroups } from "../../linux/cgroup.ts";
 import { adaptResources } from "./adapt-resources.ts";
 import { type CgroupFeatures, readCgroupFeatures } from "./cgroup-features.ts";
@@ -22,15 +23,15 @@ const all: CgroupFeatures = {
 };
 
 test("memory without swap means as much swap again", () => {
-  expect(adaptResources({ Memory: 100 }, all)).toEqual({
+  expect(adaptResources<Resources>({ Memory: 100 }, all)).toEqual({
     value: { Memory: 100, MemorySwap: 200 },
     warnings: [],
   });
-  expect(adaptResources({ Memory: 100, MemorySwap: -1 }, all).value.MemorySwap).toBe(-1);
+  expect(adaptResources<Resources>({ Memory: 100, MemorySwap: -1 }, all).value.MemorySwap).toBe(-1);
 });
 
 test("what the kernel cannot keep is given up with a warning", () => {
-  const { value, warnings } = adaptResources(
+  const { value, warnings } = adaptResources<Resources>(
     { Memory: 100, BlkioWeight: 300, PidsLimit: 5 },
     { ...all, swap: false, blkioWeight: false },
   );
@@ -42,14 +43,14 @@ test("what the kernel cannot keep is given up with a warning", () => {
 });
 
 test("CPUs that are not there are refused", () => {
-  expect(() => adaptResources({ CpusetCpus: "0-2,8" }, all)).not.toThrow();
-  expect(() => adaptResources({ CpusetCpus: "4" }, all)).toThrow(
+  expect(() => adaptResources<Resources>({ CpusetCpus: "0-2,8" }, all)).not.toThrow();
+  expect(() => adaptResources<Resources>({ CpusetCpus: "4" }, all)).toThrow(
     "Requested CPUs are not available - requested 4, available: 0-3,8",
   );
-  expect(() => adaptResources({ CpusetMems: "0-1" }, all)).toThrow(
+  expect(() => adaptResources<Resources>({ CpusetMems: "0-1" }, all)).toThrow(
     "Requested memory nodes are not available",
   );
-  expect(() => adaptResources({ NanoCpus: 1e9 }, { ...all, cpuQuota: false })).toThrow(
+  expect(() => adaptResources<Resources>({ NanoCpus: 1e9 }, { ...all, cpuQuota: false })).toThrow(
     "NanoCPUs can not be set",
   );
 });
@@ -57,5 +58,5 @@ test("CPUs that are not there are refused", () => {
 test("this host's features can be read", () => {
   const features = readCgroupFeatures(detectCgroups());
   expect(features.cpus).toMatch(/^\d+(-\d+)?/);
-  expect(() => adaptResources({ CpusetCpus: "0" }, features)).not.toThrow();
+  expect(() => adaptResources<Resources>({ CpusetCpus: "0" }, features)).not.toThrow();
 });
