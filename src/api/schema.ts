@@ -98,20 +98,21 @@ export const nullable = <T>(of: Schema<T>): Nullable<T | null> => ({ kind: "null
 /** Left out of the output when empty: zero, "", false, an empty list or map, null. Optional in the type. */
 export const optional = <S extends Schema>(of: S): Field<S, true> => ({ kind: "field", of, optional: true });
 
+type SchemaOf<E> = E extends Field<infer S> ? S : E extends Schema ? E : never;
+
 /** Shown only to clients of API version `version` and later. */
-export function since<S extends Schema>(version: string, of: S | Field<S>): Field<S, true> {
+export function since<E extends Schema | Field>(version: string, of: E): Field<SchemaOf<E>, true> {
   return { ...gated(of), since: version };
 }
 
 /** Shown only to clients of API version `version` and before. */
-export function until<S extends Schema>(version: string, of: S | Field<S>): Field<S, true> {
+export function until<E extends Schema | Field>(version: string, of: E): Field<SchemaOf<E>, true> {
   return { ...gated(of), until: version };
 }
 
-function gated<S extends Schema>(of: S | Field<S>): Field<S, true> {
-  return of.kind === "field"
-    ? { ...of, optional: true }
-    : { kind: "field", of, optional: true, keepZero: true };
+function gated<E extends Schema | Field>(entry: E): Field<SchemaOf<E>, true> {
+  const field = entry.kind === "field" ? entry : { kind: "field", of: entry, keepZero: true };
+  return { ...field, optional: true } as Field<SchemaOf<E>, true>;
 }
 
 /** The field that `entry` is, or the plain one that a bare schema stands for. */
