@@ -104,12 +104,15 @@ export class RotatedFile {
     const job = { number: 1 };
     this.#compressing = job;
     const temporary = `${this.#path}.gz-partial`;
+    // Opened now: its name changes with every rotation.
+    const source = openSync(`${this.#path}.1`, "r");
     try {
       await pipeline(
-        createReadStream(`${this.#path}.1`),
+        createReadStream("", { fd: source }),
         createGzip(),
         createWriteStream(temporary, { mode: 0o640 }),
       );
+      // A file that was set aside while another one was compressed stays as it is.
       if (job.number < this.#rotation.maxFile) {
         renameSync(temporary, `${this.#path}.${job.number}.gz`);
         rmSync(`${this.#path}.${job.number}`, { force: true });

@@ -102,7 +102,7 @@ export class SupervisorClient implements AsyncDisposable {
   async #replaceOther(connection: ControlConnection, welcome: Welcome): Promise<void> {
     try {
       await connection.call("shutdown", {});
-      await sleep(50);
+      await connection.ended;
     } catch (error) {
       throw unavailable(
         `the supervisor (process ${welcome.pid}) is of another release and has containers: ${messageOf(error)}`,
@@ -237,7 +237,10 @@ export class SupervisorClient implements AsyncDisposable {
 
   /** Asks the supervisor to end; `conflict` while containers run. This client is closed then. */
   async shutdown(): Promise<void> {
-    await this.#call("shutdown", {});
+    const connection = await this.#connected;
+    await connection.call("shutdown", {});
+    this.#disposed = true;
+    await connection.ended;
     await this[Symbol.asyncDispose]();
   }
 

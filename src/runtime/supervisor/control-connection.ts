@@ -11,6 +11,7 @@ export class ControlConnection {
   #pending = new Map<number, { resolve: (result: unknown) => void; reject: (error: unknown) => void }>();
   #welcome = Promise.withResolvers<Welcome>();
   #closed = false;
+  #ended = Promise.withResolvers<void>();
   #listeners: { onExit: (exit: Exit) => void; onClose: () => void };
 
   private constructor(socket: Socket, listeners: { onExit: (exit: Exit) => void; onClose: () => void }) {
@@ -56,6 +57,12 @@ export class ControlConnection {
     for (const request of this.#pending.values()) request.reject(gone);
     this.#pending.clear();
     this.#listeners.onClose();
+    this.#ended.resolve();
+  }
+
+  /** Resolves when the supervisor has closed the connection, or died. */
+  get ended(): Promise<void> {
+    return this.#ended.promise;
   }
 
   /** Sends a request. Rejects with the supervisor's `EngineError`, or `unavailable` when it is gone. */

@@ -127,9 +127,10 @@ export class SupervisorServer implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    for (const socket of this.#controls) socket.destroy();
     // Closing removes the socket's file, whosever it is.
     if (this.#options.ownsFolder()) this.#server?.close();
+    // Whoever waits for the end hears of it now: nothing is touched after this.
+    for (const socket of this.#controls) socket.destroy();
   }
 }
 

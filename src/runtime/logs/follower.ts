@@ -1,0 +1,109 @@
+import { type FSWatcher, statSync, watch } from "node:fs";
+import { dirname } from "node:path";
+import { type LogFile, logFilePaths, openLogFile } from "./log-files.ts";
+
+const block = 256 * 1024;
+/** Looks again after so long in any case: some file systems tell of no changes. */
+const longestWait = 1000;
+
+/** Reads a log's file as it grows, and those that come after it. */
+export class LogFollower {
+  #path: string;
+  #file: LogFile | undefined;
+  /** The first file is its caller's to close. */
+  #borrowed: LogFile | undefined;
+  #signal: AbortSignal | undefined;
+  #ended = false;
+  #wake = Promise.withResolvers<void>();
+
+  constructor(
+    path: string,
+    file: LogFile | undefined,
+    ended: Promise<unknown>,
+    signal: AbortSignal | undefined,
+  ) {
+    this.#path = path;
+    this.#file = this.#borrowed = file;
+    this.#signal = signal;
+    const stop = () => {
+      this.#ended = true;
+      this.#wake.resolve();
+    };
+    ended.then(stop, stop);
+    signal?.addEventListener("abort", stop, { once: true });
+  }
+
+  /** What is in the file from `position` on, then what comes, until the end was told and all was read. */
+  async *chunks(position: number): AsyncGenerator<Buffer> {
+    const watcher = this.#watch();
+    try {
+      for (;;) {
+        // Asked before reading: what is written before the end is told is read after it.
+        const ended = this.#ended;
+        this.#wake = Promise.withResolvers<void>();
+        if (this.#signal?.aborted) return;
+        const bytes = await this.#file?.read(position, block);
+        if (bytes && bytes.length > 0) {
+          position += bytes.length;
+          yield bytes;
+          continue;
+        }
+        const next = await this.#moveOn(position);
+        if (next === "moved") position = 0;
+        else if (next === "again") continue;
+        else if (ended) return;
+        else if (!this.#ended) await this.#wait();
+      }
+    } finally {
+      watcher?.close();
+      if (this.#file !== this.#borrowed) await this.#file?.[Symbol.asyncDispose]();
+    }
+  }
+
+  #watch(): FSWatcher | undefined {
+    try {
+      const watcher = watch(dirname(this.#path), () => this.#wake.resolve());
+      watcher.on("error", () => watcher.close()); // then the timer alone wakes
+      return watcher;
+    } catch {
+      return undefined; // no more watches to be had: the timer alone wakes
+    }
+  }
+
+  async #wait(): Promise<void> {
+    const timer = setTimeout(() => this.#wake.resolve(), longestWait);
+    await this.#wake.promise;
+    clearTimeout(timer);
+  }
+
+  /**
+   * Goes on to the next file when the one that was read to `position` has been set aside: `moved`. `again` when it has
+   * grown before that, or when files are being renamed; `none` when it is still the current one.
+   */
+  async #moveOn(position: number): Promise<"moved" | "again" | "none"> {
+    const old = this.#file;
+    const current = statSync(this.#path, { throwIfNoEntry: false });
+    if (!current || current.ino === old?.inode) return "none";
+    if (old && (await old.size()) > position) return "again";
+    const next = await this.#successor(old?.inode);
+    if (!next) return "again";
+    if (old !== this.#borrowed) await old?.[Symbol.asyncDispose]();
+    this.#file = next;
+    return "moved";
+  }
+
+  /** The file that was begun after that with `inode`; when that one is gone, the current one. */
+  async #successor(inode: number | undefined): Promise<LogFile | undefined> {
+    const paths = logFilePaths(this.#path);
+    const inodes = paths.map((path) => statSync(path, { throwIfNoEntry: false })?.ino);
+    const index = inode === undefined ? -1 : inodes.indexOf(inode);
+    const path = index >= 0 ? paths[index + 1] : this.#path;
+    const file = path === undefined ? undefined : await openLogFile(path);
+    // Renamed in between: look again.
+    if (file && index >= 0 && file.inode !== inodes[index + 1]) {
+      await file[Symbol.asyncDispose]();
+      return undefined;
+    }
+    return file;
+  }
+}
