@@ -1,4 +1,6 @@
 import type { ErrorCode } from "../base/errors.ts";
+import type { Digest } from "../oci/digest.ts";
+import type { PackKind } from "./pack.ts";
 import type { Unpacked, UnpackJob } from "./unpack.ts";
 
 /** What the workers do, each by its name: the kinds of disk work that would hold up the event loop. */
@@ -6,6 +8,11 @@ export interface DiskJobs {
   unpack: { ask: UnpackJob; answer: Unpacked };
   /** Removes a directory with all that it holds. */
   removeTree: { ask: { path: string }; answer: null };
+  /** Writes the tar of a directory to a new file. */
+  pack: {
+    ask: { directory: string; kind: PackKind; output: string };
+    answer: { digest: Digest; size: number };
+  };
   /** Writes out what the file system of a path holds in memory. */
   syncFileSystem: { ask: { path: string }; answer: null };
 }

@@ -1,6 +1,7 @@
 import { EngineError, messageOf } from "../base/errors.ts";
 import { syncFileSystem } from "../linux/file-at.ts";
 import type { DiskJobs, DiskReply, DiskRequest } from "./disk-jobs.ts";
+import { packToFile } from "./pack.ts";
 import { removeTree } from "./remove-tree.ts";
 import { unpack } from "./unpack.ts";
 
@@ -24,6 +25,8 @@ function run(request: DiskRequest): DiskJobs[DiskRequest["kind"]]["answer"] {
   switch (request.kind) {
     case "unpack":
       return unpack(request.ask, onProgress, () => Atomics.load(flag, 0) !== 0);
+    case "pack":
+      return packToFile(request.ask.directory, request.ask.kind, request.ask.output);
     case "removeTree":
       removeTree(request.ask.path);
       return null;

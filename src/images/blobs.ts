@@ -177,7 +177,7 @@ export class BlobStore {
   put(bytes: Uint8Array): Digest {
     const digest = sha256Of(bytes);
     if (this.has(digest)) return digest;
-    const path = join(this.#ingestFolder, `put-${newId(this.#random)}`);
+    const path = this.temporaryPath();
     const fd = openSync(path, "wx", 0o600);
     try {
       for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at);
@@ -195,7 +195,7 @@ export class BlobStore {
    */
   async store(chunks: AsyncIterable<Uint8Array>, lease: Lease, expected?: Digest): Promise<BlobDescriptor> {
     const algorithm = expected === undefined ? "sha256" : algorithmOf(parseDigest(expected));
-    const path = join(this.#ingestFolder, `put-${newId(this.#random)}`);
+    const path = this.temporaryPath();
     try {
       const { hex, size } = await writeHashed(path, algorithm, chunks);
       const digest: Digest = `${algorithm}:${hex}`;
@@ -209,6 +209,11 @@ export class BlobStore {
       rmSync(path, { force: true });
       throw error;
     }
+  }
+
+  /** A path for a file that is to be adopted; what is there at the next start is swept. */
+  temporaryPath(): string {
+    return join(this.#ingestFolder, `put-${newId(this.#random)}`);
   }
 
   /** Takes over a file whose digest the caller has computed; it must be on the same file system, and nobody else's. */

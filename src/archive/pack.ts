@@ -1,0 +1,181 @@
+import { createHash } from "node:crypto";
+import { closeSync, fsyncSync, openSync, readSync, writeSync } from "node:fs";
+import { internal } from "../base/errors.ts";
+import {
+  closeFd,
+  type FileStatus,
+  fileTypes,
+  openAt,
+  openFlags,
+  openPath,
+  readLinkAt,
+  statusAt,
+  statusOf,
+} from "../linux/file-at.ts";
+import { getXattr, listXattrs, pathAt } from "../linux/xattr.ts";
+import type { Digest } from "../oci/digest.ts";
+import { type ByteString, fromText } from "./byte-string.ts";
+import { isWhiteout, namesIn } from "./extract-root.ts";
+import { encodeHeader, endOfArchive, padding } from "./tar-encoder.ts";
+import { type EntryType, type TarEntry, tarEntry } from "./tar-entry.ts";
+import { opaqueMarker, opaqueXattr, whiteoutPrefix } from "./whiteout.ts";
+
+/** `upper`: an overlay's upper directory becomes a layer, its whiteouts in the layer's form. `tree`: files as they are. */
+export type PackKind = "upper" | "tree";
+
+const chunkSize = 256 * 1024;
+
+const entryTypeOf: Readonly<Record<number, EntryType>> = {
+  [fileTypes.file]: "file",
+  [fileTypes.directory]: "directory",
+  [fileTypes.symlink]: "symlink",
+  [fileTypes.character]: "char",
+  [fileTypes.block]: "block",
+  [fileTypes.fifo]: "fifo",
+};
+
+/**
+ * The tar of all that is below `directory`, in the order of the names' bytes, so that the same files always give the same bytes; times in
+ * whole seconds, as Docker's layers have them; sockets are left out. The tree may change meanwhile: no symbolic link is followed, and a file that shrinks is filled up
+ * with zeros. Each piece is valid until the next. Synchronous: for a Worker, or a few pieces at a time.
+ */
+export function* packTree(directory: string, kind: PackKind): Generator<Uint8Array> {
+  const root = openPath(fromText(directory), openFlags.readOnly | openFlags.directory);
+  try {
+    yield* new Packer(kind).directory(root, "");
+    yield endOfArchive();
+  } finally {
+    closeFd(root);
+  }
+}
+
+/** Writes `packTree` to a new file, durably. The digest is also the layer's diffId. */
+export function packToFile(
+  directory: string,
+  kind: PackKind,
+  output: string,
+): { digest: Digest; size: number } {
+  const hash = createHash("sha256");
+  const fd = openSync(output, "wx", 0o600);
+  let size = 0;
+  try {
+    for (const piece of packTree(directory, kind)) {
+      hash.update(piece);
+      size += piece.length;
+      for (let at = 0; at < piece.length; ) at += writeSync(fd, piece, at);
+    }
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
+  return { digest: `sha256:${hash.digest("hex")}`, size };
+}
+
+class Packer {
+  readonly #kind: PackKind;
+  /** The first name of each file that has several. */
+  readonly #links = new Map<string, ByteString>();
+  readonly #buffer = new Uint8Array(chunkSize);
+
+  constructor(kind: PackKind) {
+    this.#kind = kind;
+  }
+
+  /** `prefix`: the path of the directory, with a slash at its end; empty for the root. */
+  *directory(fd: number, prefix: ByteString): Generator<Uint8Array> {
+    for (const base of namesIn(fd).sort()) {
+      const status = statusAt(fd, base);
+      // It has gone since the names were read.
+      if (status) yield* this.#member(fd, base, prefix, status);
+    }
+  }
+
+  *#member(dir: number, base: ByteString, prefix: ByteString, status: FileStatus): Generator<Uint8Array> {
+    const type = entryTypeOf[status.mode & fileTypes.mask];
+    if (type === undefined) return;
+    if (this.#kind === "upper" && isWhiteout(status)) {
+      yield encodeHeader(tarEntry({ name: `${prefix}${whiteoutPrefix}${base}`, type: "file", mode: 0 }));
+      return;
+    }
+    const entry = this.#entry(dir, base, prefix, status, type);
+    if (entry.type === "file") yield* this.#file(dir, base, entry);
+    else yield encodeHeader(entry);
+    if (entry.type === "directory") yield* this.#descend(dir, base, entry.name);
+  }
+
+  #entry(dir: number, base: ByteString, prefix: ByteString, status: FileStatus, type: EntryType): TarEntry {
+    const name = type === "directory" ? `${prefix}${base}/` : prefix + base;
+    const first = type === "file" && status.links > 1 ? this.#firstName(status, name) : undefined;
+    return tarEntry({
+      name,
+      type: first === undefined ? type : "hardlink",
+      size: type === "file" && first === undefined ? status.size : 0,
+      mode: status.mode & 0o7777,
+      uid: status.uid,
+      gid: status.gid,
+      mtime: (status.mtime / 1_000_000_000n) * 1_000_000_000n,
+      linkname: first ?? (type === "symlink" ? readLinkAt(dir, base) : ""),
+      devMajor: type === "char" || type === "block" ? status.rdevMajor : 0,
+      devMinor: type === "char" || type === "block" ? status.rdevMinor : 0,
+      xattrs: first === undefined && type !== "symlink" ? xattrsOf(pathAt(dir, base)) : new Map(),
+    });
+  }
+
+  #firstName({ device, inode }: FileStatus, name: ByteString): ByteString | undefined {
+    const key = `${device} ${inode}`;
+    const first = this.#links.get(key);
+    if (first === undefined) this.#links.set(key, name);
+    return first;
+  }
+
+  *#file(dir: number, base: ByteString, entry: TarEntry): Generator<Uint8Array> {
+    const flags = openFlags.readOnly | openFlags.noFollow | openFlags.nonBlock;
+    const fd = openAt(dir, base, flags);
+    try {
+      const { mode, size } = statusOf(fd);
+      // Somebody has put something else in its place, which is then not a file of this moment.
+      if ((mode & fileTypes.mask) !== fileTypes.file) return;
+      yield encodeHeader({ ...entry, size });
+      for (let at = 0; at < size; ) {
+        const wanted = this.#buffer.subarray(0, Math.min(chunkSize, size - at));
+        const length = readSync(fd, wanted, 0, wanted.length, at);
+        if (length === 0) wanted.fill(0);
+        at += length || wanted.length;
+        yield length === 0 ? wanted : wanted.subarray(0, length);
+      }
+      yield padding(size);
+    } finally {
+      closeFd(fd);
+    }
+  }
+
+  *#descend(dir: number, base: ByteString, name: ByteString): Generator<Uint8Array> {
+    const fd = openAt(dir, base, openFlags.readOnly | openFlags.directory | openFlags.noFollow);
+    try {
+      if (this.#kind === "upper") {
+        const path = pathAt(dir, base);
+        if (getXattr(path, "trusted.overlay.redirect")) {
+          throw internal(`cannot make a layer: ${name} was renamed by overlay's redirect_dir`);
+        }
+        if (Buffer.from(getXattr(path, opaqueXattr) ?? []).toString() === "y") {
+          yield encodeHeader(tarEntry({ name: name + opaqueMarker, type: "file", mode: 0 }));
+        }
+      }
+      yield* this.directory(fd, name);
+    } finally {
+      closeFd(fd);
+    }
+  }
+}
+
+/** Capabilities, and what users set. Labels of SELinux and access lists belong to this host. */
+function xattrsOf(path: string): Map<ByteString, Uint8Array> {
+  const xattrs = new Map<ByteString, Uint8Array>();
+  for (const key of listXattrs(path)) {
+    if (key !== "security.capability" && (!key.startsWith("user.") || key.startsWith("user.overlay.")))
+      continue;
+    const value = getXattr(path, key);
+    if (value) xattrs.set(key, value);
+  }
+  return xattrs;
+}
