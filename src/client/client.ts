@@ -58,7 +58,7 @@ export interface Hijacked extends Streamed<Uint8Array> {
 export interface Client extends AsyncDisposable {
   /** The daemon's address as the user gave it: `unix:///var/run/docker.sock`. */
   readonly host: string;
-  /** The API version agreed on; asks the daemon on first use. */
+  /** The API version agreed on; asks the daemon when no call has told it yet. */
   negotiate(): Promise<string>;
   /** For operations that answer with one value. */
   call<Id extends OperationOf<"json" | "text" | "empty">>(
