@@ -18,7 +18,7 @@ const character = (major: number, minor: number): DeviceRule => ({
   access: "rwm",
 });
 
-/** Nothing but zero, null, urandom, random, tty and console; the runtime adds full, ptmx and the ptys. */
+/** Nothing but zero, null, urandom, random, tty, console and tun; the runtime adds full, ptmx and the ptys. */
 export const defaultDeviceRules: readonly DeviceRule[] = [
   { allow: false, access: "rwm" },
   character(1, 5),
@@ -27,6 +27,7 @@ export const defaultDeviceRules: readonly DeviceRule[] = [
   character(1, 8),
   character(5, 0),
   character(5, 1),
+  character(10, 200),
 ];
 
 /** Major and minor of a device number as glibc packs them (makedev(3)). */

@@ -14,6 +14,7 @@ import { join } from "node:path";
 import type { ContainerConfig, HostConfig } from "../../src/api/containers.ts";
 import { buildSpec, type SpecInput } from "../../src/containers/spec/build.ts";
 import { encodeSpec } from "../../src/containers/spec/encode.ts";
+import { buildExecProcess, type ExecInput } from "../../src/containers/spec/exec-process.ts";
 import { readSpecHost, type SpecHost } from "../../src/containers/spec/spec-host.ts";
 
 const applets = [
@@ -109,6 +110,41 @@ export class CrunBox implements Disposable {
       return readFileSync(join(this.directory, "state", input.id, "seccomp.bpf"));
     } finally {
       this.#crun("true", `delete -f ${input.id}`);
+    }
+  }
+
+  /** Runs a process in a container that sleeps. */
+  exec(container: SpecInput, exec: Partial<ExecInput> & { args: string[] }): Ran {
+    const bundle = this.#writeBundle({
+      ...container,
+      config: { ...container.config, Cmd: ["/bin/sleep", "60"] },
+    });
+    const detached = this.#crun(
+      "true",
+      `run -d -b '${bundle}' ${container.id} >'${bundle}/out' 2>&1 </dev/null`,
+    );
+    if (detached.status !== 0) throw new Error(readFileSync(join(bundle, "out"), "utf8"));
+    try {
+      const { config, hostConfig, rootfs } = container;
+      const process = buildExecProcess(
+        {
+          config,
+          hostConfig,
+          rootfs,
+          tty: false,
+          env: [],
+          user: "",
+          workingDir: "",
+          privileged: false,
+          ...exec,
+        },
+        this.host,
+      );
+      writeFileSync(join(bundle, "process.json"), encodeSpec(process));
+      const ran = this.#crun("true", `exec -p '${bundle}/process.json' ${container.id}`);
+      return { code: ran.status, stdout: ran.stdout, stderr: ran.stderr };
+    } finally {
+      this.#crun("true", `delete -f ${container.id}`);
     }
   }
 

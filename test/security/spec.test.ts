@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { mountShm } from "../../src/containers/spec/shm.ts";
+import { mount, mountFlags, unmount } from "../../src/linux/mount.ts";
 import { defaultCapabilities } from "../../src/security/capabilities.ts";
 import type { MountPoint } from "../../src/volumes/mount-point.ts";
 import { CrunBox } from "./crun-bundle.ts";
@@ -225,6 +227,19 @@ describe("files", () => {
     expect(run({ spec: { BindOptions: { NonRecursive: true } } }).stderr).toContain("Read-only file system");
   });
 
+  test("a bind keeps what its source's mount forbids", () => {
+    const host = join(box.directory, "strict");
+    mkdirSync(host);
+    mount("tmpfs", host, "tmpfs", mountFlags.noExec | mountFlags.noSuid);
+    try {
+      mkdirSync(join(host, "deep"));
+      const { stdout } = box.run("mount | grep /r", {}, {}, { mounts: [bind(join(host, "deep"), "/r")] });
+      expect(stdout).toContain("tmpfs on /r type tmpfs (rw,nosuid,noexec,relatime");
+    } finally {
+      unmount(host, { detach: true });
+    }
+  });
+
   test("--device gives a device of the host by another name", () => {
     const Devices = [{ PathOnHost: "/dev/zero", PathInContainer: "/dev/nought", CgroupPermissions: "r" }];
     const { stdout } = box.run(
@@ -314,5 +329,42 @@ describe("limits and namespaces", () => {
     writeFileSync(init, '#!/bin/sh\necho "init $*"\nshift\nexec "$@"\n', { mode: 0o755 });
     const { stdout } = box.run("echo $0 ran", {}, { Init: true }, { initPath: init });
     expect(stdout).toBe("init -- /bin/sh -c echo $0 ran\n/bin/sh ran\n");
+  });
+});
+
+describe("a process that is executed in a container", () => {
+  test("has the container's environment, user and confinement, and what it asks for itself", () => {
+    const container = box.input("", { Env: ["A=1", "B=2"], User: "alice", WorkingDir: "/tmp" });
+    const show = ["/bin/sh", "-c", "id -u; pwd; env; cat /proc/self/status"];
+    const same = box.exec(container, { args: show, env: ["B=3"] });
+    expect(same.stderr).toBe("");
+    expect(same.stdout).toStartWith("1000\n/tmp\n");
+    expect(same.stdout).toContain("A=1\n");
+    expect(same.stdout).toContain("B=3\n");
+    expect(status(same.stdout, "CapEff")).toBe("0000000000000000");
+    expect(status(same.stdout, "Seccomp")).toBe("2");
+    const root = box.exec(
+      { ...container, id: `${container.id}-root` },
+      { args: show, user: "root", workingDir: "/", privileged: true },
+    );
+    expect(root.stdout).toStartWith("0\n/\n");
+    const own = readFileSync("/proc/self/status", "utf8");
+    expect(status(root.stdout, "CapEff")).toBe(status(own, "CapEff") ?? "");
+  });
+});
+
+describe("/dev/shm", () => {
+  test("is shared with a container that joins", () => {
+    const shmPath = join(box.directory, "shm");
+    mountShm(shmPath, 4096 * 16);
+    try {
+      const host = { IpcMode: "shareable" };
+      box.run("echo hello > /dev/shm/x", {}, host, { shmPath });
+      const joined = box.run("cat /dev/shm/x; mount | grep /dev/shm", {}, host, { shmPath });
+      expect(joined.stdout).toStartWith("hello\n");
+      expect(joined.stdout).toContain("(rw,nosuid,nodev,noexec,relatime,size=64k)");
+    } finally {
+      unmount(shmPath, { detach: true });
+    }
   });
 });

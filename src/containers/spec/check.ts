@@ -1,6 +1,7 @@
-import type { HostConfig } from "../../api/host-config.ts";
+import type { ContainerConfig, HostConfig } from "../../api/containers.ts";
 import { invalidArgument } from "../../base/errors.ts";
 import { parseDeviceRule } from "../../security/devices.ts";
+import { defaultReadonlyPaths } from "../../security/paths.ts";
 import { parseSecurityOptions } from "../../security/security-opt.ts";
 import { defaultTmpfsOptions, mergeTmpfsOptions } from "../../volumes/tmpfs-options.ts";
 import { type Adapted, adaptResources } from "./adapt-resources.ts";
@@ -11,25 +12,42 @@ import { toRlimits } from "./rlimits.ts";
 import type { SpecHost } from "./spec-host.ts";
 
 /**
- * At create: refuses, with Docker's words, what `buildSpec` could only refuse at the start, and fits the limits to the
- * host. Throws `invalidArgument`.
+ * At create: refuses, with Docker's words, what `buildSpec` could only refuse at the start, fits the limits to the
+ * host, and fills in the masked and read-only paths, which `inspect` shows. Throws `invalidArgument`.
  */
 export function checkHostConfig(
-  hostConfig: HostConfig,
+  { config, hostConfig }: { config: ContainerConfig; hostConfig: HostConfig },
   host: SpecHost,
   features: CgroupFeatures,
 ): Adapted<HostConfig> {
   validateNamespaceModes(hostConfig);
+  if (hostConfig.UTSMode === "host" && config.Hostname) {
+    throw invalidArgument("conflicting options: hostname and the UTS mode");
+  }
   const capabilities = boundingSet(hostConfig, host);
-  const { seccomp } = parseSecurityOptions(hostConfig.SecurityOpt ?? []);
-  host.seccomp.filterFor({ profile: seccomp, privileged: hostConfig.Privileged ?? false, capabilities });
+  const options = parseSecurityOptions(hostConfig.SecurityOpt ?? []);
+  host.seccomp.filterFor({
+    profile: options.seccomp,
+    privileged: hostConfig.Privileged ?? false,
+    capabilities,
+  });
   toRlimits(hostConfig.Ulimits ?? [], host.hardLimits);
   for (const rule of hostConfig.DeviceCgroupRules ?? []) parseDeviceRule(rule);
   for (const options of Object.values(hostConfig.Tmpfs ?? {})) {
     mergeTmpfsOptions([...defaultTmpfsOptions, ...options.split(",").filter((option) => option !== "")]);
   }
   checkScores(hostConfig);
-  return adaptResources(hostConfig, features);
+  const { value, warnings } = adaptResources(hostConfig, features);
+  const open = hostConfig.Privileged || options.systemPathsUnconfined;
+  return { value: open ? value : withSystemPaths(value, host), warnings };
+}
+
+function withSystemPaths(hostConfig: HostConfig, host: SpecHost): HostConfig {
+  return {
+    ...hostConfig,
+    MaskedPaths: hostConfig.MaskedPaths ?? [...host.maskedPaths],
+    ReadonlyPaths: hostConfig.ReadonlyPaths ?? [...defaultReadonlyPaths],
+  };
 }
 
 function checkScores({ OomScoreAdj: score = 0, DeviceRequests: requests }: HostConfig): void {

@@ -1,6 +1,7 @@
 import type { HostConfig } from "../../api/host-config.ts";
-import { invalidArgument } from "../../base/errors.ts";
+import { errnoOf, invalidArgument } from "../../base/errors.ts";
 import { type MountInfo, readMounts } from "../../linux/mountinfo.ts";
+import { mountRestrictions } from "../../linux/statvfs.ts";
 import type { MountSpec } from "../../oci/runtime-spec.ts";
 import type { MountPoint } from "../../volumes/mount-point.ts";
 import { cleanPath } from "../../volumes/parse-mount.ts";
@@ -67,7 +68,7 @@ function shmMount({ host, shmPath }: MountsInput): MountSpec[] {
   const mode = host.IpcMode ?? "";
   if (mode === "none") return [];
   const shared = mode === "host" ? "/dev/shm" : shmPath;
-  if (shared !== undefined) return [file("/dev/shm", "bind", shared, ["rbind", "rprivate"])];
+  if (shared !== undefined) return [bindOf(shared, "/dev/shm", ["rbind", "rprivate"])];
   const size = host.ShmSize || defaultShmSize;
   return [file("/dev/shm", "tmpfs", "shm", ["nosuid", "noexec", "nodev", "mode=1777", `size=${size}`])];
 }
@@ -109,9 +110,9 @@ function networkMounts(files: NetworkFiles | undefined, readOnly: boolean): Moun
   if (!files) return [];
   const options = readOnly ? ["rbind", "ro", "rprivate"] : ["rbind", "rprivate"];
   return [
-    file("/etc/resolv.conf", "bind", files.resolvConf, options),
-    file("/etc/hostname", "bind", files.hostname, options),
-    file("/etc/hosts", "bind", files.hosts, options),
+    bindOf(files.resolvConf, "/etc/resolv.conf", options),
+    bindOf(files.hostname, "/etc/hostname", options),
+    bindOf(files.hosts, "/etc/hosts", options),
   ];
 }
 
@@ -124,7 +125,23 @@ function userMount(mount: MountPoint, recursiveReadOnly: boolean): MountSpec {
   // crun takes the "r" of a propagation for one of the bind.
   if (mount.propagation !== "")
     options.push(recursive ? mount.propagation : mount.propagation.replace(/^r/, ""));
-  return file(mount.destination, "bind", mount.source, options);
+  return bindOf(mount.source, mount.destination, options);
+}
+
+/** crun gives a bind just the flags that it is told: those of the source's mount (`noexec`, `ro`) would be lost. */
+function bindOf(source: string, destination: string, options: readonly string[]): MountSpec {
+  const inherited = restrictionsOf(source).filter((word) => word !== "ro" || !options.includes("rro"));
+  return file(destination, "bind", source, [...new Set([...options, ...inherited])]);
+}
+
+function restrictionsOf(source: string): string[] {
+  try {
+    return mountRestrictions(source);
+  } catch (error) {
+    // The runtime says better what is wrong with a source that is not there.
+    if (errnoOf(error) === "ENOENT" || errnoOf(error) === "ENOTDIR") return [];
+    throw error;
+  }
 }
 
 function tmpfsMount(destination: string, options: readonly string[]): MountSpec {
