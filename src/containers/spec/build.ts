@@ -1,49 +1,20 @@
-import type { ContainerConfig, HostConfig, Ulimit } from "../../api/containers.ts";
 import type { LinuxSpec, RuntimeSpec } from "../../oci/runtime-spec.ts";
 import { containerDevices } from "../../security/devices.ts";
 import { defaultReadonlyPaths } from "../../security/paths.ts";
 import type { SeccompFilter } from "../../security/seccomp.ts";
 import { parseSecurityOptions, type SecurityOptions } from "../../security/security-opt.ts";
-import type { MountPoint } from "../../volumes/mount-point.ts";
-import { type ContainerMounts, containerMounts, type NetworkFiles } from "./mounts.ts";
-import { type JoinedPids, namespaces } from "./namespaces.ts";
+import { type ContainerMounts, containerMounts } from "./mounts.ts";
+import { namespaces } from "./namespaces.ts";
 import { boundingSet, initArguments, processSpec } from "./process.ts";
 import { containerResources } from "./resources.ts";
 import { RootfsView } from "./rootfs-view.ts";
 import type { SpecHost } from "./spec-host.ts";
+import type { SpecInput } from "./spec-input.ts";
+
+export type { SpecInput } from "./spec-input.ts";
 
 /** The annotation of crun that takes a compiled seccomp filter (crun(1)). */
 const seccompAnnotation = "run.oci.seccomp_bpf_data";
-
-export interface SpecInput {
-  id: string;
-  /** As merged with the image's at create. */
-  config: ContainerConfig;
-  hostConfig: HostConfig;
-  /** Where the root file system is mounted now. */
-  rootfs: string;
-  /** Bind and volume mounts with their sources on the host. */
-  mounts: readonly MountPoint[];
-  networkFiles: NetworkFiles | undefined;
-  /** The network namespace to join; null for the host's. */
-  netnsPath: string | null;
-  /** Where the cgroup of the container is made, without its own name: `/docker`, or a slice for systemd. */
-  cgroupParent: string;
-  cgroupDriver: "cgroupfs" | "systemd";
-  /** Where the container does not say. */
-  cgroupnsDefault: "host" | "private";
-  /** Of other running containers, for `--ipc container:` and `--pid container:`. */
-  joined?: JoinedPids;
-  shmPath?: string | undefined;
-  /** The daemon's own, below those of the container. */
-  defaultUlimits?: readonly Ulimit[];
-  /** The daemon's own `--seccomp-profile` and `--no-new-privileges`. */
-  securityDefaults?: Partial<SecurityOptions>;
-  /** The host's init program, for containers that want one. */
-  initPath?: string | undefined;
-  /** The runtime is crun, which takes the seccomp filter compiled. */
-  crun: boolean;
-}
 
 /**
  * The bundle's config.json for a container that is about to start. Reads the container's user database, and makes its

@@ -1,14 +1,13 @@
 import type { HostConfig, Ulimit } from "../../api/host-config.ts";
 import type { ProcessCapabilities, ProcessSpec } from "../../oci/runtime-spec.ts";
-import { defaultApparmorProfile } from "../../security/apparmor.ts";
 import { containerCapabilities } from "../../security/capabilities.ts";
 import type { SecurityOptions } from "../../security/security-opt.ts";
-import type { SpecInput } from "./build.ts";
 import { environment } from "./environment.ts";
 import { initDestination } from "./mounts.ts";
 import { toRlimits } from "./rlimits.ts";
 import type { RootfsView } from "./rootfs-view.ts";
 import type { SpecHost } from "./spec-host.ts";
+import type { SpecInput } from "./spec-input.ts";
 import { resolveUser } from "./user.ts";
 
 /** The bounding set that the container's options come to. Throws `invalidArgument`. */
@@ -37,8 +36,8 @@ export function mergedRlimits(
 /** The profile that confines a process; none where the kernel has no AppArmor. */
 export function apparmorOf(options: SecurityOptions, privileged: boolean, host: SpecHost) {
   if (!host.security.apparmor) return {};
-  const profile = options.apparmor || (privileged ? "unconfined" : defaultApparmorProfile);
-  return { apparmorProfile: profile };
+  const profile = options.apparmor || (privileged ? "unconfined" : host.apparmorProfile);
+  return profile ? { apparmorProfile: profile } : {};
 }
 
 export const initArguments = (args: readonly string[]): string[] => [initDestination, "--", ...args];
