@@ -32,6 +32,7 @@ export interface ConfigFile {
   readonly volumesFormat?: string;
   readonly proxies?: Readonly<Record<string, ProxyConfig>>;
   readonly cliPluginsExtraDirs?: readonly string[];
+  readonly pruneFilters?: readonly string[];
 }
 
 /** The folder of the client's files: `--config`, DOCKER_CONFIG, or `~/.docker`. */

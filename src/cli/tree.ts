@@ -17,12 +17,6 @@ const commit: CommandNode = {
   paths: ["docker container commit", "docker commit"],
   load: () => import("./commands/container/commit.ts"),
 };
-const cp: CommandNode = {
-  name: "cp",
-  short: "Copy files or folders between a container and this machine",
-  paths: ["docker container cp", "docker cp"],
-  load: () => import("./commands/container/cp.ts"),
-};
 const create: CommandNode = {
   name: "create",
   short: "Create a container without starting it",
@@ -232,7 +226,6 @@ const container: CommandNode = {
   children: [
     attach,
     commit,
-    cp,
     create,
     diff,
     exec,
@@ -392,7 +385,6 @@ export const tree: readonly CommandNode[] = [
   volume,
   topLevel(attach),
   topLevel(commit),
-  topLevel(cp),
   topLevel(create),
   topLevel(diff),
   topLevel(events),

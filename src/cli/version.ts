@@ -1,4 +1,3 @@
 /** The release of the Go client whose commands, flags and texts this client has. */
 export const clientVersion = "28.2.2";
-export const clientName = "Longshore";
 export const versionLine = `Docker version ${clientVersion}, build longshore`;

@@ -336,9 +336,10 @@ class Execution {
       if (at.raw === null || at.raw === undefined) return this.#nil(at, typeName, name);
       at = at.type.kind === "ptr" ? { type: at.type.elem, raw: at.raw } : (at.raw as Value);
     }
+    const method =
+      "methods" in at.type && Object.hasOwn(at.type.methods ?? {}, name) && at.type.methods?.[name];
+    if (method) return this.#method(dot, name, node, method, at.raw, args, final);
     if (at.type.kind === "struct") {
-      const method = at.type.methods?.[name];
-      if (method) return this.#method(dot, name, node, method, at.raw, args, final);
       const path = findField(at.type, name);
       if (path) {
         if (hasArguments) this.#fail(`${name} has arguments but cannot be invoked as function`);

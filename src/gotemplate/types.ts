@@ -40,7 +40,12 @@ export type GoType =
   | (Named & { readonly kind: "bool" | "string" | IntKind | "float32" | "float64" })
   | (Named & { readonly kind: "slice" | "array"; readonly elem: GoType })
   | (Named & { readonly kind: "ptr"; readonly elem: GoType })
-  | (Named & { readonly kind: "map"; readonly key: GoType; readonly elem: GoType })
+  | (Named & {
+      readonly kind: "map";
+      readonly key: GoType;
+      readonly elem: GoType;
+      readonly methods?: Readonly<Record<string, GoMethod>>;
+    })
   | (Named & { readonly kind: "interface" })
   | (Named & {
       readonly kind: "struct";
@@ -73,7 +78,7 @@ export const anyType: GoType = { kind: "interface", name: "interface {}" };
 
 export const sliceOf = (elem: GoType): GoType => ({ kind: "slice", name: `[]${elem.name}`, elem });
 export const pointerTo = (elem: GoType): GoType => ({ kind: "ptr", name: `*${elem.name}`, elem });
-export const mapOf = (elem: GoType, key: GoType = stringType): GoType => ({
+export const mapOf = (elem: GoType, key: GoType = stringType): Extract<GoType, { kind: "map" }> => ({
   kind: "map",
   name: `map[${key.name}]${elem.name}`,
   key,

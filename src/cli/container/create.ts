@@ -76,10 +76,9 @@ export async function createContainer(
   using idFile = new IdFile(options.cidfile);
   const { referenceOf } = await import("../image/reference.ts");
   const reference = referenceOf(request.Image ?? "");
-  const body = reference ? { ...request, Image: familiarString(reference) } : request;
   const platform = options.platform || process.env.DOCKER_DEFAULT_PLATFORM || "";
   const query = { name: options.name || undefined, platform: platform || undefined };
-  const create = () => client.call("ContainerCreate", { query, body });
+  const create = () => client.call("ContainerCreate", { query, body: request });
   if (options.pull === "always" && reference) await pull(cli, client, reference, platform, options.quiet);
   const made = await create().catch(async (error: unknown) => {
     const fetchable =

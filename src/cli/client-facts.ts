@@ -1,0 +1,13 @@
+import { maxApiVersion } from "../api/operations.ts";
+
+const architectures: Record<string, string> = { x64: "amd64", ia32: "386" };
+
+/** What `docker version` says of the client. */
+export const clientFacts = {
+  apiVersion: maxApiVersion,
+  runtime: `bun${Bun.version}`,
+  commit: "longshore",
+  built: "",
+  os: process.platform,
+  arch: architectures[process.arch] ?? process.arch,
+} as const;

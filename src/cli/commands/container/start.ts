@@ -1,0 +1,87 @@
+import { invalidArgument, messageOf } from "../../../base/errors.ts";
+import type { Cli } from "../../cli.ts";
+import { atLeast, command, type Invocation } from "../../command.ts";
+import { StatusError } from "../../exit.ts";
+import { flag } from "../../flags.ts";
+
+const flags = {
+  attach: flag.bool("Connect to the container's output, and send signals on to it", { short: "a" }),
+  checkpoint: flag.string("Go on from this checkpoint"),
+  "checkpoint-dir": flag.string("Folder of the checkpoints"),
+  "detach-keys": flag.string("Keys that leave the container running"),
+  interactive: flag.bool("Connect to the container's input", { short: "i" }),
+};
+type StartFlags = typeof flags;
+
+export default command<StartFlags>({
+  usage: "[OPTIONS] CONTAINER [CONTAINER...]",
+  args: atLeast(1),
+  flags,
+  run: async (cli, invocation) => {
+    const { args, flags } = invocation;
+    if (flags["detach-keys"] !== "" && !flags.attach && !flags.interactive) {
+      // Keys make no sense for what is not connected; the Go client ignores them, too.
+      return await startAll(cli, args);
+    }
+    if (!flags.attach && !flags.interactive) return await startAll(cli, args);
+    if (args.length > 1) throw invalidArgument("you cannot start and attach multiple containers at once");
+    return await startAttached(cli, invocation);
+  },
+});
+
+async function startAll(cli: Cli, names: readonly string[]): Promise<number> {
+  const client = await cli.client();
+  const failed: string[] = [];
+  for (const id of names) {
+    try {
+      await client.call("ContainerStart", { params: { id } });
+      cli.print(id);
+    } catch (error) {
+      cli.printError(messageOf(error));
+      failed.push(id);
+    }
+  }
+  if (failed.length > 0) {
+    throw new StatusError(1, `Error: failed to start containers: ${failed.join(", ")}`);
+  }
+  return 0;
+}
+
+async function startAttached(cli: Cli, { args, flags }: Invocation<StartFlags>): Promise<number> {
+  const client = await cli.client();
+  const {
+    Id: id,
+    Config,
+    HostConfig,
+  } = await client.call("ContainerInspect", { params: { id: args[0] ?? "" } });
+  const tty = Config.Tty ?? false;
+  const stdin = flags.interactive && (Config.OpenStdin ?? false);
+  const { forwardSignals } = await import("../../container/signals.ts");
+  const { copyStreams } = await import("../../container/stream-io.ts");
+  const { beginWait } = await import("../../container/wait-exit.ts");
+  const detachKeys = flags["detach-keys"] || cli.config.detachKeys || "";
+  using _signals = tty ? undefined : forwardSignals(client, id);
+  const [connection, { exited }] = await Promise.all([
+    client.hijack("ContainerAttach", {
+      params: { id },
+      query: { stream: true, stdin, stdout: true, stderr: true, detachKeys: detachKeys || undefined },
+    }),
+    beginWait(cli, client, id, HostConfig.AutoRemove ?? false),
+  ]);
+  const copied = copyStreams(connection, { stdin, stdout: true, stderr: true, tty, detachKeys, cli });
+  // Where the start fails, that is the error to show.
+  copied.catch(() => {});
+  try {
+    await client.call("ContainerStart", { params: { id } });
+  } catch (error) {
+    connection.close();
+    await copied.catch(() => {});
+    throw error;
+  }
+  using _size =
+    tty && cli.out.isTerminal
+      ? await (await import("../../container/resize.ts")).followSize(client, "container", id, cli.out.fd)
+      : undefined;
+  if ((await copied) === "detached") return 0;
+  return await exited;
+}

@@ -1,0 +1,71 @@
+import type { SystemInfo } from "../../../api/system.ts";
+import { messageOf } from "../../../base/errors.ts";
+import { decodeAs } from "../../../gotemplate/declarations.ts";
+import { parseTemplate } from "../../../gotemplate/template.ts";
+import { clientFacts } from "../../client-facts.ts";
+import { command, noArguments } from "../../command.ts";
+import { currentContext } from "../../connection.ts";
+import { StatusError } from "../../exit.ts";
+import { valueFormatFlag } from "../../filter-flag.ts";
+import { declared } from "../../inspect.ts";
+import { serverLines } from "../../system/info-text.ts";
+import { clientVersion } from "../../version.ts";
+
+const flags = { format: valueFormatFlag };
+
+export default command<typeof flags>({
+  usage: "[OPTIONS]",
+  args: noArguments,
+  flags,
+  run: async (cli, { flags }) => {
+    const client = {
+      Debug: cli.globals.debug,
+      Version: clientVersion,
+      GitCommit: clientFacts.commit,
+      GoVersion: clientFacts.runtime,
+      Os: clientFacts.os,
+      Arch: clientFacts.arch,
+      Context: currentContext(cli.globals, cli.config.currentContext),
+      Plugins: [],
+      Warnings: null,
+    };
+    let info: SystemInfo | undefined;
+    let failure: string | undefined;
+    try {
+      info = await (await cli.client()).call("SystemInfo");
+    } catch (error) {
+      failure = messageOf(error);
+    }
+    if (flags.format !== "") {
+      const problems = failure === undefined ? {} : { ServerErrors: [failure] };
+      cli.out.write(await render(flags.format, { ...info, ...problems, ClientInfo: client }));
+      if (failure !== undefined) throw new StatusError(1, failure);
+      return 0;
+    }
+    const lines = [
+      "Client:",
+      ` Version:    ${client.Version}`,
+      ` Context:    ${client.Context}`,
+      ` Debug Mode: ${client.Debug}`,
+      "",
+      "Server:",
+      ...(info ? serverLines(info) : []),
+    ];
+    for (const line of lines) cli.print(line);
+    if (failure !== undefined) throw new StatusError(1, `${failure}\nerrors pretty printing info`);
+    cli.print("");
+    for (const warning of info?.Warnings ?? []) cli.printError(warning);
+    return 0;
+  },
+});
+
+async function render(format: string, json: object): Promise<string> {
+  let template: ReturnType<typeof parseTemplate>;
+  try {
+    template = parseTemplate(format === "json" ? "{{json .}}" : format);
+  } catch (error) {
+    throw new StatusError(64, `template parsing error: ${messageOf(error)}`);
+  }
+  const type = await declared((await import("../../go-types/info.ts")).infoTypes, "system.dockerInfo");
+  return `${template.execute({ type, raw: decodeAs(type, json) })}\n`;
+}

@@ -1,0 +1,146 @@
+import { invalidArgument, messageOf } from "../../base/errors.ts";
+import { headerFunctions } from "../../gotemplate/functions.ts";
+import { jsonString, marshalJson } from "../../gotemplate/json.ts";
+import { parseTemplate, type Template } from "../../gotemplate/template.ts";
+import {
+  type GoMethod,
+  type GoType,
+  mapOf,
+  pointerTo,
+  stringType,
+  stringValue,
+  type Value,
+} from "../../gotemplate/types.ts";
+import { alignTabs } from "./tabwriter.ts";
+
+/** What a template can ask of one row: a text, a value with another Go type, or a function of one text (`.Label "x"`). */
+export type Column<R> =
+  | ((row: R) => string | Value)
+  | { readonly ofText: (row: R, argument: string) => string };
+
+/** The rows of one kind of list. */
+export interface RowKind<R> {
+  /** The Go type that error texts name, without `*`: `formatter.ContainerContext`. */
+  readonly type: string;
+  /** Titles of the columns in a table. */
+  readonly headers: Readonly<Record<string, string>>;
+  readonly columns: Readonly<Record<string, Column<R>>>;
+}
+
+const asValue = (result: string | Value): Value =>
+  typeof result === "string" ? stringValue(result) : result;
+
+/** JSON of a row: all columns that take no argument, by name; `<`, `>` and `&` escaped, as the Go client does. */
+function rowJson<R>(kind: RowKind<R>, row: R, json: (value: Value) => string): string {
+  const names = Object.keys(kind.columns).sort();
+  const members = names.flatMap((name) => {
+    const column = kind.columns[name];
+    return typeof column === "function" ? [`${jsonString(name)}:${json(asValue(column(row)))}`] : [];
+  });
+  const escapes: Record<string, string> = { "<": "\\u003c", ">": "\\u003e", "&": "\\u0026" };
+  return `{${members.join(",")}}`.replace(/[<>&]/g, (char) => escapes[char] ?? char);
+}
+
+function rowType<R>(kind: RowKind<R>, json: (value: Value) => string): GoType {
+  const methods: Record<string, GoMethod> = {};
+  for (const [name, column] of Object.entries(kind.columns)) {
+    methods[name] =
+      typeof column === "function"
+        ? { parameters: [], call: (row) => asValue(column(row as R)) }
+        : {
+            parameters: [stringType],
+            call: (row, [text]) => stringValue(column.ofText(row as R, String(text))),
+          };
+  }
+  const type: GoType = {
+    kind: "struct",
+    name: kind.type,
+    fields: [],
+    methods,
+    json: (row) => rowJson(kind, row as R, json),
+  };
+  return pointerTo(type);
+}
+
+/** What the template sees when the header of a table is made: each column gives its title. */
+function headerValue(headers: Readonly<Record<string, string>>): Value {
+  const label: GoMethod = {
+    parameters: [stringType],
+    call: (_, [name]) => stringValue((String(name).split(".").at(-1) ?? "").replace(/[-_]/g, " ")),
+  };
+  const type: GoType = {
+    ...mapOf(stringType),
+    name: "formatter.SubHeaderContext",
+    methods: { Label: label },
+  };
+  return { type, raw: new Map(Object.entries(headers)) };
+}
+
+function parse(text: string): Template {
+  try {
+    return parseTemplate(text);
+  } catch (error) {
+    throw invalidArgument(`failed to parse template: ${messageOf(error)}`, error);
+  }
+}
+
+function run(template: Template, value: Value): string {
+  try {
+    return template.execute(value);
+  } catch (error) {
+    throw invalidArgument(`failed to execute template: ${messageOf(error)}`, error);
+  }
+}
+
+/** True for `table` and `table TEMPLATE`. */
+export const isTable = (format: string): boolean => format.startsWith("table");
+
+/** The template that a `--format` means, without `table`. */
+function templateText(format: string): string {
+  const text = isTable(format) ? format.slice("table".length) : format === "json" ? "{{json .}}" : format;
+  return text
+    .replace(/^ +| +$/g, "")
+    .replaceAll("\\t", "\t")
+    .replaceAll("\\n", "\n");
+}
+
+/** Checks a `--format`, and tells which columns it shows. Throws where it cannot be parsed. */
+export function checkFormat<R>(kind: RowKind<R>, format: string): Set<string> {
+  const used = new Set<string>();
+  const columns = Object.fromEntries(
+    Object.keys(kind.columns).map((name) => [
+      name,
+      () => {
+        used.add(name);
+        return "";
+      },
+    ]),
+  );
+  const template = parse(templateText(format));
+  try {
+    template.execute({ type: rowType({ ...kind, columns }, marshalJson), raw: {} });
+  } catch {
+    // What is wrong with it is told when there is a row to show.
+  }
+  return used;
+}
+
+/**
+ * Rows as `--format` says: `json`, `table TEMPLATE`, or a template for each line. Throws with the Go client's texts
+ * where the template is wrong.
+ */
+export function formatRows<R>(kind: RowKind<R>, rows: readonly R[], format: string): string {
+  const table = isTable(format);
+  const template = parse(templateText(format));
+  const type = rowType(kind, marshalJson);
+  const lines = rows.map((row) => `${run(template, { type, raw: row })}\n`);
+  if (!table) return lines.join("");
+  let header: string;
+  try {
+    header = template.execute(headerValue(kind.headers), { functions: headerFunctions });
+  } catch {
+    // The Go client writes what came before the mistake; a template that works for rows has none.
+    header = "";
+  }
+  return alignTabs(`${header}\n${lines.join("")}`);
+}

@@ -1,0 +1,24 @@
+import { invalidArgument } from "../base/errors.ts";
+import { parseGoDuration } from "../base/units.ts";
+
+const duration = /^[-+]?(?:(?:\d+\.?\d*|\.\d+)(?:ns|us|µs|μs|ms|s|m|h))+$/;
+const date = /^(\d{4}-\d\d-\d\d)(?:T(\d\d)(?::(\d\d)(?::(\d\d)(\.\d{1,9})?)?)?)?(Z|[+-]\d\d:\d\d)?$/;
+
+/**
+ * A point in time as the API takes it (`seconds.nanoseconds`), from a duration before `now` (`10m`), a date and time
+ * with or without a zone, or seconds since 1970. Throws with the Go client's text.
+ */
+export function parseTimestamp(text: string, name: "since" | "until", now = Date.now()): string {
+  if (duration.test(text)) return String(Math.floor((now - (parseGoDuration(text) ?? 0) / 1e6) / 1000));
+  const match = date.exec(text);
+  if (match) {
+    const [, day, hour = "00", minute = "00", second = "00", fraction = "", zone = ""] = match;
+    // Without a zone the time is that of this machine.
+    const millis = Date.parse(`${day}T${hour}:${minute}:${second}${zone}`);
+    if (!Number.isNaN(millis)) return `${Math.floor(millis / 1000)}.${fraction.slice(1).padEnd(9, "0")}`;
+  }
+  if (/^-?\d+(?:\.\d+)?$/.test(text)) return text;
+  throw invalidArgument(
+    `invalid value for ${JSON.stringify(name)}: failed to parse value as time or duration: ${JSON.stringify(text)}`,
+  );
+}
