@@ -107,6 +107,7 @@ export class RuntimeFixture implements AsyncDisposable {
       ociVersion: "1.0.2",
       process: {
         terminal: options.tty,
+        consoleSize: { height: 33, width: 77 },
         user: { uid: 0, gid: 0 },
         args: options.args,
         env: ["PATH=/bin", "TERM=xterm", ...options.env],

@@ -37,7 +37,10 @@ export interface SupervisorClientOptions {
 
 /** An attached stream: stdcopy frames (8-byte header) without a terminal, raw bytes with one. */
 export interface Attachment extends Attached {
-  /** Ends when the process has ended and all its output was read. `end()` half-closes stdin; `destroy()` detaches. */
+  /**
+   * Ends when the process has ended and all its output was read. `end()` half-closes stdin; `destroy()` detaches. It
+   * is paused: a `data` listener needs `resume()`.
+   */
   stream: Duplex;
 }
 

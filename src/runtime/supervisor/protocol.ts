@@ -45,6 +45,7 @@ export interface StartRequest {
   /** Close the container's stdin when the first attached client that sends stdin has ended. */
   stdinOnce: boolean;
   log: LogConfig;
+  /** Set when the container has been started; for a program that asks at once, it has to be in config.json too. */
   consoleSize?: ConsoleSize;
 }
 
@@ -68,7 +69,7 @@ export interface ExecRequest {
   id: string;
   execId: string;
   /** The OCI runtime specification's `process` object. */
-  processSpec: unknown;
+  processSpec: object;
   runtime: RuntimeBinary;
   tty: boolean;
   openStdin: boolean;

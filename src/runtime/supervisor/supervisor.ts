@@ -88,14 +88,16 @@ export class Supervisor {
 
   exec(request: ExecRequest): Promise<Started> {
     return this.#turns.run(keyOf(request), async () => {
-      const { id, execId, runtime, tty, openStdin } = request;
+      const { id, execId, runtime, tty, openStdin, consoleSize: size } = request;
       const container = this.#running(id);
       if (this.#processes.has(keyOf(request))) throw conflict(`exec ${execId} has already been started`);
       const { bundle } = container.state;
       const state: ProcessState = { id, execId, runtime, bundle, tty, openStdin, stdinOnce: true };
       const files = this.#filesOf(request);
-      return this.#launch(state, files, request.consoleSize, async (stdio) => {
-        writeFileSync(files.processSpec, JSON.stringify(request.processSpec), { mode: 0o600 });
+      return this.#launch(state, files, size, async (stdio) => {
+        // The runtime sets the size before the program runs; afterwards it would be too late for some.
+        const spec = { ...request.processSpec, ...(size ? { consoleSize: size } : {}) };
+        writeFileSync(files.processSpec, JSON.stringify(spec), { mode: 0o600 });
         const { processSpec: processFile, pid: pidFile, runtimeLog: log } = files;
         await this.#runtime(state).exec({ processFile, pidFile, log, stdio });
       });
