@@ -12,6 +12,8 @@ export interface Param<T = unknown> extends Typed<T> {
   readonly kind: ParamKind;
   readonly since?: string;
   readonly byDefault?: unknown;
+  /** Only of numbers: absent is an error. */
+  readonly required?: boolean;
 }
 
 const param = <T>(kind: ParamKind, byDefault?: unknown): Param<T> => ({ kind, byDefault });
@@ -25,6 +27,8 @@ export const query = {
   /** As `bool`, and true when absent. */
   boolTrue: param<boolean>("bool", true),
   int: param<number | undefined>("int"),
+  /** A number that must be given. */
+  requiredInt: { ...param<number>("int"), required: true } as Param<number>,
   /** A parameter that may be repeated. */
   strings: param<string[]>("strings", []),
   filters: param<Filters>("filters", {}),

@@ -4,6 +4,9 @@ import { containerOperations } from "./operations/containers.ts";
 import { execOperations } from "./operations/exec.ts";
 import { imageOperations } from "./operations/images.ts";
 import { networkOperations } from "./operations/networks.ts";
+import { pluginOperations } from "./operations/plugins.ts";
+import { secretOperations } from "./operations/secrets.ts";
+import { swarmOperations } from "./operations/swarm.ts";
 import { systemOperations } from "./operations/system.ts";
 import { volumeOperations } from "./operations/volumes.ts";
 import type { Infer } from "./schema.ts";
@@ -20,6 +23,9 @@ export const operations = {
   ...buildOperations,
   ...volumeOperations,
   ...networkOperations,
+  ...swarmOperations,
+  ...secretOperations,
+  ...pluginOperations,
 } as const satisfies Record<string, Operation>;
 
 export type Operations = typeof operations;

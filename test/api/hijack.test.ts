@@ -144,6 +144,40 @@ describe("taking over a connection", () => {
   });
 });
 
+describe("a websocket", () => {
+  test("carries input and output, and closes with the container", async () => {
+    const handlers = defineHandlers({
+      ContainerAttachWebsocket: async (_request, reply) => {
+        const stream = reply.hijack("raw");
+        let input = "";
+        for await (const bytes of stream.iterator({ destroyOnReturn: false })) {
+          input += bytes;
+          if (input.endsWith("\n")) break;
+        }
+        stream.end(`${input.trim()} ${"x".repeat(100_000)}`);
+        await once(stream, "close").catch(() => {});
+      },
+    });
+    await using server = await serve(handlers, () => [{ kind: "tcp", host: "127.0.0.1", port: 0 }]);
+    const socket = new WebSocket(
+      `${server.addresses[0]?.replace("tcp", "ws")}/v1.47/containers/x/attach/ws?stream=1`,
+    );
+    let text = "";
+    socket.onopen = () => {
+      socket.send("hel");
+      socket.send("lo\n");
+    };
+    socket.onmessage = ({ data }) => {
+      text += Buffer.from(data as ArrayBuffer).toString();
+    };
+    socket.binaryType = "arraybuffer";
+    const { code } = await new Promise<CloseEvent>((resolve) => {
+      socket.onclose = resolve;
+    });
+    expect([text.length, text.slice(0, 7), code]).toEqual([100_006, "hello x", 1000]);
+  });
+});
+
 describe("long answers", () => {
   test.each(["unix", "tcp"])("a client that leaves ends the handler's work, over %s", async (kind) => {
     let aborted = 0;

@@ -124,7 +124,13 @@ describe("requests over a unix socket", () => {
       "an operation without a handler",
       "GET /info HTTP/1.1\r\n\r\n",
       "501 Not Implemented",
-      '{"message":"SystemInfo is not implemented"}\n',
+      '{"message":"SystemInfo is not supported"}\n',
+    ],
+    [
+      "a web page of another site",
+      "GET /_ping HTTP/1.1\r\nHost: localhost:2375\r\nOrigin: http://evil.example\r\n\r\n",
+      "403 Forbidden",
+      '{"message":"requests from web pages of other origins are not allowed"}\n',
     ],
     ["no HTTP", "HELLO\r\n\r\n", "400 Bad Request", "400 Bad Request: malformed HTTP request"],
     [

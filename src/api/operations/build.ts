@@ -38,7 +38,6 @@ export const buildOperations = {
       version: query.string,
     },
     body: streamBody,
-    registryAuth: true,
     response: answers.messages(JSONMessage),
   }),
   BuildPrune: post("/build/prune", {

@@ -65,7 +65,7 @@ export const containerOperations = {
     response: answers.messages(ContainerStatsResponse),
   }),
   ContainerResize: post("/containers/{id:.*}/resize", {
-    query: { h: query.int, w: query.int },
+    query: { h: query.requiredInt, w: query.requiredInt },
     response: answers.empty(200),
   }),
   ContainerStart: post("/containers/{id:.*}/start", {

@@ -13,7 +13,7 @@ export const execOperations = {
     response: answers.hijack(),
   }),
   ExecResize: post("/exec/{id:.*}/resize", {
-    query: { h: query.int, w: query.int },
+    query: { h: query.requiredInt, w: query.requiredInt },
     response: answers.empty(200),
   }),
   ExecInspect: get("/exec/{id:.*}/json", { response: answers.json(ExecInspectResponse) }),

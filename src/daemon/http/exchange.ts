@@ -7,7 +7,14 @@ import type { Operation } from "../../api/operation.ts";
 import { maxApiVersion, minApiVersion, type OperationId } from "../../api/operations.ts";
 import { JSONMessage } from "../../api/progress.ts";
 import { compareVersions } from "../../api/version.ts";
-import { EngineError, invalidArgument, messageOf, notFound, notImplemented } from "../../base/errors.ts";
+import {
+  EngineError,
+  forbidden,
+  invalidArgument,
+  messageOf,
+  notFound,
+  notImplemented,
+} from "../../base/errors.ts";
 import type { Logger } from "../../base/log.ts";
 import type { Handlers, HijackFormat } from "./handler.ts";
 import { duplexOf } from "./hijack.ts";
@@ -15,6 +22,7 @@ import { type Framing, ReplyWriter } from "./reply.ts";
 import { type AnyRequest, decodeRequest } from "./request.ts";
 import { type Match, parseTarget, type Router, type Target } from "./router.ts";
 import { statusOf } from "./status.ts";
+import { acceptKey, websocketDuplex } from "./websocket.ts";
 
 export interface ExchangeContext {
   readonly router: Router<OperationId>;
@@ -86,6 +94,7 @@ export class Exchange {
   async #answer(): Promise<void> {
     const target = parseTarget(this.#rawTarget);
     this.#body = this.#continued(bodyOf(this.#connection, this.#head.headers, false));
+    this.#refuseOtherOrigins();
     const match = this.#context.router.match(this.#method, target.path);
     if (!match) throw notFound("page not found");
     this.#operation = match.operation;
@@ -94,7 +103,7 @@ export class Exchange {
     if (!isServed(match.operation, this.#version)) throw notFound("page not found");
     this.#context.log.debug(`Calling ${this.#method} ${target.path}`);
     const handler = this.#context.handlers[match.id] as AnyHandler | undefined;
-    if (!handler) throw notImplemented(`${match.id} is not implemented`);
+    if (!handler) throw notImplemented(`${match.id} is not supported`);
     const request = await decodeRequest(
       match,
       target,
@@ -105,6 +114,15 @@ export class Exchange {
     );
     this.#reply.status(match.operation.response.status);
     await this.#respond(match, handler, request);
+  }
+
+  /** A page of another site, in the browser of somebody who can reach the daemon, must not command it. */
+  #refuseOtherOrigins(): void {
+    const { origin, host } = this.#head.headers;
+    if (origin === undefined) return;
+    if (!URL.canParse(origin) || new URL(origin).host !== host) {
+      throw forbidden("requests from web pages of other origins are not allowed");
+    }
   }
 
   /** Docker's version gate: headers first, so that a client that is refused learns what would work. */
@@ -212,18 +230,25 @@ export class Exchange {
   }
 
   #takeOver(format: HijackFormat): Duplex {
-    const upgrade = this.#head.headers.upgrade;
+    const { upgrade, "sec-websocket-key": websocketKey } = this.#head.headers;
+    const isWebsocket = websocketKey !== undefined && listsWord(upgrade, "websocket");
+    const start = isWebsocket
+      ? `HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: ${acceptKey(websocketKey)}\r\n`
+      : this.#upgradeLines(format, upgrade);
+    void this.#connection.write(`${start}${this.#reply.headerLines()}\r\n`);
+    const raw = duplexOf(this.#connection);
+    this.#hijacked = isWebsocket ? websocketDuplex(raw) : raw;
+    return this.#hijacked;
+  }
+
+  #upgradeLines(format: HijackFormat, upgrade: string | undefined): string {
+    if (format === "h2c" && upgrade !== undefined) {
+      return `HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: ${upgrade.replace(/[^\w/.-]/g, "")}\r\n`;
+    }
     const multiplexed = format === "multiplexed" && compareVersions(this.#version, "1.42") >= 0;
     const contentType = `Content-Type: application/vnd.docker.${multiplexed ? "multiplexed" : "raw"}-stream\r\n`;
-    const start =
-      upgrade === undefined
-        ? `HTTP/1.1 200 OK\r\n${contentType}`
-        : format === "h2c"
-          ? `HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: ${upgrade.replace(/[^\w/.-]/g, "")}\r\n`
-          : `HTTP/1.1 101 UPGRADED\r\n${contentType}Connection: Upgrade\r\nUpgrade: tcp\r\n`;
-    void this.#connection.write(`${start}${this.#reply.headerLines()}\r\n`);
-    this.#hijacked = duplexOf(this.#connection);
-    return this.#hijacked;
+    if (upgrade === undefined) return `HTTP/1.1 200 OK\r\n${contentType}`;
+    return `HTTP/1.1 101 UPGRADED\r\n${contentType}Connection: Upgrade\r\nUpgrade: tcp\r\n`;
   }
 
   async #fail(error: unknown): Promise<void> {

@@ -39,7 +39,8 @@ export function decodeQuery(params: Params, text: string, version: string): Reco
   for (const [name, param] of Object.entries(params)) {
     const known = param.since === undefined || versionAtLeast(version, param.since);
     const given = known ? values.get(name) : undefined;
-    result[name] = given === undefined ? defaultOf(param) : decodeParam(param, given);
+    result[name] =
+      given === undefined && !param.required ? defaultOf(param) : decodeParam(param, given ?? []);
   }
   return result;
 }
@@ -60,7 +61,7 @@ function decodeParam(param: Param, given: readonly string[]): unknown {
     case "bool":
       return boolOf(first);
     case "int":
-      return intOf(first);
+      return first === "" && !param.required ? undefined : intOf(first);
     case "filters":
       return filtersOf(first);
     case "json":
@@ -74,8 +75,7 @@ function boolOf(text: string): boolean {
   return !falsy.has(text.trim().toLowerCase());
 }
 
-function intOf(text: string): number | undefined {
-  if (text === "") return undefined;
+function intOf(text: string): number {
   if (!/^[+-]?\d+$/.test(text)) {
     throw invalidArgument(`strconv.Atoi: parsing ${JSON.stringify(text)}: invalid syntax`);
   }

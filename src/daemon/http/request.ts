@@ -61,7 +61,7 @@ async function decodeBody(operation: Operation, headers: Headers, body: BodyRead
   if (declared.empty === "refused") {
     throw invalidArgument("invalid JSON: got EOF while reading request body");
   }
-  return declared.empty === "zero" ? decode(declared.schema, {}) : undefined;
+  return declared.empty === "zero" ? decode(declared.schema, null) : undefined;
 }
 
 function checkContentType(value: string): void {
