@@ -37,6 +37,7 @@ export async function makeBundle(
       cgroupDriver: "cgroupfs",
       cgroupnsDefault: settings.defaultCgroupns,
       joined: joinedPids(deps, container),
+      shmPath: sharedMemory(deps, container),
       defaultUlimits: settings.ulimits,
       securityDefaults: settings.securityDefaults,
       initPath: settings.initPath,
@@ -94,6 +95,14 @@ function joinedPids(deps: ContainerDeps, container: Container): { ipc?: number; 
   const ipc = pidOf(deps, IpcMode, "IPC");
   const pid = pidOf(deps, PidMode, "PID");
   return { ...(ipc === undefined ? {} : { ipc }), ...(pid === undefined ? {} : { pid }) };
+}
+
+/** The /dev/shm that the container shares: its own, or that of the container whose IPC it joins. */
+function sharedMemory(deps: ContainerDeps, { id, spec }: Container): string | undefined {
+  const mode = spec.hostConfig.IpcMode ?? "";
+  if (mode === "shareable") return containerPaths(deps.roots, id).shm;
+  if (!mode.startsWith("container:")) return undefined;
+  return containerPaths(deps.roots, deps.set.find(mode.slice("container:".length)).id).shm;
 }
 
 function pidOf(deps: ContainerDeps, mode: string, kind: string): number | undefined {

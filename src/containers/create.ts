@@ -18,6 +18,7 @@ import { mergeConfig } from "./merge-config.ts";
 import { randomName } from "./names.ts";
 import { checkedName } from "./rename.ts";
 import { makeHome, trashHome } from "./rootfs.ts";
+import { checkHostConfig } from "./spec/check.ts";
 import { validateConfig } from "./validate.ts";
 
 export interface CreateRequest {
@@ -38,12 +39,17 @@ export async function createContainer(
   const image = deps.images.resolve(request.config.Image ?? "", request.platform);
   await deps.images.ensureUnpacked(image);
   const config = mergeConfig(request.config, image.config.config);
-  const hostConfig = withHostDefaults(deps.settings, request.hostConfig);
-  validateConfig(config, hostConfig, [...deps.settings.runtimes.keys()]);
+  const asked = withHostDefaults(deps.settings, request.hostConfig);
+  validateConfig(config, asked, [...deps.settings.runtimes.keys()]);
+  const { value: hostConfig, warnings } = checkHostConfig(
+    { config, hostConfig: asked },
+    deps.specHost,
+    deps.cgroupFeatures,
+  );
   checkNetwork(deps, hostConfig.NetworkMode ?? "");
   const container = await make(deps, { ...request, config, hostConfig }, name, image);
   deps.events("create", container, {});
-  return { Id: container.id, Warnings: [] };
+  return { Id: container.id, Warnings: warnings };
 }
 
 /** Volumes, folders, row; or none of them. */

@@ -16,6 +16,7 @@ import type { ContainerSet } from "./container-set.ts";
 import type { Execs } from "./execs.ts";
 import type { Roots } from "./paths.ts";
 import type { Restarts } from "./restart-policy.ts";
+import type { CgroupFeatures } from "./spec/cgroup-features.ts";
 import type { SpecHost } from "./spec/spec-host.ts";
 import type { Waiters } from "./waiters.ts";
 
@@ -53,6 +54,7 @@ export interface ContainerDeps {
   roots: Roots;
   settings: ContainerSettings;
   specHost: SpecHost;
+  cgroupFeatures: CgroupFeatures;
   set: ContainerSet;
   execs: Execs;
   resources: ResourceTable;

@@ -19,8 +19,6 @@ export function withHostDefaults(settings: ContainerSettings, asked: HostConfig)
     },
     LogConfig: logConfig(settings, asked),
     ConsoleSize: asked.ConsoleSize?.length === 2 ? asked.ConsoleSize : [0, 0],
-    // Docker's rule: twice the memory, memory and swap together.
-    MemorySwap: asked.Memory && !asked.MemorySwap ? asked.Memory * 2 : (asked.MemorySwap ?? 0),
   };
 }
 

@@ -49,10 +49,7 @@ export function inspectContainer(deps: ContainerDeps, container: Container): Con
     GraphDriver: {
       Name: "overlay2",
       Data: {
-        LowerDir: spec.layers
-          .map((layer) => deps.layers.path(layer))
-          .toReversed()
-          .join(":"),
+        LowerDir: lowerDirectories(deps, container),
         UpperDir: paths.upper,
         WorkDir: paths.work,
         MergedDir: paths.rootfs,
@@ -67,7 +64,10 @@ export function inspectContainer(deps: ContainerDeps, container: Container): Con
 /** Layers that are not there (a power failure took them) are unpacked again at the next start. */
 function lowerDirectories({ layers }: ContainerDeps, { spec }: Container): string {
   const there = spec.layers.filter((layer) => layers.has(layer));
-  return there.map((layer) => layers.path(layer)).toReversed().join(":");
+  return there
+    .map((layer) => layers.path(layer))
+    .toReversed()
+    .join(":");
 }
 
 function sharesNetwork(container: Container): boolean {

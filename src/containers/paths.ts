@@ -20,6 +20,8 @@ export interface ContainerPaths {
   run: string;
   bundle: string;
   rootfs: string;
+  /** The /dev/shm that others may join. */
+  shm: string;
 }
 
 export function containerPaths(roots: Roots, id: string): ContainerPaths {
@@ -36,5 +38,6 @@ export function containerPaths(roots: Roots, id: string): ContainerPaths {
     run,
     bundle: join(run, "bundle"),
     rootfs: join(run, "rootfs"),
+    shm: join(run, "shm"),
   };
 }

@@ -26,12 +26,20 @@ export async function removeContainer(
     // Another request, or --rm, was faster.
     if (!deps.set.get(container.id)) return;
     if (container.state.status === "running") throw stillRunning(container);
-    const { exitCode } = container.state;
-    forget(deps, container);
-    deps.waiters.removed(container.id, { exitCode });
-    deps.events("destroy", container, {});
-    await discard(deps, container, { volumes: options.volumes ?? false });
+    await removeInTurn(deps, container, { volumes: options.volumes ?? false });
   });
+}
+
+/** Removes a container that does not run; the caller holds its turn. */
+export async function removeInTurn(
+  deps: ContainerDeps,
+  container: Container,
+  { volumes }: { volumes: boolean },
+): Promise<void> {
+  forget(deps, container);
+  deps.waiters.removed(container.id, { exitCode: container.state.exitCode });
+  deps.events("destroy", container, {});
+  await discard(deps, container, { volumes });
 }
 
 function stillRunning(container: Container) {

@@ -7,6 +7,7 @@ import { mountOverlay } from "../linux/overlay.ts";
 import type { Container } from "./container.ts";
 import type { ContainerDeps } from "./deps.ts";
 import { containerPaths } from "./paths.ts";
+import { mountShm } from "./spec/shm.ts";
 
 /** Makes the folders in which the container's changes are kept. */
 export function makeHome(deps: ContainerDeps, id: string): void {
@@ -29,11 +30,19 @@ export function mountRootfs(deps: ContainerDeps, container: Container): void {
   });
 }
 
-/** Takes the root file system away; a process that still looks into it (a shell of the host) does not hold it up. */
+/** Mounts the /dev/shm of a container that shares its IPC namespace. */
+export function mountSharedMemory(deps: ContainerDeps, { id, spec }: Container): void {
+  if (spec.hostConfig.IpcMode !== "shareable") return;
+  const { shm } = containerPaths(deps.roots, id);
+  deps.resources.claim({ kind: "mount", key: shm, owner: id });
+  mountShm(shm, spec.hostConfig.ShmSize ?? deps.settings.shmSize);
+}
+
+/** Takes the container's mounts away; a process that still looks into one (a shell of the host) does not hold it up. */
 export function unmountRootfs(deps: ContainerDeps, id: string): void {
-  const { rootfs } = containerPaths(deps.roots, id);
-  unmount(rootfs, { detach: true });
-  deps.resources.release({ kind: "mount", key: rootfs });
+  const { rootfs, shm } = containerPaths(deps.roots, id);
+  for (const path of [rootfs, shm]) unmount(path, { detach: true });
+  deps.resources.release({ kind: "mount", key: rootfs }, { kind: "mount", key: shm });
 }
 
 /** Removes what of the container is in the exec root. Nothing is mounted there any more. */

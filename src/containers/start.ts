@@ -7,7 +7,8 @@ import { type Container, isRunning } from "./container.ts";
 import type { ContainerDeps } from "./deps.ts";
 import { logAttributes } from "./log-attributes.ts";
 import { containerPaths } from "./paths.ts";
-import { mountRootfs, removeRunDirectory, unmountRootfs } from "./rootfs.ts";
+import { removeInTurn } from "./remove.ts";
+import { mountRootfs, mountSharedMemory, removeRunDirectory, unmountRootfs } from "./rootfs.ts";
 
 /** Starts a container, in its turn. Throws `notModified` when it runs already. */
 export function startContainer(deps: ContainerDeps, container: Container): Promise<void> {
@@ -40,18 +41,27 @@ export async function startInTurn(deps: ContainerDeps, container: Container): Pr
       stoppedByUser: false,
     });
   } catch (error) {
-    const message = messageOf(error);
-    deps.set.setState(container, {
-      status: container.state.status === "restarting" ? "exited" : container.state.status,
-      pid: 0,
-      exitCode: startFailureCode(message),
-      error: message,
-    });
-    // Those who wait for the next exit would wait for ever.
-    deps.waiters.exited(container.id, { exitCode: startFailureCode(message), error: message });
+    await recordFailure(deps, container, messageOf(error));
     throw error;
   }
   deps.events("start", container, {});
+}
+
+/** Those who wait for its exit or removal would wait for ever; a container that removes itself does it now. */
+async function recordFailure(deps: ContainerDeps, container: Container, message: string): Promise<void> {
+  const exitCode = startFailureCode(message);
+  const { status } = container.state;
+  deps.set.setState(container, {
+    status: status === "restarting" ? "exited" : status,
+    pid: 0,
+    exitCode,
+    error: message,
+  });
+  if (container.spec.hostConfig.AutoRemove) {
+    await removeInTurn(deps, container, { volumes: true });
+    return;
+  }
+  deps.waiters.exited(container.id, { exitCode, error: message });
 }
 
 /** The exit code of a container whose process could not be started: as a shell has it. */
@@ -74,6 +84,7 @@ async function bringUp(deps: ContainerDeps, container: Container) {
   await needLayers(deps, container);
   mountRootfs(deps, container);
   undo.add(() => unmountRootfs(deps, id));
+  mountSharedMemory(deps, container);
   undo.add(() => deps.network.release(id));
   const connection = await deps.network.connect(connectRequest(deps, container));
   undo.add(() => deps.volumes.release(id));

@@ -13,7 +13,8 @@ import type { ContainerDeps, ContainerSettings } from "../containers/deps.ts";
 import { Execs } from "../containers/execs.ts";
 import { watchExits } from "../containers/exit.ts";
 import { Restarts } from "../containers/restart-policy.ts";
-import { readSpecHost } from "../containers/spec/spec-host.ts";
+import { readCgroupFeatures } from "../containers/spec/cgroup-features.ts";
+import { readSpecHost, warmUp } from "../containers/spec/spec-host.ts";
 import { Waiters } from "../containers/waiters.ts";
 import { createTransport } from "../distribution/transport.ts";
 import { BlobStore } from "../images/blobs.ts";
@@ -74,7 +75,8 @@ export async function openEngine(settings: EngineSettings, log: Logger): Promise
   const containers: ContainerDeps = {
     roots: { dataRoot, execRoot },
     settings: containerSettings(settings, cgroup),
-    specHost: readSpecHost(),
+    specHost: readSpecHost(log),
+    cgroupFeatures: readCgroupFeatures(cgroup),
     set,
     execs: new Execs(),
     resources,
@@ -102,6 +104,8 @@ export async function openEngine(settings: EngineSettings, log: Logger): Promise
   await reconcile(containers);
   await imageParts.images.reconcile();
   startByPolicy(containers);
+  // The first container need not pay for it.
+  setTimeout(() => warmUp(containers.specHost)).unref();
   const steps = undo.keep();
   return {
     id: new MetaTable(database).once("id", () => crypto.randomUUID()),
