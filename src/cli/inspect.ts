@@ -52,7 +52,7 @@ export async function inspectAll(
     }
   }
   if (format === "") out = found.length === 0 ? "[]\n" : `${indentJson(`[${found.join(",")}]`)}\n`;
-  else if (format === "json") out = found.map((json) => `${compact(json)}\n`).join("");
+  else if (format === "json") out = `[${found.map(compact).join(",")}]\n`;
   else if (out === "") out = "\n";
   cli.out.write(out);
   if (errors.length > 0) throw new StatusError(1, errors.join("\n"));

@@ -10,7 +10,7 @@ function checkTarget(path: string): void {
       throw invalidArgument(`invalid output path: ${folder} is not a directory`);
   } catch (error) {
     if (errnoOf(error) === "ENOENT")
-      throw invalidArgument(`invalid output path: directory ${JSON.stringify(folder)} does not exist`);
+      throw invalidArgument(`invalid output path: stat ${folder}: no such file or directory`);
     throw error;
   }
   const stat = statSync(path, { throwIfNoEntry: false });

@@ -41,3 +41,12 @@ export async function pruneVolumes(client: Client, filters: Filters): Promise<Pr
   const report = await client.call("VolumePrune", { query: { filters } });
   return { lines: listed("Deleted Volumes:", report.VolumesDeleted ?? []), bytes: report.SpaceReclaimed };
 }
+
+/** Removes the builder's cache that nothing uses, or, with `all`, all of it. Nothing from daemons without one. */
+export async function pruneBuildCache(client: Client, filters: Filters, all: boolean): Promise<Pruned> {
+  const report = await client.call("BuildPrune", { query: { all, filters } });
+  return {
+    lines: listed("Deleted build cache objects:", report.CachesDeleted ?? []),
+    bytes: report.SpaceReclaimed,
+  };
+}

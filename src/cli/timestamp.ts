@@ -8,7 +8,7 @@ const date = /^(\d{4}-\d\d-\d\d)(?:T(\d\d)(?::(\d\d)(?::(\d\d)(\.\d{1,9})?)?)?)?
  * A point in time as the API takes it (`seconds.nanoseconds`), from a duration before `now` (`10m`), a date and time
  * with or without a zone, or seconds since 1970. Throws with the Go client's text.
  */
-export function parseTimestamp(text: string, name: "since" | "until", now = Date.now()): string {
+export function parseTimestamp(text: string, now = Date.now()): string {
   if (duration.test(text)) return String(Math.floor((now - (parseGoDuration(text) ?? 0) / 1e6) / 1000));
   const match = date.exec(text);
   if (match) {
@@ -18,7 +18,5 @@ export function parseTimestamp(text: string, name: "since" | "until", now = Date
     if (!Number.isNaN(millis)) return `${Math.floor(millis / 1000)}.${fraction.slice(1).padEnd(9, "0")}`;
   }
   if (/^-?\d+(?:\.\d+)?$/.test(text)) return text;
-  throw invalidArgument(
-    `invalid value for ${JSON.stringify(name)}: failed to parse value as time or duration: ${JSON.stringify(text)}`,
-  );
+  throw invalidArgument(`failed to parse value as time or duration: ${JSON.stringify(text)}`);
 }

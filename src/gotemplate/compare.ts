@@ -1,4 +1,5 @@
 import { TemplateError } from "./errors.ts";
+import { formatValue } from "./format.ts";
 import { isFloat, isInteger, type Value } from "./types.ts";
 
 type Basic = "bool" | "string" | "int" | "float";
@@ -32,7 +33,7 @@ export function equal(left: Value | undefined, right: Value | undefined): boolea
   const kinds = [basic(a), basic(b)];
   if (kinds[0] === undefined || kinds[1] === undefined) {
     if (kinds[0] !== kinds[1]) return incompatible();
-    throw new TemplateError(`non-comparable type ${a.type.name}: ${b.type.name}`);
+    throw new TemplateError(`non-comparable type ${formatValue(a)}: ${a.type.name}`);
   }
   if (kinds[0] !== kinds[1]) return incompatible();
   return kinds[0] === "int" ? BigInt(a.raw as number) === BigInt(b.raw as number) : a.raw === b.raw;

@@ -416,7 +416,16 @@ class Execution {
     this.#at = command.args[0];
     const values = this.#arguments(dot, args, final, called.parameters, called.rest);
     this.#at = command.args[0];
+    this.#at = command;
+    if (name === "call") this.#notCallable(args[0], values[0]);
     return this.#calling(name, () => called.call(values));
+  }
+
+  /** No value that a template can reach is a function. */
+  #notCallable(node: Operand | undefined, value: Maybe): never {
+    const type = unwrap(value)?.type.name;
+    if (type === undefined || !node) return this.#fail("error calling call: call of nil");
+    return this.#fail(`error calling call: non-function ${nodeText(node)} of type ${type}`);
   }
 
   #calling(name: string, call: () => Maybe): Maybe {

@@ -30,7 +30,7 @@ const operandStarts = new Set<TokenKind>([
 function shown(token: Token): string {
   if (token.kind === "eof") return "EOF";
   if (token.kind === "error") return token.text;
-  if (token.kind === "keyword") return `<${token.text}>`;
+  if (token.kind === "keyword" || token.kind === "dot" || token.kind === "nil") return `<${token.text}>`;
   return token.text.length > 10 ? `${quote(token.text.slice(0, 10))}...` : quote(token.text);
 }
 
@@ -193,9 +193,9 @@ class Parser {
         this.#expect("right", "end");
         return { kind: "end" };
       case "template":
-        return this.#template(token.at);
+        return this.#template();
       case "block":
-        return this.#block(token.at);
+        return this.#block();
       default:
         return this.#jump(token.text === "break" ? "break" : "continue", token.at);
     }
@@ -207,8 +207,9 @@ class Parser {
     return { kind, at };
   }
 
-  #template(at: number): Node {
+  #template(): Node {
     const context = "template clause";
+    const { at } = this.#skipSpace();
     const name = this.#templateName(context);
     if (this.#skipSpace().kind === "right") {
       this.#next();
@@ -217,8 +218,9 @@ class Parser {
     return { kind: "template", at, name, pipe: this.#pipe(context, "right") };
   }
 
-  #block(at: number): Node {
+  #block(): Node {
     const context = "block clause";
+    const { at } = this.#skipSpace();
     const name = this.#templateName(context);
     const pipe = this.#pipe(context, "right");
     const { nodes, stop } = this.#list();

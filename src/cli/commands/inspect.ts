@@ -35,8 +35,9 @@ export default command<typeof flags>({
   run: async (cli, { args, flags }) => {
     const kind = flags.type;
     if (kind !== "" && !Object.hasOwn(kinds, kind)) {
-      const why = otherKinds.includes(kind) ? `is not supported: ${kind}` : `"${kind}"`;
-      throw new StatusError(1, otherKinds.includes(kind) ? `type ${why}` : `unknown type: ${why}`);
+      if (otherKinds.includes(kind)) throw new StatusError(1, `type is not supported: ${kind}`);
+      const known = [...Object.keys(kinds), ...otherKinds].sort().map((name) => JSON.stringify(name));
+      throw new StatusError(1, `unknown type: ${JSON.stringify(kind)}: must be one of ${known.join(", ")}`);
     }
     const client = await cli.client();
     const wanted = kind === "" ? Object.values(kinds) : [kinds[kind] as Get];

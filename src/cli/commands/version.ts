@@ -10,6 +10,7 @@ import { StatusError } from "../exit.ts";
 import { valueFormatFlag } from "../filter-flag.ts";
 import { alignTabs } from "../format/tabwriter.ts";
 import { declared } from "../inspect.ts";
+import type { Output } from "../streams.ts";
 import { clientVersion } from "../version.ts";
 
 const flags = { format: valueFormatFlag };
@@ -112,7 +113,7 @@ export default command<typeof flags>({
       failure = messageOf(error);
     }
     const facts = { ApiVersion, Context: currentContext(cli.globals, cli.config.currentContext) };
-    if (template) cli.out.write(`${await render(template, facts, server)}\n`);
+    if (template) cli.out.write(await render(cli.out, template, facts, server));
     else printTable(cli, facts, server);
     if (failure !== undefined) throw new StatusError(1, failure);
     return 0;
@@ -135,11 +136,21 @@ function parseFormat(text: string): Template | undefined {
   }
 }
 
+type Component = NonNullable<SystemVersion["Components"]>[number];
+
+function withDate(component: Component): Component {
+  const { Details } = component;
+  if (!Details?.BuildTime) return component;
+  return { ...component, Details: { ...Details, BuildTime: ansiDate(Details.BuildTime) } };
+}
+
 async function render(
+  out: Output,
   template: Template,
   facts: ClientVersion,
-  Server: SystemVersion | undefined,
+  answer: SystemVersion | undefined,
 ): Promise<string> {
+  const Server = answer && { ...answer, Components: answer.Components?.map(withDate) };
   const type = await declared((await import("../go-types/version.ts")).versionTypes, "system.versionInfo");
   const Client = {
     Version: clientVersion,
@@ -152,5 +163,10 @@ async function render(
     BuildTime: clientFacts.built,
     Context: facts.Context,
   };
-  return template.execute({ type, raw: decodeAs(type, { Client, Server }) });
+  try {
+    return `${template.execute({ type, raw: decodeAs(type, { Client, Server }) })}\n`;
+  } catch (error) {
+    out.write("\n");
+    throw error;
+  }
 }

@@ -72,7 +72,6 @@ export async function createContainer(
     cli.printError(`WARNING: Localhost DNS (${dns}) may fail in containers.`);
     break;
   }
-  if (request.HostConfig?.OomKillDisable && !request.HostConfig.Memory) warnOomKill(cli);
   using idFile = new IdFile(options.cidfile);
   const { referenceOf } = await import("../image/reference.ts");
   const reference = referenceOf(request.Image ?? "");
@@ -91,12 +90,6 @@ export async function createContainer(
   for (const warning of made.Warnings ?? []) cli.printError(`WARNING: ${warning}`);
   idFile.write(made.Id);
   return made.Id;
-}
-
-function warnOomKill(cli: Cli): void {
-  cli.printError(
-    "WARNING: Disabling the OOM killer on containers without setting a '-m/--memory' limit may be dangerous.",
-  );
 }
 
 async function pull(

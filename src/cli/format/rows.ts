@@ -80,7 +80,7 @@ function parse(text: string): Template {
   try {
     return parseTemplate(text);
   } catch (error) {
-    throw invalidArgument(`failed to parse template: ${messageOf(error)}`, error);
+    throw invalidArgument(`template parsing error: ${messageOf(error)}`, error);
   }
 }
 
@@ -88,7 +88,7 @@ function run(template: Template, value: Value): string {
   try {
     return template.execute(value);
   } catch (error) {
-    throw invalidArgument(`failed to execute template: ${messageOf(error)}`, error);
+    throw invalidArgument(`template parsing error: ${messageOf(error)}`, error);
   }
 }
 
@@ -104,23 +104,32 @@ function templateText(format: string): string {
     .replaceAll("\\n", "\n");
 }
 
-/** Checks a `--format`, and tells which columns it shows. Throws where it cannot be parsed. */
+/**
+ * Tells which columns a `--format` shows, and refuses one that is wrong even where there is no row. The text is taken
+ * as it is, so that places in error texts are those that the user sees.
+ */
 export function checkFormat<R>(kind: RowKind<R>, format: string): Set<string> {
   const used = new Set<string>();
+  const note = (name: string) => {
+    used.add(name);
+    return "";
+  };
   const columns = Object.fromEntries(
-    Object.keys(kind.columns).map((name) => [
+    Object.entries(kind.columns).map(([name, column]): [string, Column<unknown>] => [
       name,
-      () => {
-        used.add(name);
-        return "";
-      },
+      typeof column === "function" ? () => note(name) : { ofText: () => note(name) },
     ]),
   );
-  const template = parse(templateText(format));
+  let template: Template;
+  try {
+    template = parseTemplate(format);
+  } catch (error) {
+    throw invalidArgument(`failed to parse template: ${messageOf(error)}`, error);
+  }
   try {
     template.execute({ type: rowType({ ...kind, columns }, marshalJson), raw: {} });
-  } catch {
-    // What is wrong with it is told when there is a row to show.
+  } catch (error) {
+    throw invalidArgument(`failed to execute template: ${messageOf(error)}`, error);
   }
   return used;
 }

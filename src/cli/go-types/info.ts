@@ -6,23 +6,18 @@ system.PluginsInfo {
   Authorization []string
   Log []string
 }
-net.IP []uint8
-net.IPMask []uint8
-registry.NetIPNet {
-  IP net.IP
-  Mask net.IPMask
-}
+registry.NetIPNet string
 registry.IndexInfo {
-  Name string
   Mirrors []string
-  Secure bool
+  Name string
   Official bool
+  Secure bool
 }
 registry.ServiceConfig {
   AllowNondistributableArtifactsCIDRs []*registry.NetIPNet ?
   AllowNondistributableArtifactsHostnames []string ?
-  InsecureRegistryCIDRs []*registry.NetIPNet
   IndexConfigs map[string]*registry.IndexInfo
+  InsecureRegistryCIDRs []*registry.NetIPNet
   Mirrors []string
   ExtraFields map[string]any -
 }

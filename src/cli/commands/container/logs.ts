@@ -1,3 +1,4 @@
+import { invalidArgument, messageOf } from "../../../base/errors.ts";
 import { command, exactly } from "../../command.ts";
 import { Demultiplexer } from "../../container/demultiplex.ts";
 import { flag } from "../../flags.ts";
@@ -12,6 +13,15 @@ const flags = {
   until: flag.string('Up to this time ("2013-01-02T13:23:37Z"), or until so long ago ("42m")'),
 };
 
+function timeOf(name: string, text: string): string | undefined {
+  if (text === "") return undefined;
+  try {
+    return parseTimestamp(text);
+  } catch (error) {
+    throw invalidArgument(`invalid value for "${name}": ${messageOf(error)}`, error);
+  }
+}
+
 export default command<typeof flags>({
   usage: "[OPTIONS] CONTAINER",
   args: exactly(1),
@@ -20,8 +30,8 @@ export default command<typeof flags>({
     const [id = ""] = args;
     const client = await cli.client();
     const { Config } = await client.call("ContainerInspect", { params: { id } });
-    const since = flags.since === "" ? undefined : parseTimestamp(flags.since, "since");
-    const until = flags.until === "" ? undefined : parseTimestamp(flags.until, "until");
+    const since = timeOf("since", flags.since);
+    const until = timeOf("until", flags.until);
     const stream = await client.stream("ContainerLogs", {
       params: { id },
       query: {

@@ -1,4 +1,4 @@
-import { invalidArgument } from "../../../base/errors.ts";
+import { invalidArgument, isEngineError } from "../../../base/errors.ts";
 import { atLeast, command } from "../../command.ts";
 import { eachContainer } from "../../container/each.ts";
 import { flag } from "../../flags.ts";
@@ -14,12 +14,18 @@ export default command<typeof flags>({
   args: atLeast(1),
   flags,
   run: (cli, { args, flags }) =>
-    eachContainer(cli, args, async (client, name) => {
-      const id = name.replace(/^\/+|\/+$/g, "");
-      if (id === "") throw invalidArgument("container name cannot be empty");
-      await client.call("ContainerDelete", {
-        params: { id },
-        query: { force: flags.force, v: flags.volumes, link: flags.link },
-      });
-    }),
+    eachContainer(
+      cli,
+      args,
+      async (client, name) => {
+        const id = name.replace(/^\/+|\/+$/g, "");
+        if (id === "") throw invalidArgument("container name cannot be empty");
+        await client.call("ContainerDelete", {
+          params: { id },
+          query: { force: flags.force, v: flags.volumes, link: flags.link },
+        });
+      },
+      // With --force, a container that is not there is as good as removed.
+      (error) => flags.force && isEngineError(error, "notFound"),
+    ),
 });

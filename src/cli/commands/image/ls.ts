@@ -1,7 +1,7 @@
 import { atMost, command } from "../../command.ts";
 import { filterFlag, listFormatFlag } from "../../filter-flag.ts";
 import { flag } from "../../flags.ts";
-import { checkFormat, formatRows } from "../../format/rows.ts";
+import { formatRows } from "../../format/rows.ts";
 import { imageRows, imageRowsOf, imageTable } from "../../image/rows.ts";
 
 const flags = {
@@ -32,8 +32,7 @@ export default command<typeof flags>({
     const images = await client.call("ImageList", { query: { all: flags.all, filters } });
     const kind = imageRows(!flags["no-trunc"]);
     const standard = custom === "" || custom === "table";
-    const digests =
-      flags.digests || (!standard && !custom.startsWith("json") && checkFormat(kind, custom).has("Digest"));
+    const digests = flags.digests || (!standard && /\.Digest\b/.test(custom));
     const format = standard ? imageTable(flags.quiet, flags.digests) : custom;
     cli.out.write(
       formatRows(kind, imageRowsOf(images, digests), flags.quiet && custom === "json" ? "{{.ID}}" : format),

@@ -43,8 +43,8 @@ export default command<typeof flags>({
     const show = await printer(flags.format);
     const messages = await (await cli.client()).messages("SystemEvents", {
       query: {
-        since: flags.since === "" ? undefined : parseTimestamp(flags.since, "since"),
-        until: flags.until === "" ? undefined : parseTimestamp(flags.until, "until"),
+        since: flags.since === "" ? undefined : parseTimestamp(flags.since),
+        until: flags.until === "" ? undefined : parseTimestamp(flags.until),
         filters: flags.filter,
       },
     });

@@ -8,6 +8,7 @@ import { currentContext } from "../../connection.ts";
 import { StatusError } from "../../exit.ts";
 import { valueFormatFlag } from "../../filter-flag.ts";
 import { declared } from "../../inspect.ts";
+import type { Output } from "../../streams.ts";
 import { serverLines } from "../../system/info-text.ts";
 import { clientVersion } from "../../version.ts";
 
@@ -38,7 +39,7 @@ export default command<typeof flags>({
     }
     if (flags.format !== "") {
       const problems = failure === undefined ? {} : { ServerErrors: [failure] };
-      cli.out.write(await render(flags.format, { ...info, ...problems, ClientInfo: client }));
+      cli.out.write(await render(cli.out, flags.format, { ...info, ...problems, ClientInfo: client }));
       if (failure !== undefined) throw new StatusError(1, failure);
       return 0;
     }
@@ -52,14 +53,14 @@ export default command<typeof flags>({
       ...(info ? serverLines(info) : []),
     ];
     for (const line of lines) cli.print(line);
-    if (failure !== undefined) throw new StatusError(1, `${failure}\nerrors pretty printing info`);
+    if (failure !== undefined) throw new StatusError(1, failure);
     cli.print("");
     for (const warning of info?.Warnings ?? []) cli.printError(warning);
     return 0;
   },
 });
 
-async function render(format: string, json: object): Promise<string> {
+async function render(out: Output, format: string, json: object): Promise<string> {
   let template: ReturnType<typeof parseTemplate>;
   try {
     template = parseTemplate(format === "json" ? "{{json .}}" : format);
@@ -67,5 +68,10 @@ async function render(format: string, json: object): Promise<string> {
     throw new StatusError(64, `template parsing error: ${messageOf(error)}`);
   }
   const type = await declared((await import("../../go-types/info.ts")).infoTypes, "system.dockerInfo");
-  return `${template.execute({ type, raw: decodeAs(type, json) })}\n`;
+  try {
+    return `${template.execute({ type, raw: decodeAs(type, json) })}\n`;
+  } catch (error) {
+    out.write("\n");
+    throw error;
+  }
 }

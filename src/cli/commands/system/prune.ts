@@ -1,9 +1,10 @@
+import { versionAtLeast } from "../../../api/version.ts";
 import { invalidArgument } from "../../../base/errors.ts";
 import { humanSize } from "../../../base/units.ts";
 import { command, noArguments } from "../../command.ts";
 import { confirm } from "../../confirm.ts";
 import { flag } from "../../flags.ts";
-import { pruneContainers, pruneImages, pruneNetworks, pruneVolumes } from "../../prune.ts";
+import { pruneBuildCache, pruneContainers, pruneImages, pruneNetworks, pruneVolumes } from "../../prune.ts";
 import { pruneFilters, pruneFlags } from "../../prune-flags.ts";
 
 const flags = {
@@ -15,6 +16,7 @@ const flags = {
 function question(
   all: boolean,
   volumes: boolean,
+  builder: boolean,
   filters: Readonly<Record<string, readonly string[]>>,
 ): string {
   const what = [
@@ -22,6 +24,7 @@ function question(
     "all networks not used by at least one container",
     ...(volumes ? ["all anonymous volumes not used by at least one container"] : []),
     all ? "all images without at least one container associated to them" : "all dangling images",
+    ...(builder ? [all ? "all build cache" : "unused build cache"] : []),
   ];
   const shown = Object.entries(filters).flatMap(([key, values]) => values.map((value) => `${key}=${value}`));
   const items = what.map((line) => `  - ${line}\n`).join("");
@@ -41,13 +44,15 @@ export default command<typeof flags>({
       throw invalidArgument('ERROR: The "until" filter is not supported with "--volumes"');
     }
     const filters = pruneFilters(cli.config.pruneFilters, flags.filter);
-    if (!flags.force && !confirm(cli, question(flags.all, flags.volumes, filters))) return 0;
     const client = await cli.client();
+    const builder = versionAtLeast(await client.negotiate(), "1.31");
+    if (!flags.force && !confirm(cli, question(flags.all, flags.volumes, builder, filters))) return 0;
     const steps = [
       () => pruneContainers(client, filters),
       () => pruneNetworks(client, filters),
       ...(flags.volumes ? [() => pruneVolumes(client, filters)] : []),
       () => pruneImages(client, filters, flags.all),
+      ...(builder ? [() => pruneBuildCache(client, filters, flags.all)] : []),
     ];
     let total = 0;
     for (const step of steps) {
