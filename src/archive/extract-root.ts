@@ -1,6 +1,7 @@
 import { readdirSync } from "node:fs";
 import { errnoOf, invalidArgument } from "../base/errors.ts";
 import {
+  chmodAt,
   closeFd,
   fileTypes,
   makeDirectoryAt,
@@ -129,7 +130,9 @@ export class ExtractRoot implements Disposable {
       const existing = statusAt(dir, base);
       const deleted = existing !== undefined && isWhiteout(existing);
       if (deleted) unlinkAt(dir, base);
-      makeDirectoryAt(dir, base, 0o755);
+      makeDirectoryAt(dir, base, 0o700);
+      // Whatever the umask is.
+      chmodAt(dir, base, 0o755);
       // It was deleted, and has new content: nothing of what it held below is to be seen.
       if (deleted) setXattr(pathAt(dir, base), opaqueXattr, opaqueValue);
     } finally {

@@ -25,6 +25,7 @@ export class Ingest implements BlobWriter, AsyncDisposable {
   #buffered = 0;
   #buffer: Buffer | undefined;
   #arrival: Arrival | undefined;
+  #isWhole = false;
 
   constructor(blob: BlobDescriptor, path: string, signal: AbortSignal, onProgress: (offset: number) => void) {
     this.digest = blob.digest;
@@ -113,6 +114,7 @@ export class Ingest implements BlobWriter, AsyncDisposable {
     await this.#flush();
     if (this.#written < this.size) throw unavailable("unexpected EOF");
     this.#arrival?.complete();
+    this.#isWhole = true;
     const actual = `${algorithmOf(this.digest)}:${this.#hash.digest("hex")}`;
     if (actual !== this.digest) {
       await this.restart();
@@ -126,8 +128,8 @@ export class Ingest implements BlobWriter, AsyncDisposable {
     try {
       if (this.#file && this.#buffered > 0) await this.#flush();
     } finally {
-      // Where all is well it is complete already, and this says nothing to anyone.
-      if (this.#written < this.size) this.#arrival?.abort();
+      // Whoever reads along must not wait for more.
+      if (!this.#isWhole) this.#arrival?.abort();
       await this.#file?.close();
     }
   }

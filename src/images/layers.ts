@@ -1,4 +1,4 @@
-import { mkdirSync, renameSync } from "node:fs";
+import { chmodSync, mkdirSync, renameSync } from "node:fs";
 import { dirname, join } from "node:path";
 import type { DiskWorkers } from "../archive/disk-workers.ts";
 import type { Unpacked, UnpackJob } from "../archive/unpack.ts";
@@ -149,7 +149,9 @@ export class LayerStore {
     const name = diffId ?? (`sha256:${newId()}` as const);
     const directory = `${this.#pathOf(name)}.partial`;
     this.#table.put({ diffId: name, ready: false, bytes: 0, boot: this.#bootId });
-    mkdirSync(directory, { mode: 0o755 });
+    mkdirSync(directory);
+    // Whatever the umask is.
+    chmodSync(directory, 0o755);
     try {
       const options = { whiteouts: "overlay", devices: true } as const;
       const job: UnpackJob = { ...source, directory, options, ...(diffId && { diffId }) };

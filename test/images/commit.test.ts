@@ -12,6 +12,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
+import { changesOf } from "../../src/archive/changes.ts";
 import { systemClock } from "../../src/base/clock.ts";
 import { commitImage } from "../../src/images/commit.ts";
 import { unmount } from "../../src/linux/mount.ts";
@@ -59,6 +60,18 @@ test("a container's changes, committed, are seen by a container of the new image
     linkSync(inside("tree/one"), inside("tree/two"));
     symlinkSync("/nowhere", inside("dangling"));
     setXattr(inside("tree/one"), "user.bytes", Uint8Array.from([0, 255, 10]));
+    expect(changesOf(at("upper"), lower).map(({ kind, path }) => `${"CAD"[kind]} ${path}`)).toEqual([
+      "A /dangling",
+      "C /etc",
+      "C /etc/passwd",
+      "D /etc/removed",
+      "C /old",
+      "A /old/new",
+      "C /tree",
+      "A /tree/one",
+      "C /tree/sub",
+      "A /tree/two",
+    ]);
     const id = await commitImage(
       { ...stores, clock: systemClock },
       {

@@ -209,6 +209,27 @@ test("a blob is unpacked while it arrives", async () => {
   expect(lstatSync(join(stores.layers.path(digest), "big")).size).toBe(4_000_000);
 });
 
+test("an unpacking that reads along ends when the download fails, even at its very end", async () => {
+  await using stores = new Stores();
+  const tar = tarOf(file("big", "x".repeat(2_000_000)));
+  const digest = sha256Of(tar);
+  const [half, go] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  const arriving = stores.blobs.ingest({ digest, size: tar.length }, async (writer) => {
+    await writer.write(tar.subarray(0, 1_500_000));
+    half.resolve();
+    await go.promise;
+    await writer.write(tar.subarray(1_500_000));
+    throw new Error("connection reset");
+  });
+  await half.promise;
+  const unpacked = stores.layers.unpack({ diffId: digest, blob: digest, mediaType });
+  expect(arriving).rejects.toThrow("connection reset");
+  expect(unpacked).rejects.toThrow("context canceled");
+  go.resolve();
+  await Promise.allSettled([arriving, unpacked]);
+  expect(leftovers(stores)).toEqual([]);
+});
+
 test("several who ask for a layer wait for one unpacking; who gives up leaves the others alone", async () => {
   await using stores = new Stores();
   const tar = tarOf(file("big", "x".repeat(3_000_000)));
