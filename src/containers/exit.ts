@@ -44,7 +44,7 @@ async function exitInTurn(deps: ContainerDeps, exit: Exit): Promise<void> {
     exitCode: String(exit.exitCode),
     execDuration: String(Math.max(0, Math.floor(ranFor / 1000))),
   });
-  await clearAfterExit(deps, container, autoRemove);
+  await clearAfterExit(deps, container, exit.exitCode, autoRemove);
   if (restart) scheduleRestart(deps, container, ranFor);
 }
 
@@ -69,9 +69,13 @@ function recordExit(
   else deps.set.setState(container, { ...outcome(exit), status: restart ? "restarting" : "exited" });
 }
 
-async function clearAfterExit(deps: ContainerDeps, container: Container, autoRemove: boolean): Promise<void> {
+async function clearAfterExit(
+  deps: ContainerDeps,
+  container: Container,
+  exitCode: number,
+  autoRemove: boolean,
+): Promise<void> {
   const { id } = container;
-  const exitCode = container.state.exitCode;
   await deps.network.release(id);
   deps.waiters.exited(id, { exitCode });
   if (autoRemove) {

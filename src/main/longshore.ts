@@ -11,11 +11,10 @@ const programs: Record<string, () => Promise<{ main(argv: string[]): Promise<num
   "longshore-supervisor": () => import("./supervisor.ts"),
 };
 
-const called = basename(process.argv0);
 let argv = process.argv.slice(2);
-let load = programs[called];
-if (!load) {
-  // Called by its own name (or run from source): the program is the first argument.
+let load = programs[basename(process.argv0)];
+// Called by another name, run from source, or by a daemon that stands alone: the program is the first argument.
+if (!load || argv[0] === "longshore-supervisor") {
   load = programs[argv[0] ?? ""];
   argv = argv.slice(1);
 }

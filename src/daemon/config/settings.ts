@@ -1,5 +1,5 @@
 import { existsSync, readFileSync } from "node:fs";
-import { resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import type { EngineSettings } from "../../engine/engine.ts";
 import type { DaemonConfig } from "./options.ts";
 
@@ -80,11 +80,14 @@ function runtimeSettings(config: DaemonConfig): EngineSettings["runtimes"] {
   };
 }
 
-/** This program, called by the supervisor's name; from source, Bun is called with the same main file. */
+/** This program under the supervisor's name, which stands beside it or is its first argument. */
 function supervisorCommand(): string[] {
+  const name = "longshore-supervisor";
   const main = process.argv[1] ?? "";
   const compiled = main.startsWith("/$bunfs/");
-  return compiled ? [process.execPath] : [process.execPath, main, "longshore-supervisor"];
+  if (!compiled) return [process.execPath, main, name];
+  const sibling = join(dirname(process.execPath), name);
+  return existsSync(sibling) ? [sibling] : [process.execPath, name];
 }
 
 function runtimeOptions(runtime: DaemonConfig["runtimes"][string]): { path?: string; arguments?: string[] } {
