@@ -1,6 +1,7 @@
 import { join } from "node:path";
 
-export const dist = join(import.meta.dir, "../../dist");
+/** Where the executables are: those of the last build, unless `LONGSHORE_DIST` names others. */
+export const dist = process.env.LONGSHORE_DIST ?? join(import.meta.dir, "../../dist");
 
 export interface Finished {
   stdout: string;
