@@ -17,6 +17,10 @@ export interface Flag<T = unknown> {
   readonly since?: string;
   /** Not in help. */
   readonly hidden?: boolean;
+  /** An old name: it sets the value of this flag. */
+  readonly aliasOf?: string;
+  /** Only daemons on Windows know it. */
+  readonly windows?: boolean;
   /** Said on standard error when it is used. */
   readonly deprecated?: string;
 }
@@ -26,6 +30,8 @@ export interface FlagOptions {
   readonly short?: string;
   readonly since?: string;
   readonly hidden?: boolean;
+  readonly aliasOf?: string;
+  readonly windows?: boolean;
   readonly deprecated?: string;
 }
 
@@ -133,8 +139,9 @@ export function parseFlags(flags: FlagSet, argv: readonly string[], interspersed
 
   const set = (name: string, text: string) => {
     const spec = flags[name] as Flag;
+    const target = spec.aliasOf ?? name;
     try {
-      values[name] = spec.parse(text, values[name]);
+      values[target] = spec.parse(text, values[target]);
     } catch (error) {
       const shown = spec.short ? `-${spec.short}, --${name}` : `--${name}`;
       throw new FlagError(

@@ -184,6 +184,12 @@ async function checkVersions(
     const said = command.flags[name]?.deprecated;
     if (said) cli.printError(said);
   }
+  const foreign = [...parsed.changed].filter((name) => command.flags[name]?.windows).sort();
+  if (foreign.length > 0) {
+    const why =
+      "is only supported on a Docker daemon running on windows, but the Docker daemon is running on linux";
+    throw new StatusError(1, foreign.map((name) => `"--${name}" ${why}`).join("\n"));
+  }
   if (gated.length === 0 && node.since === undefined) return;
   const version = await (await cli.client()).negotiate();
   const refuse = (what: string, since: string) =>

@@ -1,4 +1,3 @@
-import { parseGoDuration } from "../../base/units.ts";
 import { type Flag, flag } from "../flags.ts";
 import {
   checkAttach,
@@ -10,26 +9,14 @@ import {
   checkSearchDomain,
   checkSysctl,
 } from "./checks.ts";
-import { bytesFlag, cpusFlag, mapFlag } from "./flag-types.ts";
+import { bytesFlag, cpusFlag, mapFlag, parseDurationFlag } from "./flag-types.ts";
 import { parseGpus } from "./gpus.ts";
 import { parseThrottle, parseUlimit, parseWeightDevice } from "./limits.ts";
 import { parseMountFlag } from "./mounts.ts";
 import { parseNetworkFlag } from "./networks.ts";
 
 const duration = (help: string, since?: string): Flag<number> =>
-  flag.custom(
-    "duration",
-    help,
-    0,
-    (text) => {
-      const nanos = /^[-+]?(?:(?:\d+\.?\d*|\.\d+)(?:ns|us|µs|μs|ms|s|m|h))+$|^0$/.test(text)
-        ? parseGoDuration(text)
-        : undefined;
-      if (nanos === undefined) throw new Error(`time: invalid duration ${JSON.stringify(text)}`);
-      return nanos;
-    },
-    { initialText: "0s", ...(since ? { since } : {}) },
-  );
+  flag.custom("duration", help, 0, parseDurationFlag, { initialText: "0s", ...(since ? { since } : {}) });
 
 const many = <T>(
   type: string,
@@ -63,8 +50,8 @@ export const createFlags = {
     { since: "1.41" },
   ),
   cidfile: flag.string("File to write the container's ID to"),
-  "cpu-count": flag.int("Number of processors (Windows only)"),
-  "cpu-percent": flag.int("Share of the processors in percent (Windows only)"),
+  "cpu-count": flag.int("Number of processors (Windows only)", { windows: true }),
+  "cpu-percent": flag.int("Share of the processors in percent (Windows only)", { windows: true }),
   "cpu-period": flag.int("Length of a period of the fair scheduler in microseconds"),
   "cpu-quota": flag.int("Processor time in a period of the fair scheduler in microseconds"),
   "cpu-rt-period": flag.int("Length of a real-time period in microseconds", { since: "1.25" }),
@@ -98,7 +85,7 @@ export const createFlags = {
   "device-write-iops": many("list", "Most writes a second to a device", (t) => parseThrottle(t, false), "[]"),
   "disable-content-trust": flag.bool("Do not check the image's signature", { initial: true }),
   dns: flag.list("Address of a name server", { check: checkIp }),
-  "dns-opt": flag.list("Option of the resolver", { hidden: true }),
+  "dns-opt": flag.list("Option of the resolver", { hidden: true, aliasOf: "dns-option" }),
   "dns-option": flag.list("Option of the resolver"),
   "dns-search": flag.list("Domain to look short names up in", { check: checkSearchDomain }),
   domainname: flag.string("NIS domain name"),
@@ -121,8 +108,10 @@ export const createFlags = {
     since: "1.25",
   }),
   interactive: flag.bool("Keep standard input open, attached or not", { short: "i" }),
-  "io-maxbandwidth": bytesFlag("Most bytes a second for the system drive (Windows only)"),
-  "io-maxiops": flag.uint("Most operations a second for the system drive (Windows only)"),
+  "io-maxbandwidth": bytesFlag("Most bytes a second for the system drive (Windows only)", {
+    windows: true,
+  }),
+  "io-maxiops": flag.uint("Most operations a second for the system drive (Windows only)", { windows: true }),
   ip: flag.string("IPv4 address (172.30.100.104)"),
   ip6: flag.string("IPv6 address (2001:db8::33)"),
   ipc: flag.string("IPC namespace to use"),
@@ -141,8 +130,11 @@ export const createFlags = {
   "memory-swappiness": flag.int("How readily memory is swapped out (0 to 100)", { initial: -1 }),
   mount: many("mount", "Mount a folder, a volume or a memory file system", parseMountFlag),
   name: flag.string("Name of the container"),
-  net: flag.custom("network", "Network to connect to", [], parseNetworkFlag, { hidden: true }),
-  "net-alias": flag.list("Further name in the network", { hidden: true }),
+  net: flag.custom("network", "Network to connect to", [], parseNetworkFlag, {
+    hidden: true,
+    aliasOf: "network",
+  }),
+  "net-alias": flag.list("Further name in the network", { hidden: true, aliasOf: "network-alias" }),
   network: flag.custom("network", "Network to connect to", [], parseNetworkFlag),
   "network-alias": flag.list("Further name in the network"),
   "no-healthcheck": flag.bool("Do without the image's check of health"),

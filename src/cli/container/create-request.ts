@@ -1,4 +1,10 @@
-import type { ContainerCreateRequest, EndpointSettings, HostConfig, PortMap } from "../../api/containers.ts";
+import type {
+  ContainerCreateRequest,
+  EndpointSettings,
+  HostConfig,
+  Mount,
+  PortMap,
+} from "../../api/containers.ts";
 import { invalidArgument } from "../../base/errors.ts";
 import type { FlagValues } from "../flags.ts";
 import { isMac } from "./checks.ts";
@@ -20,6 +26,8 @@ export interface CreateInput {
   readonly command: readonly string[];
   /** Size of the terminal that the container gets: rows and columns, 0 where there is none. */
   readonly consoleSize: readonly [number, number];
+  /** The daemon's socket, where the container is to have it (`--use-api-socket`). */
+  readonly apiSocket?: string;
 }
 
 const orNull = <T>(items: readonly T[]): T[] => (items.length > 0 ? [...items] : (null as unknown as T[]));
@@ -150,6 +158,20 @@ function storageOptions(flags: CreateValues): Record<string, string> {
   return pairs(flags["storage-opt"]);
 }
 
+const socketMount = (Source: string): Mount => ({
+  Type: "bind",
+  Source,
+  Target: "/var/run/docker.sock",
+  BindOptions: {},
+});
+
+/** Names in their full form (`CAP_NET_ADMIN`), each once, sorted; `ALL` makes the others needless. */
+function capabilities(given: readonly string[]): string[] {
+  const names = given.map((text) => text.trim().toUpperCase());
+  if (names.includes("ALL")) return ["ALL"];
+  return [...new Set(names.map((name) => (name.startsWith("CAP_") ? name : `CAP_${name}`)))].sort();
+}
+
 function notEmpty<K extends string, T>(key: K, value: Record<string, T>): { [P in K]?: Record<string, T> } {
   return (Object.keys(value).length > 0 ? { [key]: value } : {}) as { [P in K]?: Record<string, T> };
 }
@@ -172,7 +194,8 @@ function hostConfig(
     const colon = text.indexOf(":");
     return colon < 0 ? [text, ""] : [text.slice(0, colon), text.slice(colon + 1)];
   });
-  const networks = [...flags.network, ...flags.net];
+  const networks = flags.network;
+  const mounts = [...flags.mount, ...(input.apiSocket ? [socketMount(input.apiSocket)] : [])];
   return {
     Binds: orNull(volumes.flatMap(({ bind }) => (bind === undefined ? [] : [bind]))),
     ContainerIDFile: flags.cidfile,
@@ -185,11 +208,11 @@ function hostConfig(
     VolumesFrom: orNull(flags["volumes-from"]),
     ConsoleSize: [...input.consoleSize],
     ...(flags.annotation.size > 0 ? { Annotations: Object.fromEntries(flags.annotation) } : {}),
-    CapAdd: orNull(flags["cap-add"]),
-    CapDrop: orNull(flags["cap-drop"]),
+    CapAdd: orNull(capabilities(flags["cap-add"])),
+    CapDrop: orNull(capabilities(flags["cap-drop"])),
     CgroupnsMode: flags.cgroupns,
     Dns: [...flags.dns],
-    DnsOptions: [...flags["dns-opt"], ...flags["dns-option"]],
+    DnsOptions: [...flags["dns-option"]],
     DnsSearch: [...flags["dns-search"]],
     ExtraHosts: orNull(flags["add-host"]),
     GroupAdd: orNull(flags["group-add"]),
@@ -211,7 +234,7 @@ function hostConfig(
     ...(flags.runtime ? { Runtime: flags.runtime } : {}),
     Isolation: flags.isolation,
     ...resources(flags, devices),
-    ...(flags.mount.length > 0 ? { Mounts: [...flags.mount] } : {}),
+    ...(mounts.length > 0 ? { Mounts: mounts } : {}),
     MaskedPaths: security.maskedPaths,
     ReadonlyPaths: security.readonlyPaths,
     ...(changed("init") ? { Init: flags.init } : {}),
@@ -260,7 +283,7 @@ const isUserDefined = (network: string) =>
 function withOldFlags(flags: CreateValues, network: NetworkAttachment): NetworkAttachment {
   const both = (flag: string, what: string) =>
     invalidArgument(`conflicting options: cannot specify both --${flag} and per-network ${what}`);
-  const aliases = [...flags["net-alias"], ...flags["network-alias"]];
+  const aliases = [...flags["network-alias"]];
   if (network.aliases.length > 0 && aliases.length > 0) throw both("network-alias", "alias");
   if (network.ipv4 && flags.ip) throw both("ip", "IPv4 address");
   if (network.ipv6 && flags.ip6) throw both("ip6", "IPv6 address");
@@ -281,7 +304,7 @@ function withOldFlags(flags: CreateValues, network: NetworkAttachment): NetworkA
 function endpoint(network: NetworkAttachment, links: readonly string[]): EndpointSettings {
   if (network.target.trim() === "") throw invalidArgument("no name set for network");
   if (!isUserDefined(network.target) && network.aliases.length > 0) {
-    throw invalidArgument("network-scoped alias is supported only for containers in user defined networks");
+    throw invalidArgument("network-scoped aliases are only supported for user-defined networks");
   }
   if (network.mac && !isMac(network.mac)) throw invalidArgument(`${network.mac} is not a valid mac address`);
   const addressed = network.ipv4 || network.ipv6 || network.linkLocal.length > 0;
@@ -314,7 +337,8 @@ function isPlain(settings: EndpointSettings): boolean {
 }
 
 function endpoints(flags: CreateValues): Record<string, EndpointSettings> {
-  const networks = [...flags.network, ...flags.net];
+  const networks = flags.network;
+  const mounts = [...flags.mount, ...(input.apiSocket ? [socketMount(input.apiSocket)] : [])];
   const plain = {
     target: "default",
     aliases: [],

@@ -1,6 +1,7 @@
 import { existsSync, statSync, unlinkSync, writeFileSync } from "node:fs";
 import type { ContainerCreateRequest } from "../../api/containers.ts";
-import { invalidArgument, isEngineError } from "../../base/errors.ts";
+import { versionAtLeast } from "../../api/version.ts";
+import { invalidArgument, isEngineError, messageOf } from "../../base/errors.ts";
 import type { Client } from "../../client/client.ts";
 import { familiarString, type Reference } from "../../oci/reference.ts";
 import type { Cli } from "../cli.ts";
@@ -20,7 +21,14 @@ export interface CreateOptions {
 export function requestFromFlags(cli: Cli, input: CreateInput): ContainerCreateRequest {
   const host = cli.endpoint.host;
   const env = withProxies(input.flags.env, cli.config, host);
-  return createRequest({ ...input, flags: { ...input.flags, env } });
+  const request = { ...input, flags: { ...input.flags, env } };
+  if (!input.flags["use-api-socket"]) return createRequest(request);
+  if (!host.startsWith("unix://")) {
+    throw invalidArgument(
+      `flag --use-api-socket can only be used with unix sockets: docker endpoint ${host} incompatible`,
+    );
+  }
+  return createRequest({ ...request, apiSocket: host.slice("unix://".length) });
 }
 
 /** Checks `--pull`. */
@@ -75,9 +83,10 @@ export async function createContainer(
   using idFile = new IdFile(options.cidfile);
   const { referenceOf } = await import("../image/reference.ts");
   const reference = referenceOf(request.Image ?? "");
-  const platform = options.platform || process.env.DOCKER_DEFAULT_PLATFORM || "";
+  const platform = await platformOf(options.platform || process.env.DOCKER_DEFAULT_PLATFORM || "");
   const query = { name: options.name || undefined, platform: platform || undefined };
-  const create = () => client.call("ContainerCreate", { query, body: request });
+  const body = await forVersion(client, request);
+  const create = () => client.call("ContainerCreate", { query, body });
   if (options.pull === "always" && reference) await pull(cli, client, reference, platform, options.quiet);
   const made = await create().catch(async (error: unknown) => {
     const fetchable =
@@ -90,6 +99,30 @@ export async function createContainer(
   for (const warning of made.Warnings ?? []) cli.printError(`WARNING: ${warning}`);
   idFile.write(made.Id);
   return made.Id;
+}
+
+/** `linux` as `linux/amd64`. Throws with the Go client's text for what is no platform. */
+async function platformOf(text: string): Promise<string> {
+  if (text === "") return "";
+  const { formatPlatform, parsePlatform } = await import("../../oci/platform.ts");
+  try {
+    return formatPlatform(parsePlatform(text));
+  } catch (error) {
+    throw invalidArgument(`error parsing specified platform: ${messageOf(error)}`, error);
+  }
+}
+
+/** Leaves out what the daemon's version has at another place, or no more. */
+async function forVersion(client: Client, request: ContainerCreateRequest): Promise<ContainerCreateRequest> {
+  const { MacAddress, HostConfig, ...rest } = request;
+  if (!MacAddress && !HostConfig?.KernelMemory) return request;
+  const version = await client.negotiate();
+  const { KernelMemory, ...host } = HostConfig ?? {};
+  return {
+    ...rest,
+    ...(MacAddress && !versionAtLeast(version, "1.44") ? { MacAddress } : {}),
+    HostConfig: KernelMemory && !versionAtLeast(version, "1.42") ? { ...host, KernelMemory } : host,
+  };
 }
 
 async function pull(

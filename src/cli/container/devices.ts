@@ -30,6 +30,16 @@ export function readDevices(given: readonly string[]): {
 } {
   const names = given.filter((text) => cdiName.test(text));
   const requests: DeviceRequest[] =
-    names.length === 0 ? [] : [{ Driver: "cdi", Count: 0, DeviceIDs: names, Capabilities: [], Options: {} }];
+    names.length === 0
+      ? []
+      : [
+          {
+            Driver: "cdi",
+            Count: 0,
+            DeviceIDs: names,
+            Capabilities: null as unknown as string[][],
+            Options: null as unknown as Record<string, string>,
+          },
+        ];
   return { mappings: given.filter((text) => !cdiName.test(text)).map(parseDevice), requests };
 }

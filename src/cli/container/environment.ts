@@ -43,7 +43,7 @@ export function readEnvironment(files: readonly string[], given: readonly string
 
 /** Labels of a container, from files and flags. */
 export function readLabels(files: readonly string[], given: readonly string[]): Record<string, string> {
-  return pairs([...files.flatMap((file) => lines(file, () => "")), ...given]);
+  return pairs([...files.flatMap((file) => lines(file, () => undefined)), ...given]);
 }
 
 /** `key=value` strings as an object; a key alone has an empty value. */

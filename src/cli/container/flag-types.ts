@@ -1,10 +1,14 @@
+import { parseGoDuration } from "../../base/units.ts";
 import { type Flag, type FlagOptions, flag } from "../flags.ts";
 
 /** Bytes from `10m`, `1.5g` (powers of 1024), as Docker's flags take them. Throws with go-units' texts. */
 export function parseSize(text: string): number {
   const match = /^(.*[0-9. ])([^0-9. ]*)$/s.exec(text);
-  const number = (match?.[1] ?? "").trimEnd();
-  if (!match || !/^\d+\.?\d*$|^\.\d+$/.test(number)) throw new Error(`invalid size: '${text}'`);
+  if (!match || text.startsWith("-")) throw new Error(`invalid size: '${text}'`);
+  const number = (match[1] ?? "").replace(/ $/, "");
+  if (!/^\d+\.?\d*$|^\.\d+$/.test(number)) {
+    throw new Error(`strconv.ParseFloat: parsing ${JSON.stringify(number)}: invalid syntax`);
+  }
   const suffix = match[2] ?? "";
   const unit = /^([kmgtp]?)(?:i?b)?$/i.exec(suffix);
   if (!unit || suffix.toLowerCase() === "ib") throw new Error(`invalid suffix: '${suffix}'`);
@@ -27,7 +31,11 @@ export function cpusFlag(help: string, options: FlagOptions = {}): Flag<number> 
     (text) => {
       const fraction = /^([+-]?\d+)\/(\d+)$/.exec(text);
       const value = fraction ? Number(fraction[1]) / Number(fraction[2]) : Number(text);
-      if (text.trim() === "" || !/^[+-]?[\d./eE+-]+$/.test(text) || !Number.isFinite(value)) {
+      if (
+        text.trim() === "" ||
+        !/^[+-]?(?:0[xX][\da-fA-F]+|[\d./eE+-]+)$/.test(text) ||
+        !Number.isFinite(value)
+      ) {
         throw new Error(`failed to parse ${text} as a rational number`);
       }
       const nanos = value * 1e9;
@@ -36,6 +44,25 @@ export function cpusFlag(help: string, options: FlagOptions = {}): Flag<number> 
     },
     options,
   );
+}
+
+/** A span of time in Go's notation, in nanoseconds. Throws with Go's texts. */
+export function parseDurationFlag(text: string): number {
+  const shown = JSON.stringify(text);
+  let rest = text.replace(/^[-+]/, "");
+  if (rest === "0") return 0;
+  if (rest === "") throw new Error(`time: invalid duration ${shown}`);
+  while (rest !== "") {
+    const part = /^(?:\d+\.?\d*|\.\d+)([^\d.]*)/.exec(rest);
+    if (!part) throw new Error(`time: invalid duration ${shown}`);
+    const unit = part[1] ?? "";
+    if (unit === "") throw new Error(`time: missing unit in duration ${shown}`);
+    if (!["ns", "us", "µs", "μs", "ms", "s", "m", "h"].includes(unit)) {
+      throw new Error(`time: unknown unit ${JSON.stringify(unit)} in duration ${shown}`);
+    }
+    rest = rest.slice(part[0].length);
+  }
+  return parseGoDuration(text) ?? 0;
 }
 
 /** Keys and values: `key=value`, several times. */

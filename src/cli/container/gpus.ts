@@ -13,7 +13,7 @@ export function parseGpus(text: string, before: readonly DeviceRequest[]): reado
   const request = {
     Driver: "",
     Count: 0,
-    DeviceIDs: [] as string[],
+    DeviceIDs: null as unknown as string[],
     Capabilities: [] as string[][],
     Options: {},
   };
@@ -40,7 +40,7 @@ export function parseGpus(text: string, before: readonly DeviceRequest[]): reado
     else if (key === "options") request.Options = Object.fromEntries(parseCsvRecord(value).map(pair));
     else throw new Error(`unexpected key '${key}' in '${field}'`);
   }
-  if (!counted && request.DeviceIDs.length === 0) request.Count = 1;
+  if (!counted && request.DeviceIDs === null) request.Count = 1;
   if (request.Capabilities.length === 0) request.Capabilities = [["gpu"]];
   return [...before, request];
 }

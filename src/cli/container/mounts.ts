@@ -19,6 +19,9 @@ function keyValue(text: string): [string, string] {
 
 type Settings = { -readonly [K in keyof Mount]: Mount[K] };
 
+/** The Go client sends an empty driver along with any option of a volume. */
+const volumeOptions = (mount: Settings) => ({ DriverConfig: {}, ...mount.VolumeOptions });
+
 const recursion: Record<string, NonNullable<Mount["BindOptions"]>> = {
   enabled: {},
   disabled: { NonRecursive: true },
@@ -47,8 +50,8 @@ const keys: Record<string, (mount: Settings, value: string, key: string) => void
     const Propagation = value.toLowerCase() as NonNullable<NonNullable<Mount["BindOptions"]>["Propagation"]>;
     mount.BindOptions = { ...mount.BindOptions, Propagation };
   },
-  "bind-nonrecursive": () => {
-    throw new Error("bind-nonrecursive is deprecated, use bind-recursive=disabled instead");
+  "bind-nonrecursive": (mount, value, key) => {
+    mount.BindOptions = { ...mount.BindOptions, NonRecursive: bool(key, value) };
   },
   "bind-recursive": (mount, value, key) => {
     const options = recursion[value];
@@ -60,17 +63,15 @@ const keys: Record<string, (mount: Settings, value: string, key: string) => void
     if (value !== "enabled") mount.BindOptions = { ...mount.BindOptions, ...options };
   },
   "volume-subpath": (mount, value) => {
-    mount.VolumeOptions = { ...mount.VolumeOptions, Subpath: value };
+    mount.VolumeOptions = { ...volumeOptions(mount), Subpath: value };
   },
   "volume-nocopy": (mount, value, key) => {
-    mount.VolumeOptions = { ...mount.VolumeOptions, NoCopy: bool(key, value) };
+    mount.VolumeOptions = { ...volumeOptions(mount), NoCopy: bool(key, value) };
   },
   "volume-label": (mount, value) => {
     const [name, text] = keyValue(value);
-    mount.VolumeOptions = {
-      ...mount.VolumeOptions,
-      Labels: { ...mount.VolumeOptions?.Labels, [name]: text },
-    };
+    const options = volumeOptions(mount);
+    mount.VolumeOptions = { ...options, Labels: { ...options.Labels, [name]: text } };
   },
   "volume-driver": (mount, value) => {
     const DriverConfig = { ...mount.VolumeOptions?.DriverConfig, Name: value };
@@ -108,7 +109,7 @@ const synonyms: Record<string, string> = {
 /** One `--mount type=bind,source=/a,target=/b,readonly`. Throws with the Go client's texts. */
 export function parseMountFlag(text: string): Mount {
   const value = text.trim();
-  if (value === "") throw new Error("value is empty");
+  if (value === "") throw new Error("EOF");
   const mount: Settings = { Type: "volume" };
   for (const field of parseCsvRecord(value)) {
     const equals = field.indexOf("=");
@@ -143,14 +144,31 @@ function checkMount(mount: Settings): void {
   }
 }
 
+/** The sections of a `-v`, between colons; a letter and a colon (`C:`) are one, as on Windows. */
+function volumeSections(text: string): string[] {
+  const sections: string[] = [];
+  let section = "";
+  for (const char of text) {
+    if (char !== ":" || /^[a-zA-Z]$/.test(section)) {
+      section += char;
+      continue;
+    }
+    sections.push(section);
+    section = "";
+  }
+  return [...sections, section];
+}
+
 /** One `-v`: a bind for the daemon, or, where no source is named, the path of an anonymous volume. */
 export function parseVolumeFlag(text: string): { readonly bind?: string; readonly anonymous?: string } {
   if (text === "") throw invalidArgument("invalid empty volume spec");
   if (text.length <= 2) return { anonymous: text };
-  const sections = text.split(":");
+  const sections = volumeSections(text);
   if (sections.includes("")) throw invalidArgument(`invalid spec: ${text}: empty section between colons`);
-  const [source = ""] = sections;
+  if (sections.length > 3) throw invalidArgument(`invalid spec: ${text}: too many colons`);
   if (sections.length === 1) return { anonymous: text };
+  if (!text.startsWith(".")) return { bind: text };
   // A path that begins with a dot is taken from this process's folder; the daemon has another.
-  return { bind: source.startsWith(".") ? [resolve(source), ...sections.slice(1)].join(":") : text };
+  const [source = ""] = text.split(":", 1);
+  return { bind: resolve(source) + text.slice(source.length) };
 }

@@ -46,7 +46,7 @@ export function parseNetworkFlag(
       if (at <= 0) throw new Error(`invalid key value pair format in driver options`);
       found.driverOpts[value.slice(0, at).trim().toLowerCase()] = value.slice(at + 1).trim();
     } else if (key === "gw-priority") {
-      if (!/^-?\d+$/.test(value)) throw new Error(`invalid gw-priority (${value}): must be an integer`);
+      if (!/^-?\d+$/.test(value)) throw new Error(`invalid gw-priority (${value}): invalid syntax`);
       found.priority = Number(value);
     } else throw new Error(`invalid field key ${key}`);
   }

@@ -39,7 +39,7 @@ export function readSecurity(given: readonly string[]): SecuritySettings {
   const kept = options.filter((option) => option !== "systempaths=unconfined");
   const unmask = kept.length < options.length;
   return {
-    options: kept.length > 0 ? kept : null,
+    options: given.length > 0 ? kept : null,
     maskedPaths: unmask ? [] : null,
     readonlyPaths: unmask ? [] : null,
   };

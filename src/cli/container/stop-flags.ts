@@ -5,10 +5,7 @@ import { flag } from "../flags.ts";
 /** Flags of `stop` and `restart`. */
 export const stopFlags = {
   signal: flag.string("Signal that asks the container to end", { short: "s", since: "1.42" }),
-  time: flag.int("Seconds that it may take", {
-    hidden: true,
-    deprecated: "Flag --time has been deprecated, use --timeout instead",
-  }),
+  time: flag.int("Seconds that it may take", { hidden: true }),
   timeout: flag.int("Seconds that it may take, after which it is ended", { short: "t" }),
 };
 

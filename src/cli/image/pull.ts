@@ -1,5 +1,5 @@
 import type { Client } from "../../client/client.ts";
-import { familiarName, type Reference } from "../../oci/reference.ts";
+import { fullName, type Reference } from "../../oci/reference.ts";
 import type { Cli } from "../cli.ts";
 import { displayMessages } from "../progress.ts";
 import { authForImage } from "../registry-auth.ts";
@@ -14,7 +14,7 @@ export async function pullImage(
   options: { readonly platform?: string; readonly allTags?: boolean } = {},
 ): Promise<void> {
   const tag = reference.digest ?? reference.tag ?? (options.allTags ? "" : "latest");
-  const fromImage = familiarName(reference);
+  const fromImage = fullName(reference);
   const messages = await client.messages("ImageCreate", {
     query: { fromImage, tag, platform: options.platform || undefined },
     registryAuth: authForImage(cli.config, fromImage),

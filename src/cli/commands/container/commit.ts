@@ -1,5 +1,5 @@
 import { invalidArgument } from "../../../base/errors.ts";
-import { familiarName, parseReference } from "../../../oci/reference.ts";
+import { fullName, parseReference } from "../../../oci/reference.ts";
 import { between, command } from "../../command.ts";
 import { flag } from "../../flags.ts";
 
@@ -21,7 +21,7 @@ export default command<typeof flags>({
     const { Id } = await (await cli.client()).call("ImageCommit", {
       query: {
         container,
-        repo: reference && familiarName(reference),
+        repo: reference && fullName(reference),
         tag: reference && (reference.tag ?? "latest"),
         comment: flags.message || undefined,
         author: flags.author || undefined,

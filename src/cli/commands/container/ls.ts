@@ -25,6 +25,9 @@ export default command<typeof flags>({
   flags,
   run: async (cli, { flags, changed }) => {
     const kind = containerRows(!flags["no-trunc"]);
+    if (flags.quiet && flags.format !== "") {
+      cli.printError("WARNING: Ignoring custom format, because both --format and --quiet are set.");
+    }
     const custom = flags.format || (flags.quiet ? "" : (cli.config.psFormat ?? ""));
     // A template that shows sizes needs them; they are costly, so nobody else gets them.
     const used = custom === "" ? new Set<string>() : checkFormat(kind, custom);
@@ -32,15 +35,14 @@ export default command<typeof flags>({
     const limit = flags.latest ? 1 : flags.last;
     const containers: ContainerSummary[] = await (await cli.client()).call("ContainerList", {
       query: {
-        all: flags.all || limit > 0,
+        all: flags.all,
         limit: limit > 0 ? limit : undefined,
         size,
         filters: flags.filter,
       },
     });
-    const format = custom === "" || custom === "table" ? containerTable(flags.quiet, size) : custom;
-    const shown = flags.quiet && custom === "json" ? "{{.ID}}" : format;
-    cli.out.write(formatRows(kind, containers, shown));
+    const standard = flags.quiet || custom === "" || custom === "table";
+    cli.out.write(formatRows(kind, containers, standard ? containerTable(flags.quiet, size) : custom));
     return 0;
   },
 });

@@ -1,11 +1,5 @@
 import { invalidArgument } from "../../../base/errors.ts";
-import {
-  familiarName,
-  fullName,
-  fullString,
-  parseReference,
-  withDefaultTag,
-} from "../../../oci/reference.ts";
+import { fullName, fullString, parseReference, withDefaultTag } from "../../../oci/reference.ts";
 import { command, exactly } from "../../command.ts";
 import { flag } from "../../flags.ts";
 import { platformJson } from "../../image/platform.ts";
@@ -29,7 +23,7 @@ export default command<typeof flags>({
     if (flags["all-tags"] && named) throw invalidArgument("tag can't be used with --all-tags/-a");
     const reference = flags["all-tags"] ? given : withDefaultTag(given);
     if (!named && !flags["all-tags"] && !flags.quiet) cli.print(`Using default tag: ${reference.tag}`);
-    const name = familiarName(reference);
+    const name = fullName(reference);
     const client = await cli.client();
     const messages = await client.messages("ImagePush", {
       params: { name },

@@ -1,5 +1,5 @@
 import { invalidArgument, messageOf } from "../../../base/errors.ts";
-import { familiarName, parseReference, type Reference, withDefaultTag } from "../../../oci/reference.ts";
+import { fullName, parseReference, type Reference, withDefaultTag } from "../../../oci/reference.ts";
 import { command, exactly } from "../../command.ts";
 
 function target(text: string): Reference {
@@ -33,7 +33,7 @@ export default command({
     const reference = target(text);
     await (await cli.client()).call("ImageTag", {
       params: { name: source },
-      query: { repo: familiarName(reference), tag: reference.tag },
+      query: { repo: fullName(reference), tag: reference.tag },
     });
     return 0;
   },

@@ -1,5 +1,5 @@
 import type { SystemInfo } from "../../../api/system.ts";
-import { messageOf } from "../../../base/errors.ts";
+import { isEngineError, messageOf } from "../../../base/errors.ts";
 import { decodeAs } from "../../../gotemplate/declarations.ts";
 import { parseTemplate } from "../../../gotemplate/template.ts";
 import { clientFacts } from "../../client-facts.ts";
@@ -32,10 +32,13 @@ export default command<typeof flags>({
     };
     let info: SystemInfo | undefined;
     let failure: string | undefined;
+    let refused = false;
     try {
       info = await (await cli.client()).call("SystemInfo");
     } catch (error) {
       failure = messageOf(error);
+      // A daemon that cannot be reached is one thing; one that answers with an error is shown as such.
+      refused = !isEngineError(error, "unavailable");
     }
     if (flags.format !== "") {
       const problems = failure === undefined ? {} : { ServerErrors: [failure] };
@@ -53,7 +56,9 @@ export default command<typeof flags>({
       ...(info ? serverLines(info) : []),
     ];
     for (const line of lines) cli.print(line);
-    if (failure !== undefined) throw new StatusError(1, failure);
+    if (failure !== undefined) {
+      throw new StatusError(1, refused ? `ERROR: ${failure}\nerrors pretty printing info` : failure);
+    }
     cli.print("");
     for (const warning of info?.Warnings ?? []) cli.printError(warning);
     return 0;
