@@ -338,7 +338,6 @@ function isPlain(settings: EndpointSettings): boolean {
 
 function endpoints(flags: CreateValues): Record<string, EndpointSettings> {
   const networks = flags.network;
-  const mounts = [...flags.mount, ...(input.apiSocket ? [socketMount(input.apiSocket)] : [])];
   const plain = {
     target: "default",
     aliases: [],
