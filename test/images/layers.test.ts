@@ -156,8 +156,7 @@ const hostile: [string, Buffer][] = [
 for (const [what, tar] of hostile) {
   test(`refused, and nothing left: ${what}`, async () => {
     await using stores = new Stores();
-    expect(unpack(stores, tar)).rejects.toThrow();
-    await unpack(stores, tar).catch(() => {});
+    await expect(unpack(stores, tar)).rejects.toThrow();
     expect(leftovers(stores)).toEqual([]);
     expect(existsSync(join(stores.root, "evil"))).toBe(false);
   });
@@ -167,8 +166,7 @@ test("content that does not have the diffId is refused", async () => {
   await using stores = new Stores();
   const blob = stores.blobs.put(gzipSync(tarOf(file("a", "one"))));
   const diffId = sha256Of(tarOf(file("a", "two")));
-  expect(stores.layers.unpack({ diffId, blob, mediaType })).rejects.toThrow("diffID");
-  await stores.layers.unpack({ diffId, blob, mediaType }).catch(() => {});
+  await expect(stores.layers.unpack({ diffId, blob, mediaType })).rejects.toThrow("diffID");
   expect(leftovers(stores)).toEqual([]);
   expect(stores.layers.has(diffId)).toBe(false);
 });
@@ -223,10 +221,10 @@ test("an unpacking that reads along ends when the download fails, even at its ve
   });
   await half.promise;
   const unpacked = stores.layers.unpack({ diffId: digest, blob: digest, mediaType });
-  expect(arriving).rejects.toThrow("connection reset");
-  expect(unpacked).rejects.toThrow("context canceled");
   go.resolve();
-  await Promise.allSettled([arriving, unpacked]);
+  const [download, layer] = await Promise.allSettled([arriving, unpacked]);
+  expect(String(download.status === "rejected" && download.reason)).toContain("connection reset");
+  expect(String(layer.status === "rejected" && layer.reason)).toContain("context canceled");
   expect(leftovers(stores)).toEqual([]);
 });
 
@@ -238,7 +236,7 @@ test("several who ask for a layer wait for one unpacking; who gives up leaves th
   const first = stores.layers.unpack({ ...request, signal: stop.signal });
   const second = stores.layers.unpack(request);
   stop.abort();
-  expect(first).rejects.toThrow("context canceled");
+  await expect(first).rejects.toThrow("context canceled");
   await second;
   expect(stores.layers.has(request.diffId)).toBe(true);
 });

@@ -32,7 +32,7 @@ test("one name of several goes alone; by its id the image must be forced", async
   await using stores = new Stores();
   const id = withImage(stores, "a:1", "b:1", "c:1");
   expect(await stores.images.remove("b:1")).toEqual([{ Untagged: "b:1" }]);
-  expect(stores.images.remove(short(id))).rejects.toThrow(
+  await expect(stores.images.remove(short(id))).rejects.toThrow(
     `conflict: unable to delete ${short(id)} (must be forced) - image is referenced in multiple repositories`,
   );
   expect(stores.images.resolve(id).repoTags).toEqual(["a:1", "c:1"]);
@@ -60,10 +60,10 @@ test("a stopped container holds the image until it is forced, and its content ev
   const image = stores.images.resolve("x:1");
   await stores.images.ensureUnpacked(image);
   stores.users.push({ containerId: container, imageId: id, running: false });
-  expect(stores.images.remove("x:1")).rejects.toThrow(
+  await expect(stores.images.remove("x:1")).rejects.toThrow(
     `conflict: unable to remove repository reference "x:1" (must force) - container ${container.slice(0, 12)} is using its referenced image ${short(id)}`,
   );
-  expect(stores.images.remove(id)).rejects.toThrow(
+  await expect(stores.images.remove(id)).rejects.toThrow(
     `conflict: unable to delete ${short(id)} (must be forced) - image is being used by stopped container ${container.slice(0, 12)}`,
   );
   expect(await stores.images.remove("x:1", { force: true })).toEqual([{ Untagged: "x:1" }, { Deleted: id }]);
@@ -77,7 +77,7 @@ test("a running container holds the image whatever is forced; its name may go", 
   await using stores = new Stores();
   const id = withImage(stores, "x:1");
   stores.users.push({ containerId: container, imageId: id, running: true });
-  expect(stores.images.remove(id, { force: true })).rejects.toThrow(
+  await expect(stores.images.remove(id, { force: true })).rejects.toThrow(
     `conflict: unable to delete ${short(id)} (cannot be forced) - image is being used by running container ${container.slice(0, 12)}`,
   );
   expect(await stores.images.remove("x:1", { force: true })).toEqual([{ Untagged: "x:1" }]);
