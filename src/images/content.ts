@@ -64,12 +64,18 @@ export class ImageContent {
     return this.#cached(this.#configs, digest, () => parseImageConfig(this.#blobs.read(digest)));
   }
 
-  /** What of `target` is there: one for a manifest, any number for an index, those of nested indexes too. */
-  variants(target: Digest, described?: Platform, depth = 0): Variant[] {
+  /**
+   * What of `target` is there: one for a manifest, any number for an index, those of nested indexes too. Each document counts once, however often
+   * hostile indexes name it.
+   */
+  variants(target: Digest, described?: Platform, seen = new Set<Digest>(), depth = 0): Variant[] {
     const document = this.document(target);
-    if (document === undefined || depth > maxDepth) return [];
+    if (document === undefined || seen.has(target) || depth > maxDepth) return [];
+    seen.add(target);
     if (!isIndex(document)) return [this.#variant(target, document, described)];
-    return document.manifests.flatMap((child) => this.variants(child.digest, child.platform, depth + 1));
+    return document.manifests.flatMap(({ digest, platform }) =>
+      this.variants(digest, platform, seen, depth + 1),
+    );
   }
 
   #variant(digest: Digest, manifest: Manifest, described: Platform | undefined): Variant {
@@ -111,12 +117,14 @@ export class ImageContent {
    * Everything that `target` needs and that may be there: documents, configurations, layers as blobs, and layers as diffIds. Also what is
    * no image for a platform (attestations). `target` itself comes always, whatever it is.
    */
-  *reachable(target: Digest, depth = 0): Generator<Digest> {
+  *reachable(target: Digest, seen = new Set<Digest>(), depth = 0): Generator<Digest> {
+    if (seen.has(target)) return;
+    seen.add(target);
     yield target;
     const document = depth > maxDepth ? undefined : this.#tryDocument(target);
     if (document === undefined) return;
     if (isIndex(document)) {
-      for (const child of document.manifests) yield* this.reachable(child.digest, depth + 1);
+      for (const child of document.manifests) yield* this.reachable(child.digest, seen, depth + 1);
       return;
     }
     yield document.config.digest;

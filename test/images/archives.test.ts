@@ -83,6 +83,22 @@ test("of an index, what is there is saved, and loads as the same index", async (
   expect(to.images.resolve("multi:1").id).toBe(index.digest);
 });
 
+test("indexes that name one another thousands of times are looked through once", async () => {
+  await using stores = new Stores();
+  let inner = stores.image([top]);
+  for (let depth = 0; depth < 3; depth++) {
+    const entry = depth === 0 ? { ...inner, platform: hostPlatform() } : inner;
+    const manifests = Array.from({ length: 5_000 }, () => entry);
+    const bytes = Buffer.from(
+      JSON.stringify({ schemaVersion: 2, mediaType: mediaTypes.ociIndex, manifests }),
+    );
+    inner = { mediaType: mediaTypes.ociIndex, digest: stores.blobs.put(bytes), size: bytes.length };
+  }
+  stores.images.put(inner, parseReference("bomb:1"));
+  expect(stores.images.resolve("bomb:1").layers).toHaveLength(1);
+  expect(stores.images.variants(stores.images.resolve("bomb:1"))).toHaveLength(1);
+});
+
 test("Docker's older archive, with links for shared layers, becomes an image", async () => {
   await using stores = new Stores();
   const config = {
