@@ -25,6 +25,7 @@ const c = libc({
 /** A unix socket on which another process hands over one file descriptor: an OCI runtime's `--console-socket`. */
 export class DescriptorListener implements Disposable {
   #fd: number;
+  #connection = -1;
 
   /** Listens at `path`, at most 107 bytes long, which must be free. */
   constructor(path: string) {
@@ -41,24 +42,24 @@ export class DescriptorListener implements Disposable {
     }
   }
 
+  /** Readable when somebody has connected. */
+  get fd(): number {
+    return this.#fd;
+  }
+
   /** The descriptor that was sent; undefined when nobody has sent one. The caller closes it. */
   receive(): number | undefined {
-    const connection = c.accept4(this.#fd, null, null, SOCK_CLOEXEC);
-    if (connection < 0) {
+    if (this.#connection < 0) this.#connection = c.accept4(this.#fd, null, null, SOCK_CLOEXEC);
+    if (this.#connection < 0) {
       if (errno() === EAGAIN) return undefined;
       throw new SyscallError("accept4", errno());
     }
-    try {
-      return receiveDescriptor(connection);
-    } finally {
-      closeSync(connection);
-    }
+    return receiveDescriptor(this.#connection);
   }
 
   [Symbol.dispose](): void {
-    if (this.#fd < 0) return;
-    closeSync(this.#fd);
-    this.#fd = -1;
+    for (const fd of [this.#fd, this.#connection]) if (fd >= 0) closeSync(fd);
+    this.#fd = this.#connection = -1;
   }
 }
 

@@ -52,10 +52,11 @@ export class RuntimeFixture implements AsyncDisposable {
     return fixture;
   }
 
-  connect(): Promise<SupervisorClient> {
+  /** Another client; `command` stands before the command that starts a supervisor. */
+  connect({ command = [] }: { command?: string[] } = {}): Promise<SupervisorClient> {
     return SupervisorClient.connect({
       execRoot: this.execRoot,
-      command: [process.execPath, supervisorSource],
+      command: [...command, process.execPath, supervisorSource],
       log: silentLogger,
     });
   }
@@ -107,7 +108,6 @@ export class RuntimeFixture implements AsyncDisposable {
       ociVersion: "1.0.2",
       process: {
         terminal: options.tty,
-        consoleSize: { height: 33, width: 77 },
         user: { uid: 0, gid: 0 },
         args: options.args,
         env: ["PATH=/bin", "TERM=xterm", ...options.env],

@@ -82,6 +82,7 @@ test("a terminal: raw bytes, its size, and stdin that arrives whole", async () =
     tty: true,
     openStdin: true,
     stdinOnce: true,
+    consoleSize: { height: 33, width: 77 },
   });
   const { stream } = await fixture.client.attach({
     id: container.id,
@@ -199,7 +200,7 @@ test("an exec has its own streams and exit code, and ends with the container", a
     tty: true,
     execId: "c",
     consoleSize: { height: 10, width: 20 },
-    processSpec: processSpec(["stty", "size"], true),
+    processSpec: processSpec(["sh", "-c", "until stty size 2>/dev/null; do :; done"], true),
   });
   expect((await text).toString()).toBe("10 20\r\n");
 

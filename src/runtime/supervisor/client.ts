@@ -4,7 +4,7 @@ import type { Emitter } from "../../base/async.ts";
 import { sleep } from "../../base/async.ts";
 import { messageOf, unavailable } from "../../base/errors.ts";
 import type { Logger } from "../../base/log.ts";
-import { ControlConnection } from "./control-connection.ts";
+import { ConnectionLost, ControlConnection } from "./control-connection.ts";
 import { ExitStream } from "./exit-stream.ts";
 import { Keeper } from "./keeper.ts";
 import { connectOrLaunch } from "./launch.ts";
@@ -55,11 +55,12 @@ export class SupervisorClient implements AsyncDisposable {
   #connected: Promise<ControlConnection>;
   #supervisorPid = 0;
   #exits = new ExitStream();
-  #keeper = new Keeper();
+  #keeper: Keeper;
   #disposed = false;
 
   private constructor(options: SupervisorClientOptions) {
     this.#options = options;
+    this.#keeper = new Keeper(options.execRoot);
     this.#connected = this.#connect();
   }
 
@@ -157,12 +158,44 @@ export class SupervisorClient implements AsyncDisposable {
     request: Operations[Name]["request"],
   ): Promise<Operations[Name]["response"]> {
     if (this.#disposed) throw unavailable("the supervisor's client is closed");
-    return (await this.#connected).call(operation, request);
+    const connection = await this.#connected;
+    return connection.call(operation, request);
+  }
+
+  /** A request that may be sent again, to the next supervisor, when nobody knows what became of it. */
+  async #callAgain<Name extends Operation>(
+    operation: Name,
+    request: Operations[Name]["request"],
+  ): Promise<Operations[Name]["response"]> {
+    for (;;) {
+      try {
+        return await this.#call(operation, request);
+      } catch (error) {
+        if (!(error instanceof ConnectionLost)) throw error;
+      }
+    }
+  }
+
+  /** A start: when its answer was lost with the supervisor, the next one knows what became of it. */
+  async #callStart<Name extends "start" | "exec">(
+    operation: Name,
+    request: Operations[Name]["request"],
+  ): Promise<Started> {
+    try {
+      return await this.#call(operation, request);
+    } catch (error) {
+      if (!(error instanceof ConnectionLost)) throw error;
+      const known = await this.list();
+      const { id, execId }: Target = request;
+      const status = known.find((one) => one.id === id && one.execId === execId);
+      if (!status || status.pid === 0) throw error;
+      return { pid: status.pid, startedAt: status.startedAt };
+    }
   }
 
   /** All containers and execs that the supervisor knows: running ones, and ended ones that were not deleted yet. */
   list(): Promise<ProcessStatus[]> {
-    return this.#call("list", {});
+    return this.#callAgain("list", {});
   }
 
   /**
@@ -170,14 +203,14 @@ export class SupervisorClient implements AsyncDisposable {
    * or its log options are wrong, `conflict` when it runs already, `internal` when the runtime failed otherwise.
    */
   async start(request: StartRequest): Promise<Started> {
-    const started = await this.#call("start", request);
+    const started = await this.#callStart("start", request);
     this.#keeper.keep(this.#supervisorPid, { ...started, id: request.id, tty: request.tty });
     return started;
   }
 
   /** Starts another process in a running container; errors as for `start`. Its stdin ends with its client's. */
   async exec(request: ExecRequest): Promise<Started> {
-    const started = await this.#call("exec", request);
+    const started = await this.#callStart("exec", request);
     const { id, execId, tty } = request;
     this.#keeper.keep(this.#supervisorPid, { ...started, id, execId, tty });
     return started;
@@ -207,16 +240,16 @@ export class SupervisorClient implements AsyncDisposable {
 
   /** The processes of a running container, as the host numbers them. */
   pids(id: string): Promise<number[]> {
-    return this.#call("pids", { id });
+    return this.#callAgain("pids", { id });
   }
 
   /** Throws `conflict` when it does not run or has no terminal. */
   async resize(target: Target, size: ConsoleSize): Promise<void> {
-    await this.#call("resize", { ...target, ...size });
+    await this.#callAgain("resize", { ...target, ...size });
   }
 
   async closeStdin(target: Target): Promise<void> {
-    await this.#call("closeStdin", target);
+    await this.#callAgain("closeStdin", target);
   }
 
   async pause(id: string): Promise<void> {
@@ -229,12 +262,12 @@ export class SupervisorClient implements AsyncDisposable {
 
   /** Changes the limits of a running container: the specification's `linux.resources` object. */
   async update(id: string, resources: unknown): Promise<void> {
-    await this.#call("update", { id, resources });
+    await this.#callAgain("update", { id, resources });
   }
 
   /** Removes what the runtime keeps of a container that has ended; its cgroup is gone after it. Clients that wait end. */
   async delete(id: string): Promise<void> {
-    await this.#call("delete", { id });
+    await this.#callAgain("delete", { id });
     this.#exits.forget(id);
   }
 

@@ -1,8 +1,15 @@
 import type { Socket } from "node:net";
-import { internal, unavailable } from "../../base/errors.ts";
+import { EngineError } from "../../base/errors.ts";
 import type { Exit, Operation, Operations, RequestLine, ServerLine, Welcome } from "./protocol.ts";
 import { protocolVersion } from "./protocol.ts";
 import { fromWire, LineBuffer } from "./wire.ts";
+
+/** What requests are answered with when the supervisor is gone: nobody knows what became of them. */
+export class ConnectionLost extends EngineError {
+  constructor() {
+    super("unavailable", "the connection to the supervisor was lost");
+  }
+}
 
 /** dockerd's connection for requests and events; it lives as long as the supervisor does. */
 export class ControlConnection {
@@ -51,7 +58,7 @@ export class ControlConnection {
   #close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    const gone = unavailable("the connection to the supervisor was lost");
+    const gone = new ConnectionLost();
     this.#welcome.promise.catch(() => {}); // whoever waited hears of it
     this.#welcome.reject(gone);
     for (const request of this.#pending.values()) request.reject(gone);
@@ -65,12 +72,12 @@ export class ControlConnection {
     return this.#ended.promise;
   }
 
-  /** Sends a request. Rejects with the supervisor's `EngineError`, or `unavailable` when it is gone. */
+  /** Sends a request. Rejects with the supervisor's `EngineError`, or `ConnectionLost`. */
   call<Name extends Operation>(
     operation: Name,
     request: Operations[Name]["request"],
   ): Promise<Operations[Name]["response"]> {
-    if (this.#closed) return Promise.reject(internal("the connection to the supervisor is closed"));
+    if (this.#closed) return Promise.reject(new ConnectionLost());
     const number = ++this.#number;
     const line: RequestLine = { number, operation, request };
     return new Promise((resolve, reject) => {

@@ -5,6 +5,12 @@ import type { Poller } from "../../linux/poller.ts";
 /** What may wait for a process that does not read its stdin. */
 const highWater = 256 * 1024;
 
+/**
+ * The kernel tells of room in a terminal before there is any, and then says nothing more: one has to try again. In
+ * milliseconds, doubled each time that nothing could be written.
+ */
+const terminalRetry = { first: 1, longest: 64 };
+
 /** Writes to a process's stdin (a FIFO or a pty master, non-blocking) without ever waiting for it. */
 export class InputWriter {
   #poller: Poller;
@@ -15,11 +21,15 @@ export class InputWriter {
   #ending = false;
   #closed = false;
   #waiting: (() => void)[] = [];
+  #terminal: boolean;
+  #retry: ReturnType<typeof setTimeout> | undefined;
+  #retryAfter = terminalRetry.first;
 
-  /** Owns `fd`. */
-  constructor(poller: Poller, fd: number) {
+  /** Owns `fd`, which is the master of a terminal or the writing end of a FIFO. */
+  constructor(poller: Poller, fd: number, options: { terminal: boolean }) {
     this.#poller = poller;
     this.#fd = fd;
+    this.#terminal = options.terminal;
   }
 
   /** Takes bytes, in order. What comes after `end`, or after the process closed its stdin, is dropped. */
@@ -27,7 +37,7 @@ export class InputWriter {
     if (this.#closed || this.#ending) return;
     this.#queue.push(bytes);
     this.#queued += bytes.length;
-    if (!this.#watch) this.#flush();
+    if (!this.#watch && !this.#retry) this.#flush();
   }
 
   /** True when no more should be written for now; `onDrain` tells when it may. */
@@ -53,7 +63,7 @@ export class InputWriter {
         this.#queued -= count;
         if (count < head.length) {
           this.#queue[0] = head.subarray(count);
-          this.#watch ??= this.#poller.watch(this.#fd, "write", () => this.#flush());
+          this.#flushLater(count > 0);
           return;
         }
         this.#queue.shift();
@@ -66,7 +76,19 @@ export class InputWriter {
     this.#drained();
   }
 
+  #flushLater(progress: boolean): void {
+    if (!this.#terminal) {
+      this.#watch ??= this.#poller.watch(this.#fd, "write", () => this.#flush());
+      return;
+    }
+    this.#retryAfter = progress ? terminalRetry.first : Math.min(2 * this.#retryAfter, terminalRetry.longest);
+    clearTimeout(this.#retry);
+    this.#retry = setTimeout(() => this.#flush(), this.#retryAfter);
+  }
+
   #ignore(): void {
+    clearTimeout(this.#retry);
+    this.#retry = undefined;
     this.#watch?.[Symbol.dispose]();
     this.#watch = undefined;
   }

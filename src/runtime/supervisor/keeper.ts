@@ -1,7 +1,10 @@
 import { closeSync } from "node:fs";
+import { openFifoReader } from "../../linux/fifo.ts";
 import { Pidfd } from "../../linux/pidfd.ts";
 import { endingOf } from "../../linux/process.ts";
 import { terminalNumber } from "../../linux/pty.ts";
+import { processDirectory } from "./paths.ts";
+import { ProcessFiles } from "./process-files.ts";
 import type { Console, Exit, ProcessStatus, Target } from "./protocol.ts";
 
 interface Kept {
@@ -9,16 +12,23 @@ interface Kept {
   pid: number;
   pidfd: Pidfd | undefined;
   master: number | undefined;
+  pipes: number[];
 }
 
 const keyOf = ({ id, execId }: Target) => (execId === undefined ? id : `${id}/${execId}`);
 
 /**
  * What dockerd holds of running processes so that the death of the supervisor costs nothing: the masters of their
- * terminals, which would hang up otherwise, and pidfds, which keep the exit codes that nobody has reaped.
+ * terminals, which would hang up otherwise; their pipes, which would lose what nobody has read when the process ends;
+ * and pidfds, which keep the exit codes that nobody has reaped.
  */
 export class Keeper implements Disposable {
+  #execRoot: string;
   #kept = new Map<string, Kept>();
+
+  constructor(execRoot: string) {
+    this.#execRoot = execRoot;
+  }
 
   /** Begins to hold a process that the supervisor `supervisorPid` has. */
   keep(supervisorPid: number, status: ProcessStatus): void {
@@ -29,7 +39,19 @@ export class Keeper implements Disposable {
     const { id, execId, pid } = status;
     const target = execId === undefined ? { id } : { id, execId };
     const master = status.console && duplicateMaster(supervisorPid, status.console);
-    this.#kept.set(key, { target, pid, pidfd: Pidfd.open(pid), master });
+    const pipes = status.tty ? [] : this.#openPipes(target);
+    this.#kept.set(key, { target, pid, pidfd: Pidfd.open(pid), master, pipes });
+  }
+
+  #openPipes(target: Target): number[] {
+    const { stdout, stderr } = new ProcessFiles(processDirectory(this.#execRoot, target));
+    return [stdout, stderr].flatMap((path) => {
+      try {
+        return [openFifoReader(path)];
+      } catch {
+        return []; // it has ended meanwhile, and was cleared away
+      }
+    });
   }
 
   /** The terminals that a new supervisor needs. */
@@ -51,8 +73,9 @@ export class Keeper implements Disposable {
     return { ...rest, ...endingOf(status) };
   }
 
-  #release({ pidfd, master }: Kept): void {
+  #release({ pidfd, master, pipes }: Kept): void {
     pidfd?.[Symbol.dispose]();
+    for (const pipe of pipes) closeSync(pipe);
     if (master !== undefined) closeSync(master);
   }
 

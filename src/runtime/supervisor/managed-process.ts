@@ -107,7 +107,8 @@ export class ManagedProcess {
   begin(own: OwnStdio): void {
     if (own.stdout !== undefined) this.#readFrom(own.stdout, "stdout");
     if (own.stderr !== undefined) this.#readFrom(own.stderr, "stderr");
-    if (own.stdin !== undefined) this.#input = new InputWriter(this.#deps.poller, own.stdin);
+    if (own.stdin !== undefined)
+      this.#input = new InputWriter(this.#deps.poller, own.stdin, { terminal: false });
     if (own.master === undefined) this.#connectWaiting();
     else this.setMaster(own.master);
   }
@@ -115,7 +116,8 @@ export class ManagedProcess {
   /** Takes over the master of its terminal. */
   setMaster(master: number): void {
     this.#master = master;
-    if (this.state.openStdin) this.#input = new InputWriter(this.#deps.poller, duplicate(master));
+    if (this.state.openStdin)
+      this.#input = new InputWriter(this.#deps.poller, duplicate(master), { terminal: true });
     this.#readFrom(master, "stdout");
     this.#connectWaiting();
   }

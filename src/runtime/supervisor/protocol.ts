@@ -45,7 +45,7 @@ export interface StartRequest {
   /** Close the container's stdin when the first attached client that sends stdin has ended. */
   stdinOnce: boolean;
   log: LogConfig;
-  /** Set when the container has been started; for a program that asks at once, it has to be in config.json too. */
+  /** The first size of its terminal. */
   consoleSize?: ConsoleSize;
 }
 

@@ -1,4 +1,4 @@
-import { closeSync, fstatSync, mkdirSync, openSync, statSync } from "node:fs";
+import { closeSync, existsSync, fstatSync, openSync, statSync } from "node:fs";
 import { systemClock } from "../../base/clock.ts";
 import { messageOf } from "../../base/errors.ts";
 import { createLogger } from "../../base/log.ts";
@@ -16,13 +16,15 @@ const checkInterval = 2000;
 
 /**
  * Runs the supervisor of `execRoot` until dockerd asks for its end, or until its folder is gone and nothing runs.
- * Resolves to the exit code; 0 also when another supervisor has the folder already.
+ * Resolves to the exit code; 0 also when another supervisor has the
+ * folder already, or when there is none.
  */
 export async function runSupervisor(options: { execRoot: string; debug: boolean }): Promise<number> {
   const { execRoot } = options;
   const log = createLogger(options.debug ? "debug" : "info");
-  mkdirSync(execRoot, { recursive: true, mode: 0o711 });
   const paths = supervisorPaths(execRoot);
+  // Whoever starts a supervisor makes the folder; when it is gone again by now, so is the need.
+  if (!existsSync(execRoot)) return 0;
   const lock = openSync(paths.lock, "a", 0o600);
   if (!tryLock(lock)) {
     closeSync(lock);

@@ -2,9 +2,12 @@ import { closeSync, constants, openSync, rmSync } from "node:fs";
 import { errnoOf, internal } from "../../base/errors.ts";
 import { setNonBlocking, setPipeSize } from "../../linux/fd.ts";
 import { makeFifo, openFifoBothWays, openFifoReader, openFifoWriter } from "../../linux/fifo.ts";
+import type { Poller } from "../../linux/poller.ts";
+import { setWindowSize } from "../../linux/pty.ts";
 import { DescriptorListener } from "../../linux/scm.ts";
 import type { ContainerStdio } from "../oci-runtime.ts";
 import type { ProcessFiles, ProcessState } from "./process-files.ts";
+import type { ConsoleSize } from "./protocol.ts";
 
 /** Room for bursts: a process that writes need not wait for each turn of the supervisor. */
 const pipeSize = 256 * 1024;
@@ -80,20 +83,35 @@ function openOutput(path: string): number {
   return fd;
 }
 
-/** A terminal, which the runtime makes and whose master it sends to `socketPath`. */
-export function makeTerminal(socketPath: string): NewStdio {
+/**
+ * A terminal, which the runtime makes and whose master it sends to `socketPath`. It gets its size as soon as it has
+ * come, which is before most programs ask for it.
+ */
+export function makeTerminal(poller: Poller, socketPath: string, size: ConsoleSize | undefined): NewStdio {
   rmSync(socketPath, { force: true });
   const listener = new DescriptorListener(socketPath);
+  let master: number | undefined;
+  const receive = () => {
+    master ??= listener.receive();
+    if (master === undefined) return;
+    watch[Symbol.dispose]();
+    setNonBlocking(master);
+    if (size) setWindowSize(master, size);
+  };
+  const watch = poller.watch(listener.fd, "read", receive);
   return {
     child: { stdin: "ignore", stdout: "ignore", stderr: "ignore", consoleSocket: socketPath },
     own: () => {
-      const master = listener.receive();
+      if (master === undefined) receive();
       if (master === undefined) throw internal("the OCI runtime has not sent the terminal");
-      setNonBlocking(master);
-      return { master };
+      const taken = { master };
+      master = undefined;
+      return taken;
     },
     [Symbol.dispose]: () => {
+      watch[Symbol.dispose]();
       listener[Symbol.dispose]();
+      if (master !== undefined) closeSync(master);
       rmSync(socketPath, { force: true });
     },
   };

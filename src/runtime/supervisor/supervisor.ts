@@ -13,6 +13,7 @@ import { OciRuntime } from "../oci-runtime.ts";
 import { AttachInput } from "./attach-input.ts";
 import { ManagedProcess, type ProcessDeps } from "./managed-process.ts";
 import { frame, OutputHub } from "./output-hub.ts";
+import { processDirectory } from "./paths.ts";
 import { ProcessFiles, type ProcessState } from "./process-files.ts";
 import type {
   Attached,
@@ -38,6 +39,12 @@ const validId = /^[A-Za-z0-9][A-Za-z0-9_.-]*$/;
 
 function keyOf({ id, execId }: Target): string {
   return execId === undefined ? id : `${id}/${execId}`;
+}
+
+/** Has the runtime set the size of the terminal: a program that asks for it at once would be faster than we are. */
+function setConsoleSize(path: string, size: ConsoleSize): void {
+  const config = JSON.parse(readFileSync(path, "utf8")) as { process?: object };
+  writeFileSync(path, JSON.stringify({ ...config, process: { ...config.process, consoleSize: size } }));
 }
 
 /** The processes of all containers of one daemon. What it does for dockerd; see the protocol for what it means. */
@@ -72,6 +79,7 @@ export class Supervisor {
       const state: ProcessState = { id, runtime, bundle, tty, openStdin, stdinOnce, log };
       const files = this.#filesOf(request);
       const { pid: pidFile, runtimeLog } = files;
+      if (tty && request.consoleSize) setConsoleSize(join(bundle, "config.json"), request.consoleSize);
       return this.#launch(state, files, request.consoleSize, (stdio) =>
         this.#runtime(state).run({ bundle, pidFile, log: runtimeLog, stdio }),
       );
@@ -95,7 +103,6 @@ export class Supervisor {
       const state: ProcessState = { id, execId, runtime, bundle, tty, openStdin, stdinOnce: true };
       const files = this.#filesOf(request);
       return this.#launch(state, files, size, async (stdio) => {
-        // The runtime sets the size before the program runs; afterwards it would be too late for some.
         const spec = { ...request.processSpec, ...(size ? { consoleSize: size } : {}) };
         writeFileSync(files.processSpec, JSON.stringify(spec), { mode: 0o600 });
         const { processSpec: processFile, pid: pidFile, runtimeLog: log } = files;
@@ -137,7 +144,9 @@ export class Supervisor {
     call: (stdio: NewStdio["child"]) => Promise<void>,
   ): Promise<void> {
     const { state, files } = process;
-    using stdio = state.tty ? makeTerminal(this.#terminalSocket()) : makePipes(files, state);
+    using stdio = state.tty
+      ? makeTerminal(this.#deps.poller, this.#terminalSocket(), size)
+      : makePipes(files, state);
     await using undo = new Cleanups();
     const hold = this.#deps.reaper.hold();
     undo.add(() => hold[Symbol.dispose]());
@@ -149,7 +158,6 @@ export class Supervisor {
     state.started = { pid, startTime, startedAt: String(this.#deps.clock.nowNanos()) };
     files.writeState(state);
     process.begin(stdio.own());
-    if (state.tty && size) process.resize(size);
     undo.keep();
     // After the answer to the start has been sent: nobody may hear of an end before.
     setImmediate(() => {
@@ -396,11 +404,11 @@ export class Supervisor {
   }
 
   /** Throws `invalidArgument` when an id could lead out of the exec root. */
-  #filesOf({ id, execId }: Target): ProcessFiles {
+  #filesOf(target: Target): ProcessFiles {
+    const { id, execId } = target;
     for (const name of execId === undefined ? [id] : [id, execId]) {
       if (!validId.test(name)) throw invalidArgument(`invalid id: ${name}`);
     }
-    const directory = join(this.#deps.execRoot, "containers", id);
-    return new ProcessFiles(execId === undefined ? directory : join(directory, "exec", execId));
+    return new ProcessFiles(processDirectory(this.#deps.execRoot, target));
   }
 }
