@@ -1,5 +1,4 @@
 import { readFileSync } from "node:fs";
-import { homedir } from "node:os";
 import { errnoOf, invalidArgument, messageOf } from "../base/errors.ts";
 
 /** Credentials of one registry, as config.json holds them. */
@@ -35,9 +34,12 @@ export interface ConfigFile {
   readonly pruneFilters?: readonly string[];
 }
 
+/** Asked of the system only where the environment does not say: `node:os` is slow to load. */
+const home = () => process.env.HOME ?? process.getBuiltinModule("node:os").homedir();
+
 /** The folder of the client's files: `--config`, DOCKER_CONFIG, or `~/.docker`. */
 export function configFolder(flag: string): string {
-  return flag || process.env.DOCKER_CONFIG || `${homedir()}/.docker`;
+  return flag || process.env.DOCKER_CONFIG || `${home()}/.docker`;
 }
 
 /** Reads `config.json`; an absent one is empty. Throws `invalidArgument` with the path for one that cannot be read. */

@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
 import { errnoOf, invalidArgument, notFound } from "../base/errors.ts";
 
@@ -9,7 +8,7 @@ export interface ContextMeta {
   readonly Endpoints?: Readonly<Record<string, { readonly Host?: string; readonly SkipTLSVerify?: boolean }>>;
 }
 
-const idOf = (name: string) => createHash("sha256").update(name).digest("hex");
+const idOf = (name: string) => new Bun.CryptoHasher("sha256").update(name).digest("hex");
 
 /** The folder of a context's description, as the Go client lays it out: named by the SHA-256 of its name. */
 export function metaFile(folder: string, name: string): string {

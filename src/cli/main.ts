@@ -1,19 +1,18 @@
-import type { Cli } from "./cli.ts";
+import { Cli } from "./cli.ts";
 import type { ArgumentRule, Command, CommandNode } from "./command.ts";
 import { errorText, exitCodeOf, isCancelled, StatusError } from "./exit.ts";
 import { FlagError, type FlagSet, type ParsedFlags, parseFlags } from "./flags.ts";
 import { globalFlagSet, globalFlags } from "./globals.ts";
+import { outputOn } from "./streams.ts";
 import { tree } from "./tree.ts";
+import { versionLine } from "./version.ts";
 
 const logLevels = new Set(["panic", "fatal", "error", "warn", "warning", "info", "debug", "trace"]);
 
 /** Runs the client with the arguments after its name; resolves to the exit code. Errors are printed. */
 export async function runClient(argv: readonly string[]): Promise<number> {
-  // What every start needs and no more: the terminal, the connection and the commands load when they are used.
-  const { Cli } = await import("./cli.ts");
-  const { outputOn } = await import("./streams.ts");
   try {
-    return await dispatch(argv, (flags) => new Cli(flags));
+    return await dispatch(argv);
   } catch (error) {
     if (!isCancelled(error)) {
       const text = errorText(error);
@@ -43,19 +42,15 @@ function readFlags(
   }
 }
 
-async function dispatch(
-  argv: readonly string[],
-  makeCli: (flags: ReturnType<typeof globalFlags>) => Cli,
-): Promise<number> {
+async function dispatch(argv: readonly string[]): Promise<number> {
   const flags = globalFlagSet();
   const parsed = readFlags(flags, argv, false, "docker [OPTIONS] COMMAND [ARG...]", "docker");
   const globals = globalFlags(parsed);
-  const cli = makeCli(globals);
+  const cli = new Cli(globals);
   if (!logLevels.has(globals["log-level"].toLowerCase())) {
     throw new StatusError(1, `Unable to parse logging level: ${globals["log-level"]}`);
   }
   if (globals.version) {
-    const { versionLine } = await import("./version.ts");
     cli.print(versionLine);
     return 0;
   }

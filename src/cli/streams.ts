@@ -1,6 +1,6 @@
 import { fstatSync, readSync, writeSync } from "node:fs";
-import { isatty } from "node:tty";
 import { errnoOf } from "../base/errors.ts";
+import { isTerminal } from "./is-terminal.ts";
 
 /** Where the client writes to. */
 export interface Output {
@@ -29,7 +29,7 @@ export function outputOn(fd: number): Output {
   return {
     fd,
     get isTerminal() {
-      terminal ??= isatty(fd);
+      terminal ??= isTerminal(fd);
       return terminal;
     },
     write: (data) => {
@@ -45,7 +45,7 @@ export function outputOn(fd: number): Output {
 
 /** True when standard input is a terminal. */
 export function inputIsTerminal(): boolean {
-  return isatty(0);
+  return isTerminal(0);
 }
 
 /** Reads one line of standard input, for a question; undefined at its end. */

@@ -1,7 +1,8 @@
-import { isatty, WriteStream } from "node:tty";
+import { WriteStream } from "node:tty";
+import { inputIsTerminal } from "./streams.ts";
 
 /** Columns of the terminal on standard input, or 80. */
 export function terminalWidth(): number {
-  if (!isatty(0)) return 80;
+  if (!inputIsTerminal()) return 80;
   return new WriteStream(0).columns || 80;
 }
