@@ -25,20 +25,37 @@ export async function killContainer(
   if (!isRunning(container)) {
     throw conflict(`cannot kill container: ${container.id}: container ${container.id} is not running`);
   }
-  if (number === SIGKILL || number === stopSignal(container))
-    deps.set.setState(container, { stoppedByUser: true });
+  const ends = number === SIGKILL || number === stopSignal(container);
+  if (ends && (await endRestarts(deps, container))) return;
+  if (ends) deps.set.setState(container, { stoppedByUser: true });
   if (number === SIGKILL) await endsAfter(deps, container, number, defaultStopTimeout);
   else await sendSignal(deps, container, number);
 }
 
-/** A container that ended meanwhile is what the signal was for. */
+/** A container that ended meanwhile, which may not have been recorded yet, is what the signal was for. */
 async function sendSignal(deps: ContainerDeps, container: Container, signal: number): Promise<void> {
   try {
     await deps.supervisor.kill({ id: container.id }, signal);
     deps.events("kill", container, { signal: String(signal) });
   } catch (error) {
-    if (!isEngineError(error, "notFound")) throw error;
+    if (!isEngineError(error, "conflict")) throw error;
   }
+}
+
+/**
+ * No restart comes any more. True when the container waited for one, and has ended for good now; false when it runs
+ * (a restart that is under way is waited for).
+ */
+async function endRestarts(deps: ContainerDeps, container: Container): Promise<boolean> {
+  deps.restarts.cancel(container.id);
+  if (container.state.status !== "restarting") return false;
+  await deps.turns.run(container.id, async () => {
+    if (container.state.status !== "restarting") return;
+    const { exitCode } = container.state;
+    deps.set.setState(container, { status: "exited", stoppedByUser: true });
+    deps.waiters.exited(container.id, { exitCode });
+  });
+  return !isRunning(container);
 }
 
 /**
@@ -53,9 +70,11 @@ export async function stopContainer(
   const signal = options.signal ? parseSignal(options.signal) : stopSignal(container);
   if (!isRunning(container)) throw notModified("");
   const timeout = options.timeout ?? container.spec.config.StopTimeout ?? defaultStopTimeout;
+  if (await endRestarts(deps, container)) {
+    deps.events("stop", container, {});
+    return;
+  }
   deps.set.setState(container, { stoppedByUser: true });
-  deps.restarts.cancel(container.id);
-  if (container.state.status === "restarting") return;
   if (!(await endsAfter(deps, container, signal, timeout))) {
     deps.log.info("Container failed to exit within the time of its stop signal: killing it", {
       container: container.id,

@@ -22,9 +22,8 @@ const unseenExitCode = 255;
  * taken up, exits of the meantime are recorded, and what belongs to nobody goes.
  */
 export async function reconcile(deps: ContainerDeps): Promise<void> {
-  const known = await deps.supervisor.list();
-  await takeUpContainers(deps, known);
-  await dropUnknown(deps, known);
+  await takeUpContainers(deps, await deps.supervisor.list());
+  await dropUnknown(deps, await deps.supervisor.list());
   await dropOrphanMounts(deps);
   await dropOrphanDirectories(deps);
   const running = deps.set.all().filter(isRunning);
