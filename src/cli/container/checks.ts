@@ -1,4 +1,4 @@
-import { isIP } from "node:net";
+import { ipVersion } from "./ip-address.ts";
 
 /** `-a`: one of the three streams, in any case. */
 export function checkAttach(text: string): string {
@@ -26,7 +26,7 @@ export function checkLabel(text: string): string {
 /** `--dns` and others: an address, in its shortest form. */
 export function checkIp(text: string): string {
   const address = text.trim();
-  if (isIP(address) === 0) throw new Error(`IP address is not correctly formatted: ${text}`);
+  if (ipVersion(address) === 0) throw new Error(`IP address is not correctly formatted: ${text}`);
   return address;
 }
 
@@ -39,7 +39,7 @@ export function checkExtraHost(text: string): string {
   let address = text.slice(at + 1);
   if (address === "") throw new Error(`bad format for add-host: ${JSON.stringify(text)}`);
   if (address.startsWith("[") && address.endsWith("]")) address = address.slice(1, -1);
-  if (address !== "host-gateway" && isIP(address) === 0) {
+  if (address !== "host-gateway" && ipVersion(address) === 0) {
     throw new Error(`invalid IP address in add-host: ${JSON.stringify(address)}`);
   }
   return `${name}:${address}`;

@@ -1,7 +1,7 @@
-import { isIP } from "node:net";
 import type { PortMap } from "../../api/containers.ts";
 import { invalidArgument } from "../../base/errors.ts";
 import { parseInteger } from "../flags.ts";
+import { ipVersion } from "./ip-address.ts";
 
 /** The first and last port of `80` or `80-90`. Throws with strconv's text. */
 export function parsePortRange(text: string): [number, number] {
@@ -47,7 +47,7 @@ function standardNotation(text: string): string {
 
 function address(text: string): string {
   const ip = text.startsWith("[") && text.endsWith("]") ? text.slice(1, -1) : text;
-  if (ip !== "" && isIP(ip) === 0) throw invalidArgument(`invalid IP address: ${ip}`);
+  if (ip !== "" && ipVersion(ip) === 0) throw invalidArgument(`invalid IP address: ${ip}`);
   return ip;
 }
 

@@ -1,16 +1,33 @@
-import { constants } from "node:os";
 import type { Client } from "../../client/client.ts";
 
-/** Signals that this process keeps to itself, or cannot catch. */
-const own = new Set(["SIGCHLD", "SIGPIPE", "SIGURG", "SIGKILL", "SIGSTOP", "SIGWINCH"]);
-/** Those that tell of a fault in this very process. */
-const faults = new Set(["SIGSEGV", "SIGBUS", "SIGFPE", "SIGILL", "SIGTRAP", "SIGSYS", "SIGABRT", "SIGIOT"]);
+/**
+ * The signals that are sent on: all that can be caught, but those that tell of this very process (faults, its children,
+ * a broken pipe) and of its terminal's size.
+ */
+const forwarded = [
+  "SIGHUP",
+  "SIGINT",
+  "SIGQUIT",
+  "SIGUSR1",
+  "SIGUSR2",
+  "SIGALRM",
+  "SIGTERM",
+  "SIGCONT",
+  "SIGTSTP",
+  "SIGTTIN",
+  "SIGTTOU",
+  "SIGXCPU",
+  "SIGXFSZ",
+  "SIGVTALRM",
+  "SIGPROF",
+  "SIGIO",
+  "SIGPWR",
+] as const;
 
 /** Sends every signal that this process gets on to the container. Disposing stops it. */
 export function forwardSignals(client: Client, container: string): Disposable {
-  const names = Object.keys(constants.signals).filter((name) => !own.has(name) && !faults.has(name));
   const added: [NodeJS.Signals, () => void][] = [];
-  for (const name of names as NodeJS.Signals[]) {
+  for (const name of forwarded) {
     const forward = () => {
       const call = client.call("ContainerKill", {
         params: { id: container },
