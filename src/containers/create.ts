@@ -17,7 +17,7 @@ import { withHostDefaults } from "./host-defaults.ts";
 import { mergeConfig } from "./merge-config.ts";
 import { randomName } from "./names.ts";
 import { checkedName } from "./rename.ts";
-import { makeHome, trashHome } from "./rootfs.ts";
+import { makeHome, removeHome } from "./rootfs.ts";
 import { checkHostConfig } from "./spec/check.ts";
 import { validateConfig } from "./validate.ts";
 
@@ -35,6 +35,7 @@ export async function createContainer(
   deps: ContainerDeps,
   request: CreateRequest,
 ): Promise<ContainerCreateResponse> {
+  deps.readiness.expectStart();
   const name = checkedName(request.name) || unusedName(deps);
   const image = deps.images.resolve(request.config.Image ?? "", request.platform);
   await deps.images.ensureUnpacked(image);
@@ -68,7 +69,7 @@ async function make(
     volumesFrom: (from) => deps.set.find(from),
   });
   undo.add(() => deps.volumes.forgetContainer(id, mounts, { removeAnonymous: true }));
-  undo.add(() => void trashHome(deps, id));
+  undo.add(() => removeHome(deps, id));
   makeHome(deps, id);
   const container: Container = {
     id,

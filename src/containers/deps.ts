@@ -5,6 +5,7 @@ import type { RandomBytes } from "../base/ids.ts";
 import type { Logger } from "../base/log.ts";
 import type { ImageStore } from "../images/images.ts";
 import type { LayerStore } from "../images/layers.ts";
+import type { CgroupReadiness } from "../linux/cgroup-readiness.ts";
 import type { NetworkManager } from "../network/manager.ts";
 import type { SupervisorClient } from "../runtime/supervisor/client.ts";
 import type { RuntimeBinary } from "../runtime/supervisor/protocol.ts";
@@ -55,6 +56,7 @@ export interface ContainerDeps {
   settings: ContainerSettings;
   specHost: SpecHost;
   cgroupFeatures: CgroupFeatures;
+  readiness: CgroupReadiness;
   set: ContainerSet;
   execs: Execs;
   resources: ResourceTable;

@@ -13,6 +13,7 @@ import { runtimeOf } from "./start.ts";
 
 /** Registers a process to run in the container; returns its id. Throws `conflict` when the container does not run. */
 export function createExec(deps: ContainerDeps, container: Container, config: ExecConfig): string {
+  deps.readiness.expectStart();
   const { status } = container.state;
   if (!isRunning(container)) throw conflict(`container ${container.id} is not running`);
   if (status === "paused")

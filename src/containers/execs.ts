@@ -47,14 +47,20 @@ export class Execs {
     exec.running = false;
     exec.exitCode = exitCode;
     exec.ended.resolve();
+    this.#forgetLater(exec);
   }
 
-  /** Its execs have ended with it; who started one may still ask how, for a while. */
+  /** Who started it may still ask how it ended, for a while. */
+  #forgetLater(exec: Exec): void {
+    setTimeout(() => this.#byId.delete(exec.id), keptAfterEnd).unref();
+  }
+
+  /** Its execs have ended with it. */
   containerEnded(containerId: string): void {
     for (const exec of this.#byId.values()) {
       if (exec.container.id !== containerId) continue;
       if (exec.running) this.exited(exec.id, killedExitCode);
-      setTimeout(() => this.#byId.delete(exec.id), keptAfterEnd).unref();
+      else this.#forgetLater(exec);
     }
   }
 }

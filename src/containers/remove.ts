@@ -1,8 +1,7 @@
-import { rm } from "node:fs/promises";
 import { conflict, isEngineError } from "../base/errors.ts";
 import { type Container, isRunning } from "./container.ts";
 import type { ContainerDeps } from "./deps.ts";
-import { trashHome } from "./rootfs.ts";
+import { removeHome } from "./rootfs.ts";
 import { killContainer } from "./stop.ts";
 
 export interface RemoveOptions {
@@ -11,23 +10,38 @@ export interface RemoveOptions {
   volumes?: boolean;
 }
 
+/** A start that another client asked for may come between the kill and the removal; not for ever. */
+const maxKills = 5;
+
 /** `docker rm`. Throws `conflict` when it runs and `force` is not set. */
 export async function removeContainer(
   deps: ContainerDeps,
   container: Container,
   options: RemoveOptions = {},
 ): Promise<void> {
+  for (let kills = 0; ; kills++) {
+    if (isRunning(container)) {
+      if (!options.force || kills === maxKills) throw stillRunning(container);
+      await killForRemoval(deps, container);
+    }
+    if (await deps.turns.run(container.id, () => removeUnlessRunning(deps, container, options))) return;
+  }
+}
+
+/** False when it runs (again), and is to be killed. The caller holds its turn. */
+async function removeUnlessRunning(
+  deps: ContainerDeps,
+  container: Container,
+  options: RemoveOptions,
+): Promise<boolean> {
+  // Another request, or --rm, was faster.
+  if (!deps.set.get(container.id)) return true;
   if (isRunning(container)) {
     if (!options.force) throw stillRunning(container);
-    deps.restarts.cancel(container.id);
-    await killForRemoval(deps, container);
+    return false;
   }
-  await deps.turns.run(container.id, async () => {
-    // Another request, or --rm, was faster.
-    if (!deps.set.get(container.id)) return;
-    if (container.state.status === "running") throw stillRunning(container);
-    await removeInTurn(deps, container, { volumes: options.volumes ?? false });
-  });
+  await removeInTurn(deps, container, { volumes: options.volumes ?? false });
+  return true;
 }
 
 /** Removes a container that does not run; the caller holds its turn. */
@@ -51,7 +65,6 @@ function stillRunning(container: Container) {
 }
 
 async function killForRemoval(deps: ContainerDeps, container: Container): Promise<void> {
-  if (container.state.status === "restarting") return;
   try {
     await killContainer(deps, container, "KILL");
   } catch (error) {
@@ -72,6 +85,5 @@ export async function discard(
   { volumes }: { volumes: boolean },
 ): Promise<void> {
   await deps.volumes.forgetContainer(container.id, container.spec.mounts, { removeAnonymous: volumes });
-  const trash = trashHome(deps, container.id);
-  if (trash !== undefined) await rm(trash, { recursive: true, force: true });
+  await removeHome(deps, container.id);
 }

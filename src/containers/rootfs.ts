@@ -1,4 +1,4 @@
-import { mkdirSync, renameSync, rmdirSync } from "node:fs";
+import { mkdirSync, renameSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { errnoOf } from "../base/errors.ts";
@@ -52,8 +52,8 @@ export async function removeRunDirectory(deps: ContainerDeps, id: string): Promi
   deps.resources.release({ kind: "directory", key: run });
 }
 
-/** Moves the container's folder to the trash at once, so that it is gone for everyone; `emptyTrash` deletes it. */
-export function trashHome(deps: ContainerDeps, id: string): string | undefined {
+/** Moves the container's folder to the trash at once, so that it is gone for everyone. Returns where it is now. */
+function trashHome(deps: ContainerDeps, id: string): string | undefined {
   const { home } = containerPaths(deps.roots, id);
   const trash = join(deps.roots.dataRoot, "trash");
   const target = join(trash, `container-${id}`);
@@ -69,13 +69,8 @@ export function trashHome(deps: ContainerDeps, id: string): string | undefined {
   return target;
 }
 
-/** True when an empty directory was there and is gone. */
-export function removeEmptyDirectory(path: string): boolean {
-  try {
-    rmdirSync(path);
-    return true;
-  } catch (error) {
-    if (errnoOf(error) === "ENOENT" || errnoOf(error) === "ENOTEMPTY") return false;
-    throw error;
-  }
+/** Deletes the container's folder; out of sight at once. What a crash leaves in the trash goes at the next start. */
+export async function removeHome(deps: ContainerDeps, id: string): Promise<void> {
+  const trash = trashHome(deps, id);
+  if (trash !== undefined) await rm(trash, { recursive: true, force: true });
 }

@@ -12,6 +12,7 @@ import { mountRootfs, mountSharedMemory, removeRunDirectory, unmountRootfs } fro
 
 /** Starts a container, in its turn. Throws `notModified` when it runs already. */
 export function startContainer(deps: ContainerDeps, container: Container): Promise<void> {
+  deps.readiness.expectStart();
   return deps.turns.run(container.id, async () => {
     if (container.state.status === "restarting") deps.restarts.cancel(container.id);
     else if (isRunning(container)) throw notModified("");

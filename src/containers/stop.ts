@@ -92,6 +92,8 @@ async function endsAfter(
   signal: number,
   timeout: number,
 ): Promise<boolean> {
+  // Its end has been told already: nobody would tell it again.
+  if (!isRunning(container) || !deps.set.get(container.id)) return true;
   const giveUp = new AbortController();
   const exit = deps.waiters.wait(container.id, "exit", giveUp.signal).then(() => true);
   await sendSignal(deps, container, signal);

@@ -22,6 +22,7 @@ import { ImageStore } from "../images/images.ts";
 import { LayerStore } from "../images/layers.ts";
 import { Trash } from "../images/trash.ts";
 import { type Cgroups, detectCgroups } from "../linux/cgroup.ts";
+import { CgroupReadiness } from "../linux/cgroup-readiness.ts";
 import { NetworkManager } from "../network/manager.ts";
 import { findRuntimes } from "../runtime/oci-runtime.ts";
 import { SupervisorClient } from "../runtime/supervisor/client.ts";
@@ -77,6 +78,7 @@ export async function openEngine(settings: EngineSettings, log: Logger): Promise
     settings: containerSettings(settings, cgroup),
     specHost: readSpecHost(log),
     cgroupFeatures: readCgroupFeatures(cgroup),
+    readiness: new CgroupReadiness(cgroup),
     set,
     execs: new Execs(),
     resources,
