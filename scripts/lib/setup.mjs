@@ -33,13 +33,15 @@ export function installNodeModules() {
   const stamp = join(root, "node_modules/.package-lock.json");
   if (existsSync(stamp) && sameVersions(stamp)) return;
   process.stderr.write("Installing the npm packages …\n");
-  run("npm", ["ci", "--no-fund", "--no-audit", "--loglevel=error"]);
+  // Not `npm ci`: it refuses when a registry lacks optional packages that are for other platforms.
+  run("npm", ["install", "--no-save", "--no-fund", "--no-audit", "--loglevel=error"]);
 }
 
 function sameVersions(stamp) {
   const wanted = JSON.parse(readFileSync(join(root, "package-lock.json"), "utf8")).packages;
   const have = JSON.parse(readFileSync(stamp, "utf8")).packages;
-  return Object.entries(have).every(([path, { version }]) => wanted[path]?.version === version);
+  const needed = Object.entries(wanted).filter(([path, { optional }]) => path !== "" && !optional);
+  return needed.every(([path, { version }]) => have[path]?.version === version);
 }
 
 /**
