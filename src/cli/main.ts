@@ -3,6 +3,7 @@ import type { ArgumentRule, Command, CommandNode } from "./command.ts";
 import { errorText, exitCodeOf, isCancelled, StatusError } from "./exit.ts";
 import { FlagError, type FlagSet, type ParsedFlags, parseFlags } from "./flags.ts";
 import { globalFlagSet, globalFlags } from "./globals.ts";
+import { exitOnInterrupt } from "./interrupt.ts";
 import { outputOn } from "./streams.ts";
 import { tree } from "./tree.ts";
 import { versionLine } from "./version.ts";
@@ -136,6 +137,7 @@ async function runCommand(
   }
   const wrong = argumentProblem(path, usage, command.args, parsed.args.length);
   if (wrong) throw new StatusError(1, wrong);
+  exitOnInterrupt();
   await checkVersions(cli, node, command, parsed, path);
   try {
     const code = await command.run(cli, {

@@ -1,17 +1,16 @@
 import type { Client } from "../../client/client.ts";
+import { forwardInterrupts } from "../interrupt.ts";
 
 /**
- * The signals that are sent on: all that can be caught, but those that tell of this very process (faults, its children,
+ * The signals that are sent on besides interrupts: all that can be caught, but those that tell of this very process (faults, its children,
  * a broken pipe) and of its terminal's size.
  */
 const forwarded = [
   "SIGHUP",
-  "SIGINT",
   "SIGQUIT",
   "SIGUSR1",
   "SIGUSR2",
   "SIGALRM",
-  "SIGTERM",
   "SIGCONT",
   "SIGTSTP",
   "SIGTTIN",
@@ -27,15 +26,14 @@ const forwarded = [
 /** Sends every signal that this process gets on to the container. Disposing stops it. */
 export function forwardSignals(client: Client, container: string): Disposable {
   const added: [NodeJS.Signals, () => void][] = [];
+  const send = (name: string) => {
+    const query = { signal: name.slice("SIG".length) };
+    // The container may have ended in the meantime; there is nobody to tell.
+    client.call("ContainerKill", { params: { id: container }, query }).catch(() => {});
+  };
+  const interrupts = forwardInterrupts(send);
   for (const name of forwarded) {
-    const forward = () => {
-      const call = client.call("ContainerKill", {
-        params: { id: container },
-        query: { signal: name.slice(3) },
-      });
-      // The container may have ended in the meantime; there is nobody to tell.
-      call.catch(() => {});
-    };
+    const forward = () => send(name);
     try {
       process.on(name, forward);
       added.push([name, forward]);
@@ -43,5 +41,10 @@ export function forwardSignals(client: Client, container: string): Disposable {
       // The runtime does not let every signal be caught on every platform.
     }
   }
-  return { [Symbol.dispose]: () => added.forEach(([name, forward]) => void process.off(name, forward)) };
+  return {
+    [Symbol.dispose]: () => {
+      interrupts[Symbol.dispose]();
+      for (const [name, forward] of added) process.off(name, forward);
+    },
+  };
 }
