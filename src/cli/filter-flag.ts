@@ -2,7 +2,7 @@ import type { Filters } from "../api/operation.ts";
 import { type Flag, flag } from "./flags.ts";
 
 /** `--filter name=value`, several times. */
-export function filterFlag(help: string, short: string | undefined = "f"): Flag<Readonly<Filters>> {
+export function filterFlag(help: string, short: string | null = "f"): Flag<Readonly<Filters>> {
   const parse = (text: string, before: Readonly<Filters>): Filters => {
     if (text === "") return before;
     const equals = text.indexOf("=");
@@ -11,7 +11,7 @@ export function filterFlag(help: string, short: string | undefined = "f"): Flag<
     const value = text.slice(equals + 1).trim();
     return { ...before, [name]: [...(before[name] ?? []), value] };
   };
-  return flag.custom("filter", help, {}, parse, short === undefined ? {} : { short });
+  return flag.custom("filter", help, {}, parse, short === null ? {} : { short });
 }
 
 /** `--format` of a list. */

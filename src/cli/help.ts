@@ -1,6 +1,6 @@
 import type { Command, CommandNode } from "./command.ts";
 import { flagUsages } from "./flags.help.ts";
-import type { FlagSet } from "./flags.ts";
+import { type FlagSet, flag } from "./flags.ts";
 import { terminalWidth } from "./terminal-width.ts";
 
 function rows(nodes: readonly CommandNode[], width: number): string {
@@ -52,6 +52,9 @@ export function usageLine(path: string, command: Command): string {
 /** Help of one command. */
 export function commandHelp(path: string, node: CommandNode, command: Command): string {
   const aliases = node.paths ? `\nAliases:\n  ${node.paths.join(", ")}\n` : "";
-  const flags = options("Options", command.flags);
+  // Help has no short form where its letter is taken; so it is listed there.
+  const taken = Object.values(command.flags).some(({ short }) => short === "h");
+  const help = taken ? { help: flag.bool("Show this text") } : {};
+  const flags = options("Options", { ...command.flags, ...help });
   return `Usage:  ${usageLine(path, command)}\n\n${node.short}\n${aliases}${flags === "" ? "" : `\n${flags}`}`;
 }

@@ -4,7 +4,7 @@ import { flag } from "./flags.ts";
 
 /** Flags of everything that removes what is not used. */
 export const pruneFlags = {
-  filter: filterFlag("Remove only what fits (as 'label=<key>=<value>')", undefined),
+  filter: filterFlag("Remove only what fits (as 'label=<key>=<value>')", null),
   force: flag.bool("Do not ask first", { short: "f" }),
 };
 
