@@ -60,9 +60,15 @@ export function isEngineError(error: unknown, code?: ErrorCode): error is Engine
   return error instanceof EngineError && (code === undefined || error.code === code);
 }
 
+/** What went wrong first, where tidying up after it (`using`) failed as well. */
+export function firstFailure(error: unknown): unknown {
+  return error instanceof SuppressedError ? firstFailure(error.suppressed) : error;
+}
+
 /** The message of anything that was thrown. */
 export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  const first = firstFailure(error);
+  return first instanceof Error ? first.message : String(first);
 }
 
 /** The errno name (`ENOENT`, …) of an error thrown by a system call, or undefined. */

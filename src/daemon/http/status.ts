@@ -1,4 +1,4 @@
-import { EngineError, type ErrorCode } from "../../base/errors.ts";
+import { EngineError, type ErrorCode, firstFailure } from "../../base/errors.ts";
 
 const statuses: Record<ErrorCode, number> = {
   notFound: 404,
@@ -15,7 +15,8 @@ const statuses: Record<ErrorCode, number> = {
 
 /** The HTTP status of whatever was thrown; what is not expected is 500. */
 export function statusOf(error: unknown): number {
-  return error instanceof EngineError ? statuses[error.code] : 500;
+  const first = firstFailure(error);
+  return first instanceof EngineError ? statuses[first.code] : 500;
 }
 
 const phrases: Record<number, string> = {
