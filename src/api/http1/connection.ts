@@ -54,6 +54,11 @@ export class Connection {
     else this.#onClosed.push(listener);
   }
 
+  /** True when bytes have come that nobody has read yet. */
+  get hasInput(): boolean {
+    return this.#unread > 0;
+  }
+
   /** Sets the one listener for the end of the input (undefined: none). */
   set onInputEnd(listener: (() => void) | undefined) {
     this.#onInputEnded = listener;

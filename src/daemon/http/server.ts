@@ -63,7 +63,9 @@ export class ApiServer {
     connection.whenClosed(() => current?.abort());
     if (endMeans === "gone") connection.onInputEnd = () => current?.inputEnded();
     try {
-      for (let more = true; more && !this.#closing; ) {
+      for (let more = true; more && !this.#closing && !connection.closed; ) {
+        // Requests that a client has sent ahead must not keep the others from being heard.
+        if (connection.hasInput) await turnOfOthers();
         this.#idle.add(connection);
         const head = await readHead(connection);
         this.#idle.delete(connection);
@@ -96,6 +98,11 @@ export class ApiServer {
     });
     for (const connection of this.#connections) connection.destroy();
   }
+}
+
+/** Lets the event loop look at everything else first. */
+function turnOfOthers(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
 }
 
 /** The answer to what is no HTTP request. */
