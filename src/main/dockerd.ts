@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node
 import { dirname } from "node:path";
 import { buildCommit, buildVersion, dockerRelease } from "../base/build.ts";
 import { conflict, isEngineError, messageOf } from "../base/errors.ts";
-import { createLogger, type LogLevel } from "../base/log.ts";
+import { createLogger, type Logger, type LogLevel } from "../base/log.ts";
 import { type DaemonConfig, loadConfig } from "../daemon/config/config.ts";
 import { helpText } from "../daemon/config/help.ts";
 import { endpointsOf } from "../daemon/config/hosts.ts";
@@ -26,8 +26,7 @@ export async function main(argv: string[]): Promise<number> {
     if (config.validate) return print("configuration OK\n");
     return await serve(config, endpointsOf(loaded));
   } catch (error) {
-    if (!isEngineError(error)) throw error;
-    process.stderr.write(`${messageOf(error)}\n`);
+    process.stderr.write(`${isEngineError(error) ? error.message : traceOf(error)}\n`);
     return 1;
   }
 }
@@ -41,6 +40,7 @@ async function serve(config: DaemonConfig, endpoints: readonly Endpoint[]): Prom
   const log = createLogger(config.debug ? "debug" : (config.logLevel as LogLevel));
   // What Bun would take from it must not reach the programs that the daemon starts.
   for (const name of ["BUN_OPTIONS", "BUN_BE_BUN"]) delete process.env[name];
+  survive(log);
   using _pidfile = claimPidfile(config.pidfile);
   const stopped = new Promise<string>((resolve) => {
     for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => resolve(signal));
@@ -59,6 +59,17 @@ async function serve(config: DaemonConfig, endpoints: readonly Endpoint[]): Prom
   for (const one of listening) one[Symbol.dispose]();
   await server.close(shutdownGraceMillis);
   return 0;
+}
+
+function traceOf(error: unknown): string {
+  return (error instanceof Error && error.stack) || messageOf(error);
+}
+
+/** A mistake of ours in one corner must not end the daemon, and never silently. */
+function survive(log: Logger): void {
+  const report = (what: string) => (error: unknown) => log.error(what, { error: traceOf(error) });
+  process.on("uncaughtException", report("unexpected error"));
+  process.on("unhandledRejection", report("unexpected rejection"));
 }
 
 /** Throws `conflict` when another daemon has it. */
