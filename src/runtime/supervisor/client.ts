@@ -204,7 +204,8 @@ export class SupervisorClient implements AsyncDisposable {
    */
   async start(request: StartRequest): Promise<Started> {
     const started = await this.#callStart("start", request);
-    this.#keeper.keep(this.#supervisorPid, { ...started, id: request.id, tty: request.tty });
+    const { id, tty } = request;
+    this.#keep({ ...started, id, tty });
     return started;
   }
 
@@ -212,8 +213,13 @@ export class SupervisorClient implements AsyncDisposable {
   async exec(request: ExecRequest): Promise<Started> {
     const started = await this.#callStart("exec", request);
     const { id, execId, tty } = request;
-    this.#keeper.keep(this.#supervisorPid, { ...started, id, execId, tty });
+    this.#keep({ ...started, id, execId, tty });
     return started;
+  }
+
+  /** What has ended already would be kept for ever. */
+  #keep(status: ProcessStatus): void {
+    if (!this.#exits.has(status)) this.#keeper.keep(this.#supervisorPid, status);
   }
 
   /** May be called before `start` or `exec` of the same id: then no byte is missed. */

@@ -19,8 +19,13 @@ export class ExitStream extends Emitter<Exit> {
     return listening;
   }
 
+  /** True when the exit of that process has been told: it may come right behind the answer to its start. */
+  has(process: Pick<Exit, "id" | "execId" | "pid">): boolean {
+    return this.#told.has(keyOf(process));
+  }
+
   override emit(exit: Exit): void {
-    const key = `${exit.id}/${exit.execId ?? ""}/${exit.pid}`;
+    const key = keyOf(exit);
     if (this.#told.has(key)) return;
     this.#told.add(key);
     if (this.#early) this.#early.push(exit);
@@ -31,4 +36,8 @@ export class ExitStream extends Emitter<Exit> {
   forget(id: string): void {
     for (const key of this.#told) if (key.startsWith(`${id}/`)) this.#told.delete(key);
   }
+}
+
+function keyOf({ id, execId = "", pid }: Pick<Exit, "id" | "execId" | "pid">): string {
+  return `${id}/${execId}/${pid}`;
 }
