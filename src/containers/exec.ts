@@ -2,6 +2,7 @@ import type { Duplex } from "node:stream";
 import type { ExecConfig, ExecStartConfig } from "../api/exec.ts";
 import { conflict, invalidArgument } from "../base/errors.ts";
 import { newId } from "../base/ids.ts";
+import { isEnding } from "../linux/process.ts";
 import { joinStreams } from "./attach.ts";
 import { type Container, isRunning } from "./container.ts";
 import type { ContainerDeps } from "./deps.ts";
@@ -111,6 +112,8 @@ async function run(deps: ContainerDeps, exec: Exec, options: ExecStartConfig): P
     exec.pid = started.pid;
   } catch (error) {
     exec.running = false;
+    // What the runtime says when the container ends under its hands depends on how far it had come.
+    if (isEnding(container.state.pid)) throw conflict(`container ${container.id} is not running`, error);
     throw error;
   }
   deps.events(`exec_start: ${(config.Cmd ?? []).join(" ")}`, container, { execID: exec.id });

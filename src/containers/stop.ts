@@ -123,12 +123,21 @@ export async function restartContainer(
     // A container that removes itself must outlive its restart.
     deps.restarts.hold(container.id);
     try {
-      await stopContainer(deps, container, options);
+      await unlessDone(stopContainer(deps, container, options));
       await deps.turns.run(container.id, async () => {});
     } finally {
       deps.restarts.release(container.id);
     }
   }
-  await startContainer(deps, container);
+  await unlessDone(startContainer(deps, container));
   deps.events("restart", container, {});
+}
+
+/** It has ended by itself meanwhile, or somebody else was faster to start it. */
+async function unlessDone(step: Promise<void>): Promise<void> {
+  try {
+    await step;
+  } catch (error) {
+    if (!isEngineError(error, "notModified")) throw error;
+  }
 }

@@ -4,6 +4,8 @@ import { check, errno, libc, SyscallError } from "./libc.ts";
 const PR_SET_CHILD_SUBREAPER = 36;
 const WNOHANG = 1;
 const ECHILD = 10;
+/** Of the flags of a task, field 9 of proc_pid_stat(5). */
+const PF_EXITING = 0x4;
 
 const c = libc({
   prctl: { args: ["i32", "u64", "u64", "u64", "u64"], returns: "i32" },
@@ -74,6 +76,12 @@ function statFields(pid: number): string[] | undefined {
  */
 export function processStartTime(pid: number): string | undefined {
   return statFields(pid)?.[19];
+}
+
+/** True when a process has ended, reaped or not, or is about to: nothing can be started beside it any more. */
+export function isEnding(pid: number): boolean {
+  const fields = statFields(pid);
+  return fields === undefined || fields[0] === "Z" || (Number(fields[6]) & PF_EXITING) !== 0;
 }
 
 /** The wait status of a process that has ended and was not reaped yet (field 52); undefined for every other one. */
