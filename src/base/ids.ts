@@ -3,8 +3,6 @@ export type RandomBytes = (n: number) => Uint8Array;
 
 export const cryptoRandom: RandomBytes = (n) => crypto.getRandomValues(new Uint8Array(n));
 
-const hexDigits = /^[0-9a-f]+$/;
-
 /** A new id in Docker's form: 64 lower-case hex digits that do not look like a decimal number when cut to 12. */
 export function newId(random: RandomBytes = cryptoRandom): string {
   for (;;) {
@@ -18,9 +16,4 @@ export function newId(random: RandomBytes = cryptoRandom): string {
 export function shortId(id: string): string {
   const colon = id.indexOf(":");
   return id.slice(colon + 1, colon + 13);
-}
-
-/** True for 64 lower-case hex digits. */
-export function isFullId(text: string): boolean {
-  return text.length === 64 && hexDigits.test(text);
 }

@@ -27,9 +27,3 @@ export function signalNumber(text: string): number | undefined {
   }
   return numbers[name] ?? aliases[name];
 }
-
-/** `SIGTERM` for 15; the number itself where it has no name. */
-export function signalName(number: number): string {
-  const entry = Object.entries(numbers).find(([, value]) => value === number);
-  return entry ? `SIG${entry[0]}` : String(number);
-}

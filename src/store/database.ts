@@ -1,7 +1,6 @@
 import { type SQLQueryBindings, Database as Sqlite, type Statement } from "bun:sqlite";
 
 export type SqlValue = SQLQueryBindings;
-export type Row = Record<string, string | number | bigint | Uint8Array | null>;
 
 /** A step of the schema. `id` is recorded when it has been applied; a released step never changes. */
 export interface Migration {
