@@ -1,4 +1,5 @@
 import { maxApiVersion } from "../api/operations.ts";
+import { buildCommit, buildVersion } from "../base/build.ts";
 
 const architectures: Record<string, string> = { x64: "amd64", ia32: "386" };
 
@@ -6,7 +7,8 @@ const architectures: Record<string, string> = { x64: "amd64", ia32: "386" };
 export const clientFacts = {
   apiVersion: maxApiVersion,
   runtime: `bun${Bun.version}`,
-  commit: "longshore",
+  platform: `Longshore ${buildVersion}`,
+  commit: buildCommit,
   built: "",
   os: process.platform,
   arch: architectures[process.arch] ?? process.arch,

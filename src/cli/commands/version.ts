@@ -85,7 +85,7 @@ function clientLines(client: ClientVersion): string[] {
   const downgraded =
     client.ApiVersion === clientFacts.apiVersion ? "" : ` (downgraded from ${clientFacts.apiVersion})`;
   return [
-    "Client:",
+    `Client: ${clientFacts.platform}`,
     ` Version:\t${clientVersion}`,
     ` API version:\t${client.ApiVersion}${downgraded}`,
     ` Go version:\t${clientFacts.runtime}`,
@@ -153,6 +153,7 @@ async function render(
   const Server = answer && { ...answer, Components: answer.Components?.map(withDate) };
   const type = await declared((await import("../go-types/version.ts")).versionTypes, "system.versionInfo");
   const Client = {
+    Platform: { Name: clientFacts.platform },
     Version: clientVersion,
     ApiVersion: facts.ApiVersion,
     DefaultAPIVersion: clientFacts.apiVersion,

@@ -75,7 +75,7 @@ export class StatsBoard implements Disposable {
   /** Resolves when each container has given its first numbers. */
   async first(): Promise<void> {
     await Promise.all(this.#arrivals);
-    if (this.#rows.size === 0 && !this.#watching) this.throwFailure();
+    if (!this.#watching) this.throwFailure();
   }
 
   rows(): StatsRow[] {

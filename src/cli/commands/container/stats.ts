@@ -31,7 +31,6 @@ export default command<typeof flags>({
     const draw = () => formatRows(kind, board.rows(), format);
     if (once) {
       cli.out.write(draw());
-      board.throwFailure();
       return 0;
     }
     // Home, then each line over the old one, then the rest of the screen cleared: nothing flickers.

@@ -21,6 +21,7 @@ export default command<typeof flags>({
   run: async (cli, { flags }) => {
     const client = {
       Debug: cli.globals.debug,
+      Platform: { Name: clientFacts.platform },
       Version: clientVersion,
       GitCommit: clientFacts.commit,
       GoVersion: clientFacts.runtime,
@@ -47,7 +48,7 @@ export default command<typeof flags>({
       return 0;
     }
     const lines = [
-      "Client:",
+      `Client: ${clientFacts.platform}`,
       ` Version:    ${client.Version}`,
       ` Context:    ${client.Context}`,
       ` Debug Mode: ${client.Debug}`,
