@@ -15,15 +15,16 @@ export function parseSignal(text: string): number {
   return number;
 }
 
-/** `docker kill`. Throws `conflict` when the container does not run. */
+/** `docker kill`. Throws `conflict` when the container, which the user has called `reference`, does not run. */
 export async function killContainer(
   deps: ContainerDeps,
   container: Container,
   signal: string,
+  reference = container.id,
 ): Promise<void> {
   const number = signal === "" ? SIGKILL : parseSignal(signal);
   if (!isRunning(container)) {
-    throw conflict(`cannot kill container: ${container.id}: container ${container.id} is not running`);
+    throw conflict(`cannot kill container: ${reference}: container ${container.id} is not running`);
   }
   const ends = number === SIGKILL || number === stopSignal(container);
   if (ends && (await endRestarts(deps, container))) return;

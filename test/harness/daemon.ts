@@ -1,30 +1,57 @@
-import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { readFileSync } from "node:fs";
+import { mkdtemp, readFile, rm, rmdir } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
+import {
+  cgroupsNamed,
+  type Domain,
+  type Leftovers,
+  leftovers,
+  looseFiles,
+  pidsOf,
+  processes,
+  supervisorPid,
+} from "./leftovers.ts";
 import { dist, type Finished, run, until } from "./process.ts";
 import { TestRegistry } from "./registry.ts";
 
+export interface TestDaemonOptions {
+  flags?: readonly string[];
+  /** Images that it has from the beginning. */
+  images?: readonly string[];
+  /** One that others use too, and that they end. */
+  registry?: TestRegistry;
+}
+
+/** Which client asks the daemon: our own, unless a test says otherwise. */
+const ourClient = join(dist, "docker");
+
 /**
- * A daemon of ours with roots, bridge and socket of its own, and a registry as its mirror of Docker Hub. Disposing of
- * it removes its containers, ends it, and throws when it has left anything behind in the kernel or on the disk.
+ * A daemon of ours with roots, bridge, cgroup and socket of its own, and a registry as its mirror of Docker Hub.
+ * Disposing of it removes its containers, ends it, and throws when it has left anything behind in the kernel, on the
+ * disk or in its database.
  */
 export class TestDaemon implements AsyncDisposable {
   readonly root: string;
   readonly registry: TestRegistry;
+  readonly #ownsRegistry: boolean;
   readonly #flags: readonly string[];
   #child: Bun.Subprocess | undefined;
+  #bridge = "";
+  client = ourClient;
 
-  private constructor(root: string, registry: TestRegistry, flags: readonly string[]) {
+  private constructor(root: string, registry: TestRegistry, options: TestDaemonOptions) {
     this.root = root;
     this.registry = registry;
-    this.#flags = flags;
+    this.#ownsRegistry = options.registry === undefined;
+    this.#flags = options.flags ?? [];
   }
 
-  static async start(options: { flags?: readonly string[] } = {}): Promise<TestDaemon> {
+  static async start(options: TestDaemonOptions = {}): Promise<TestDaemon> {
     const root = await mkdtemp(join(tmpdir(), "longshore-"));
-    const daemon = new TestDaemon(root, await TestRegistry.start(), options.flags ?? []);
+    const daemon = new TestDaemon(root, options.registry ?? (await TestRegistry.start()), options);
     await daemon.launch();
+    for (const image of options.images ?? []) await daemon.must("pull", "-q", image);
     return daemon;
   }
 
@@ -44,8 +71,16 @@ export class TestDaemon implements AsyncDisposable {
     return join(this.root, "exec");
   }
 
+  get cgroupParent(): string {
+    return `/${basename(this.root)}`;
+  }
+
   get pid(): number {
     return this.#child?.pid ?? 0;
+  }
+
+  get supervisorPid(): number {
+    return supervisorPid(this.execRoot);
   }
 
   /** Starts the daemon (again). */
@@ -57,6 +92,7 @@ export class TestDaemon implements AsyncDisposable {
         `--data-root=${this.dataRoot}`,
         `--exec-root=${this.execRoot}`,
         `--pidfile=${join(this.root, "dockerd.pid")}`,
+        `--cgroup-parent=${this.cgroupParent}`,
         `--registry-mirror=${this.registry.url}`,
         ...this.#flags,
       ],
@@ -77,11 +113,17 @@ export class TestDaemon implements AsyncDisposable {
   async end(signal: "SIGTERM" | "SIGKILL"): Promise<void> {
     this.#child?.kill(signal);
     await this.#child?.exited;
+    this.#child = undefined;
   }
 
-  /** Runs our client. */
+  /** Runs the client. */
   docker(...args: string[]): Promise<Finished> {
-    return run([join(dist, "docker"), ...args], { env: this.env });
+    return run([this.client, ...args], { env: this.env });
+  }
+
+  /** As `docker`, with something for its standard input. */
+  feed(input: string, ...args: string[]): Promise<Finished> {
+    return run([this.client, ...args], { env: this.env, input });
   }
 
   /** As `docker`; throws when it fails, and returns what it printed, trimmed. */
@@ -91,48 +133,87 @@ export class TestDaemon implements AsyncDisposable {
     return stdout.trim();
   }
 
+  /** A field of `docker inspect`, by a Go template. */
+  inspect(container: string, template: string): Promise<string> {
+    return this.must("inspect", "--format", template, container);
+  }
+
   get env(): Record<string, string> {
     return { DOCKER_HOST: this.host, DOCKER_CONFIG: join(this.root, "config") };
   }
 
+  /** What it has in the kernel, on the disk and in its database now. */
+  async leftovers(): Promise<Leftovers> {
+    if (this.#bridge === "") {
+      const template = '{{index .Options "com.docker.network.bridge.name"}}';
+      this.#bridge = await this.must("network", "inspect", "bridge", "--format", template);
+    }
+    const { root, dataRoot, execRoot, cgroupParent } = this;
+    const domain: Domain = { root, dataRoot, execRoot, cgroupParent, bridge: this.#bridge };
+    return leftovers(domain);
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
-    const ids = (await this.must("ps", "-aq", "--no-trunc")).split("\n").filter(Boolean);
-    if (ids.length > 0) await this.must("rm", "-f", "-v", ...ids);
-    await this.end("SIGTERM");
-    await this.registry[Symbol.asyncDispose]();
-    const log = await this.log();
-    await until("its processes are gone", () => this.processes().length === 0);
-    const left = [...this.mounts(), ...this.entries(this.execRoot)];
+    try {
+      if (!this.#child) await this.launch();
+      const ids = (await this.must("ps", "-aq", "--no-trunc")).split("\n").filter(Boolean);
+      if (ids.length > 0) await this.must("rm", "-f", "-v", ...ids);
+      await this.leftovers();
+      await this.end("SIGTERM");
+      await this.#isClean();
+    } finally {
+      await this.#sweep();
+      if (this.#ownsRegistry) await this.registry[Symbol.asyncDispose]();
+    }
+  }
+
+  async #isClean(): Promise<void> {
+    await until("its processes are gone", () => processes(this.root).length === 0);
+    let left: string[] = [];
+    try {
+      await until("nothing is left", async () => {
+        const { daemon, containers } = await this.leftovers();
+        left = [...daemon, ...containers, ...looseFiles(this.execRoot)];
+        return left.length === 0;
+      });
+    } catch {
+      throw new Error(`left behind: ${left.join("\n")}\n${await this.log()}`);
+    }
+  }
+
+  /** After a test that failed, nothing may stay either: it would disturb others. */
+  async #sweep(): Promise<void> {
+    this.#child?.kill("SIGKILL");
+    const groups = cgroupsNamed(this.cgroupParent);
+    for (let round = 0; round < 50; round++) {
+      const pids = [...groups.flatMap(processesIn), ...pidsOf(this.root)];
+      if (pids.length === 0) break;
+      for (const pid of pids) killIfThere(pid);
+      await Bun.sleep(20);
+    }
+    for (const group of groups.toReversed()) await rmdir(group).catch(() => {});
+    await run([
+      "sh",
+      "-c",
+      `awk '{print $5}' /proc/self/mountinfo | grep '^${this.root}/' | xargs -r umount -l`,
+    ]);
     await rm(this.root, { recursive: true, force: true });
-    if (left.length > 0) throw new Error(`left behind: ${left.join(", ")}\n${log}`);
-  }
-
-  /** What is mounted below its roots, for the host. */
-  mounts(): string[] {
-    return readFileSync("/proc/self/mountinfo", "utf8")
-      .split("\n")
-      .map((line) => line.split(" ")[4] ?? "")
-      .filter((path) => path.startsWith(this.root));
-  }
-
-  /** Command lines of processes that name its roots: the daemon, the supervisor. */
-  processes(): string[] {
-    return readdirSync("/proc")
-      .filter((name) => /^\d+$/.test(name))
-      .map((pid) => commandLine(pid))
-      .filter((line) => line.includes(this.root) && !line.includes("docker-registry"));
-  }
-
-  entries(folder: string): string[] {
-    return existsSync(folder) ? readdirSync(folder).map((name) => join(folder, name)) : [];
   }
 }
 
-function commandLine(pid: string): string {
+function processesIn(cgroup: string): number[] {
   try {
-    return readFileSync(`/proc/${pid}/cmdline`, "utf8").replaceAll("\0", " ");
+    return readFileSync(join(cgroup, "cgroup.procs"), "utf8").split("\n").filter(Boolean).map(Number);
+  } catch {
+    // The cgroup has gone.
+    return [];
+  }
+}
+
+function killIfThere(pid: number): void {
+  try {
+    process.kill(pid, "SIGKILL");
   } catch {
     // It has ended meanwhile.
-    return "";
   }
 }

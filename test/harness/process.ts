@@ -41,3 +41,8 @@ export async function until(
     await Bun.sleep(20);
   }
 }
+
+/** The clients that a daemon must satisfy, for `test.each`: ours, and Docker's own where the host has it. */
+export const clients: [name: string, program: string][] = [["our client", join(dist, "docker")]];
+const dockers = Bun.which("docker");
+if (dockers) clients.push(["Docker's client", dockers]);

@@ -64,7 +64,7 @@ export function containerHandlers(deps: ContainerDeps): Handlers {
     },
 
     async ContainerKill(request) {
-      await killContainer(deps, find(request), request.query.signal);
+      await killContainer(deps, find(request), request.query.signal, request.params.id);
     },
 
     ContainerRename(request) {
