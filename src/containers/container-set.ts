@@ -49,14 +49,14 @@ export class ContainerSet {
 
   /** Throws `conflict` when the name is taken. */
   insert(container: Container): void {
-    this.#table.insert(toRow(container));
+    this.#table.insert(toRow(container), isKept(container));
     this.#remember(container);
   }
 
   /** Writes the changed fields of the state, then shows them. */
   setState(container: Container, change: Partial<ContainerState>): void {
     const state = { ...container.state, ...change };
-    this.#table.setState(container.id, JSON.stringify(state));
+    this.#table.setState(container.id, JSON.stringify(state), isKept(container));
     container.state = state;
   }
 
@@ -74,8 +74,13 @@ export class ContainerSet {
   }
 
   delete(container: Container): void {
-    this.#table.delete(container.id);
+    this.#table.delete(container.id, isKept(container));
     this.#byId.delete(container.id);
     this.#byName.delete(container.name);
   }
+}
+
+/** A container that removes itself at its end need not outlive a power failure. */
+function isKept({ spec }: Container): boolean {
+  return !spec.hostConfig.AutoRemove;
 }

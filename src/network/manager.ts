@@ -243,7 +243,7 @@ export class NetworkManager {
       gateway: link ? formatIPv4(this.#bridge?.gateway ?? 0) : "",
       mac: link?.mac ?? "",
     };
-    this.#deps.database.transaction(() => {
+    this.#deps.database.relaxed(() => {
       this.#table.putSandbox(row);
       this.#table.putEndpoint(endpoint);
       if (sandbox.netns !== "") this.#sandboxes.assign(sandbox, containerId);

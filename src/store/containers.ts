@@ -29,20 +29,21 @@ export class ContainerTable {
     return this.#database.all("SELECT id, name, spec, state FROM containers");
   }
 
-  /** Throws `conflict` with Docker's words when another container has the name. */
-  insert(row: ContainerRow): void {
-    this.#checkName(row.name, row.id);
-    this.#database.run(
-      "INSERT INTO containers (id, name, spec, state) VALUES (?, ?, ?, ?)",
-      row.id,
-      row.name,
-      row.spec,
-      row.state,
-    );
+  /** Throws `conflict` with Docker's words when another container has the name. `durable` as in `setState`. */
+  insert(row: ContainerRow, durable: boolean): void {
+    const { id, name, spec, state } = row;
+    this.#checkName(name, id);
+    const sql = "INSERT INTO containers (id, name, spec, state) VALUES (?, ?, ?, ?)";
+    const write = () => this.#database.run(sql, id, name, spec, state);
+    if (durable) write();
+    else this.#database.relaxed(write);
   }
 
-  setState(id: string, state: string): void {
-    this.#database.run("UPDATE containers SET state = ? WHERE id = ?", state, id);
+  /** `durable` false: a power failure may take it back. */
+  setState(id: string, state: string, durable: boolean): void {
+    const write = () => this.#database.run("UPDATE containers SET state = ? WHERE id = ?", state, id);
+    if (durable) write();
+    else this.#database.relaxed(write);
   }
 
   setSpec(id: string, spec: string): void {
@@ -55,8 +56,11 @@ export class ContainerTable {
     this.#database.run("UPDATE containers SET name = ? WHERE id = ?", name, id);
   }
 
-  delete(id: string): void {
-    this.#database.run("DELETE FROM containers WHERE id = ?", id);
+  /** `durable` as in `setState`. */
+  delete(id: string, durable: boolean): void {
+    const write = () => this.#database.run("DELETE FROM containers WHERE id = ?", id);
+    if (durable) write();
+    else this.#database.relaxed(write);
   }
 
   #checkName(name: string, id: string): void {

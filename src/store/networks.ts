@@ -110,7 +110,9 @@ export class NetworkTable {
 
   /** Its endpoints go with it. */
   deleteSandbox(containerId: string): void {
-    this.#database.run("DELETE FROM sandboxes WHERE containerId = ?", containerId);
+    this.#database.relaxed(() =>
+      this.#database.run("DELETE FROM sandboxes WHERE containerId = ?", containerId),
+    );
   }
 
   endpoints(): EndpointRow[] {

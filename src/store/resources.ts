@@ -15,7 +15,8 @@ export type ResourceKind = (typeof resourceKinds)[number];
 
 /**
  * One thing that exists, or is about to exist, in the kernel or on the disk. The row is written before the thing is
- * made, and deleted after it is gone, so that a daemon that was killed in between finds it again.
+ * made, and deleted after it is gone, so that a daemon that was killed in between finds it again. (After a power
+ * failure, what is in the kernel is gone, and what is on the disk is found by its place.)
  */
 export interface Resource {
   kind: ResourceKind;
@@ -44,7 +45,7 @@ export class ResourceTable {
 
   /** Writes the rows of things that are about to be made. */
   claim(...resources: readonly Resource[]): void {
-    this.#database.transaction(() => {
+    this.#database.relaxed(() => {
       for (const { kind, key, owner } of resources) {
         this.#database.run(
           "INSERT OR REPLACE INTO resources (kind, key, owner) VALUES (?, ?, ?)",
@@ -58,7 +59,7 @@ export class ResourceTable {
 
   /** Deletes the rows of things that are gone. */
   release(...resources: readonly Pick<Resource, "kind" | "key">[]): void {
-    this.#database.transaction(() => {
+    this.#database.relaxed(() => {
       for (const { kind, key } of resources) {
         this.#database.run("DELETE FROM resources WHERE kind = ? AND key = ?", kind, key);
       }
