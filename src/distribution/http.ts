@@ -58,6 +58,8 @@ export class HttpClient {
       if (location === undefined) return response;
       await response.body?.cancel();
       if (hop === maxRedirects) throw internal(`${redactUrl(request.url)}: stopped after 10 redirects`);
+      if (!URL.canParse(location, url.href))
+        throw internal(`${redactUrl(request.url)}: failed to parse Location header`);
       const next = new URL(location, url);
       checkRedirect(url, next);
       if (next.origin !== url.origin) {

@@ -41,6 +41,13 @@ function nameServer(): string {
   return /:\d+$/.test(server) && !server.includes("::") ? ` on ${server}` : ` on ${server}:53`;
 }
 
+const wrongScheme = "http: server gave HTTP response to HTTPS client";
+
+/** True when all that is wrong is that the server does not speak TLS. */
+export function isWrongScheme(error: unknown): boolean {
+  return messageOf(error).endsWith(wrongScheme);
+}
+
 /** What went wrong below HTTP, in the words of Go's `net` package, which people know and search for. */
 async function reason(url: URL, error: unknown): Promise<string> {
   const host = url.hostname.replace(/^\[|\]$/g, "");
@@ -59,7 +66,7 @@ async function reason(url: URL, error: unknown): Promise<string> {
     case "ETIMEDOUT":
       return `dial tcp ${await addressOf(url)}: i/o timeout`;
     case "EPROTO":
-      return "http: server gave HTTP response to HTTPS client";
+      return wrongScheme;
     case "ECONNRESET":
       return "EOF";
     default:
@@ -107,6 +114,6 @@ function isTimeout(error: unknown): boolean {
   return error instanceof Error && error.name === "TimeoutError";
 }
 
-function isAbort(error: unknown): boolean {
+export function isAbort(error: unknown): boolean {
   return error instanceof Error && error.name === "AbortError";
 }

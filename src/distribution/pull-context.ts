@@ -1,3 +1,4 @@
+import { isEngineError } from "../base/errors.ts";
 import type { BlobStore } from "../images/blobs.ts";
 import type { LayerStore } from "../images/layers.ts";
 import type { ProgressSink } from "./progress.ts";
@@ -24,5 +25,7 @@ export async function together(context: PullContext, parts: readonly Promise<unk
     context.abort();
   };
   await Promise.all(parts.map((part) => part.catch(stop)));
-  if (failures.length > 0) throw failures[0];
+  // That some were stopped is not why, unless somebody asked for it.
+  const why = failures.find((error) => !isEngineError(error, "cancelled"));
+  if (failures.length > 0) throw why ?? failures[0];
 }

@@ -1,5 +1,7 @@
+import { cancelled, unavailable } from "../base/errors.ts";
 import { isObject } from "../oci/json.ts";
 import { parseChallenges } from "./challenge.ts";
+import { isAbort } from "./network-error.ts";
 
 /**
  * What a registry answered instead of what was asked for. `code` is the distribution specification's, in lower case with spaces
@@ -46,17 +48,37 @@ export function registryError(
   return new RegistryError(status, code, text ? `${code}: ${text}` : code, retryAfter);
 }
 
-/** Reads at most `limit` bytes of a body, and drops the rest. */
+/** An answer that is read into memory and does not move for so long, in milliseconds, counts as cut off. */
+const stallTimeout = 60_000;
+
+/** Reads at most `limit` bytes of a body, and drops the rest. Throws `unavailable` when it is cut off. */
 export async function readBounded(response: Response, limit: number): Promise<Uint8Array> {
+  if (response.body === null) return new Uint8Array();
+  const reader = response.body.getReader();
   const chunks: Uint8Array[] = [];
   let size = 0;
-  if (response.body === null) return new Uint8Array();
-  for await (const chunk of response.body) {
-    chunks.push(chunk);
-    size += chunk.byteLength;
-    // Leaving the loop cancels the rest of the body.
-    if (size >= limit) break;
+  // Cancelling ends a read that waits, as the end of the body would.
+  let stalled = false;
+  const timer = setTimeout(() => {
+    stalled = true;
+    reader.cancel().catch(() => {}); // it has failed meanwhile, which the read tells
+  }, stallTimeout);
+  try {
+    while (size < limit) {
+      const { done, value } = await reader.read();
+      if (done) break;
+      chunks.push(value);
+      size += value.byteLength;
+      timer.refresh();
+    }
+  } catch (error) {
+    throw isAbort(error) ? cancelled("context canceled", error) : unavailable("unexpected EOF", error);
+  } finally {
+    clearTimeout(timer);
+    // The connection is of no more use; that it cannot be cancelled any more is as good.
+    await reader.cancel().catch(() => {});
   }
+  if (stalled) throw unavailable("unexpected EOF");
   return Buffer.concat(chunks, Math.min(size, limit));
 }
 

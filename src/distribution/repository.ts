@@ -1,7 +1,7 @@
 import { isEngineError, messageOf } from "../base/errors.ts";
 import type { Reference } from "../oci/reference.ts";
 import type { Credentials } from "./credentials.ts";
-import { redactUrl } from "./network-error.ts";
+import { isWrongScheme, redactUrl } from "./network-error.ts";
 import { type Access, RegistryClient } from "./registry-client.ts";
 import { RegistryError } from "./registry-error.ts";
 import type { RegistryTransport } from "./transport.ts";
@@ -38,7 +38,7 @@ export class Repository {
     return this.#clients;
   }
 
-  /** Runs `task` against one after another until one can do it. Throws what the last one threw. */
+  /** Runs `task` against one after another until one can do it. Throws what the last one threw that speaks its protocol. */
   async first<T>(task: (client: RegistryClient) => Promise<T>): Promise<T> {
     let failure: unknown;
     for (const client of this.#clients) {
@@ -57,7 +57,8 @@ export class Repository {
           repository: client.repository,
           error: messageOf(error),
         });
-        failure = error;
+        // What went wrong where it does speak says more.
+        if (failure === undefined || !isWrongScheme(error)) failure = error;
       }
     }
     throw failure;
