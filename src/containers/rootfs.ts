@@ -27,6 +27,8 @@ export function mountRootfs(deps: ContainerDeps, container: Container): void {
     target: paths.rootfs,
     lower: container.spec.layers.map((layer) => deps.layers.path(layer)).toReversed(),
     upper: { directory: paths.upper, work: paths.work },
+    // The upper folder must read as a layer by itself, for diff and commit.
+    options: ["redirect_dir=off", "metacopy=off"],
   });
 }
 
