@@ -63,16 +63,19 @@ export class DescriptorListener implements Disposable {
   }
 }
 
-// Kept by the module, so that they live while the kernel writes into them.
-const data = Buffer.alloc(4096);
-const control = Buffer.alloc(64);
-const iov = new BigUint64Array([BigInt(ptr(data) as Pointer), BigInt(data.length)]);
-const message = new BigUint64Array(7);
+// With buffers of their own, which do not move; used by the function below, so that they are not collected: the
+// kernel writes to their addresses.
+const data = new Uint8Array(new ArrayBuffer(4096));
+const control = Buffer.from(new ArrayBuffer(64));
+const iov = new BigUint64Array(new ArrayBuffer(16));
+const message = new BigUint64Array(new ArrayBuffer(56));
 
 /** Reads one message with a descriptor in its ancillary data (`SCM_RIGHTS` of unix(7)), without waiting. */
 function receiveDescriptor(socket: number): number | undefined {
   control.fill(0);
   message.fill(0n);
+  iov[0] = BigInt(ptr(data) as Pointer);
+  iov[1] = BigInt(data.length);
   // struct msghdr: name, namelen, iov, iovlen, control, controllen, flags.
   message[2] = BigInt(ptr(iov) as Pointer);
   message[3] = 1n;

@@ -2,6 +2,7 @@ import { closeSync, openSync } from "node:fs";
 import { check, libc } from "./libc.ts";
 import { setPropagation, unmount } from "./mount.ts";
 
+const CLONE_FS = 0x200;
 const CLONE_NEWNS = 0x20000;
 
 const c = libc({
@@ -62,6 +63,8 @@ function withoutMount<T>(hidden: { parent: string; path: string }, start: () => 
     unmount(hidden.path, { detach: true });
     return start();
   } finally {
+    // A thread that was started meanwhile shares this one's root and current directory, which setns does not allow.
+    check(c.unshare(CLONE_FS), "unshare", "file system attributes");
     // A thread that stayed in the wrong namespace would not see later mounts: there is no going on without this.
     check(c.setns(hostMounts, CLONE_NEWNS), "setns", "home");
   }

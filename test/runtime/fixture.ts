@@ -31,8 +31,8 @@ export class RuntimeFixture implements AsyncDisposable {
   client!: SupervisorClient;
   #ids: string[] = [];
 
-  private constructor() {
-    this.root = mkdtempSync("/tmp/longshore-runtime-");
+  private constructor(parent: string) {
+    this.root = mkdtempSync(join(parent, "longshore-runtime-"));
     this.execRoot = join(this.root, "exec");
     this.cgroupParent = `/longshore-test-${newId().slice(0, 12)}`;
     const { defaultRuntime, runtimes } = findRuntimes();
@@ -46,8 +46,8 @@ export class RuntimeFixture implements AsyncDisposable {
     for (const applet of applets) symlinkSync("busybox", join(bin, applet));
   }
 
-  static async create(): Promise<RuntimeFixture> {
-    const fixture = new RuntimeFixture();
+  static async create(parent = "/tmp"): Promise<RuntimeFixture> {
+    const fixture = new RuntimeFixture(parent);
     fixture.client = await fixture.connect();
     return fixture;
   }

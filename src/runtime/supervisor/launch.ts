@@ -8,6 +8,16 @@ import { supervisorPaths } from "./paths.ts";
 /** How long a supervisor that was started may take until it answers: it may have to take up many containers. */
 const startPatience = 30_000;
 
+/**
+ * A small heap needs no threads for its compiler and collector. More than that: a thread that begins while a runtime
+ * is started in a mount namespace of its own (linux/spawn.ts) stays there, and holds what is mounted there.
+ */
+const fewThreads = {
+  BUN_JSC_useConcurrentJIT: "0",
+  BUN_JSC_useConcurrentGC: "0",
+  BUN_JSC_numberOfGCMarkers: "1",
+};
+
 /** Connects to the supervisor of `execRoot`; undefined when none listens. */
 export function connectSocket(execRoot: string): Promise<Socket | undefined> {
   return new Promise((resolve, reject) => {
