@@ -3,7 +3,6 @@ import { until } from "./process.ts";
 /** A program in a terminal of its own, as a person has it before them. */
 export class TestTerminal implements AsyncDisposable {
   readonly #child: Bun.Subprocess;
-  readonly #terminal: Bun.Terminal;
   #screen = "";
 
   constructor(
@@ -11,17 +10,22 @@ export class TestTerminal implements AsyncDisposable {
     options: { env?: Record<string, string>; cols?: number; rows?: number } = {},
   ) {
     const { env = {}, cols = 80, rows = 24 } = options;
-    this.#terminal = new Bun.Terminal({
-      cols,
-      rows,
-      data: (_terminal, data) => {
-        this.#screen += Buffer.from(data).toString();
-      },
-    });
+    // A terminal that is made by itself would not be the controlling one: no SIGWINCH.
     this.#child = Bun.spawn([...command], {
       env: { ...process.env, TERM: "xterm", ...env },
-      terminal: this.#terminal,
+      terminal: {
+        cols,
+        rows,
+        data: (_terminal, data) => {
+          this.#screen += Buffer.from(data).toString();
+        },
+      },
     });
+  }
+
+  get #terminal(): Bun.Terminal {
+    if (!this.#child.terminal) throw new Error("no terminal");
+    return this.#child.terminal;
   }
 
   /** What was shown since the last `clear`. */
