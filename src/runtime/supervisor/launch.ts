@@ -71,5 +71,8 @@ function launch(execRoot: string, command: readonly string[]): { exited: Promise
     LISTEN_PID: _p,
     ...env
   } = process.env;
-  return spawnDaemon([...command, "--exec-root", execRoot], { logFile: supervisorPaths(execRoot).log, env });
+  return spawnDaemon([...command, "--exec-root", execRoot], {
+    logFile: supervisorPaths(execRoot).log,
+    env: { ...env, ...fewThreads },
+  });
 }
