@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { errnoOf, invalidArgument, notFound } from "../base/errors.ts";
 
 /** What a context says about its daemon. */
@@ -37,20 +37,4 @@ export function readContext(folder: string, name: string): ContextMeta {
   } catch (error) {
     throw invalidArgument(`context ${JSON.stringify(name)}: ${String(error)}`, error);
   }
-}
-
-/** The names of all contexts but `default`, sorted. */
-export function contextNames(folder: string): string[] {
-  const root = `${folder}/contexts/meta`;
-  let ids: string[];
-  try {
-    ids = readdirSync(root);
-  } catch (error) {
-    if (errnoOf(error) === "ENOENT") return [];
-    throw error;
-  }
-  const names = ids.map(
-    (id) => (JSON.parse(readFileSync(`${root}/${id}/meta.json`, "utf8")) as ContextMeta).Name,
-  );
-  return names.sort();
 }

@@ -1,4 +1,4 @@
-import { fstatSync, readSync, writeSync } from "node:fs";
+import { readSync, writeSync } from "node:fs";
 import { errnoOf } from "../base/errors.ts";
 import { isTerminal } from "./is-terminal.ts";
 
@@ -64,10 +64,4 @@ export function readLine(): string | undefined {
     if (byte[0] === 10) return Buffer.from(line).toString().replace(/\r$/, "");
     line.push(byte[0] ?? 0);
   }
-}
-
-/** True when standard input is a pipe or a file, so that data can be expected there. */
-export function inputIsRedirected(): boolean {
-  const stat = fstatSync(0);
-  return stat.isFIFO() || stat.isFile() || stat.isSocket();
 }

@@ -1,26 +1,15 @@
+// Longer than others: evaluation is one recursion over state that every step reads (dot, variables, output, place).
+import { messageOf } from "../base/errors.ts";
 import { truth, unwrap } from "./compare.ts";
+import { argumentAs, constantValue, hasNil, literalAs } from "./convert.ts";
 import { TemplateError } from "./errors.ts";
-import { formatValue, sortedKeys } from "./format.ts";
+import { formatValue } from "./format.ts";
 import type { FunctionTable } from "./functions.ts";
+import { itemsOf, member } from "./members.ts";
 import { type Branch, type Command, type Node, nodeText, type Operand, type Pipe } from "./nodes.ts";
 import type { Parsed } from "./parser.ts";
 import { quote } from "./quote.ts";
-import {
-  anyType,
-  boolValue,
-  findField,
-  floatType,
-  type GoType,
-  intType,
-  intValue,
-  isFloat,
-  isInteger,
-  isUnsigned,
-  pointerTo,
-  stringType,
-  stringValue,
-  type Value,
-} from "./types.ts";
+import { anyType, type GoMethod, type GoType, type Value } from "./types.ts";
 
 /** `undefined` is reflect's invalid value: what a missing key or nil gives. */
 type Maybe = Value | undefined;
@@ -67,7 +56,12 @@ class Execution {
   }
 
   run(data: Maybe): string {
-    this.#walk(data, this.#nodes);
+    try {
+      this.#walk(data, this.#nodes);
+    } catch (error) {
+      if (error instanceof TemplateError) error.output = this.#out + error.output;
+      throw error;
+    }
     return this.#out;
   }
 
@@ -138,7 +132,7 @@ class Execution {
     const names = node.pipe.declares;
     this.#variables.length = depth;
     let any = false;
-    for (const [key, item] of this.#items(unwrap(value))) {
+    for (const [key, item] of this.#placed(() => itemsOf(unwrap(value)))) {
       any = true;
       const bind = (name: string | undefined, bound: Maybe) => {
         if (name === undefined) return;
@@ -157,33 +151,6 @@ class Execution {
     }
     if (!any && node.otherwise) return this.#walk(dot, node.otherwise);
     return "go on";
-  }
-
-  *#items(value: Maybe): Generator<[Maybe, Maybe]> {
-    let at = value;
-    if (at?.type.kind === "ptr" && at.raw !== null) at = { type: at.type.elem, raw: at.raw };
-    if (!at) return;
-    const { type, raw } = at;
-    if (type.kind === "slice" || type.kind === "array") {
-      for (const [index, item] of ((raw ?? []) as unknown[]).entries()) {
-        yield [intValue(index), { type: type.elem, raw: item }];
-      }
-    } else if (type.kind === "map") {
-      const map = (raw ?? new Map()) as Map<string, unknown>;
-      for (const key of sortedKeys(map))
-        yield [
-          { type: type.key, raw: key },
-          { type: type.elem, raw: map.get(key) },
-        ];
-    } else if (isInteger(type)) {
-      for (let i = 0; i < Number(raw); i++)
-        yield [
-          { type, raw: i },
-          { type, raw: i },
-        ];
-    } else {
-      this.#fail(`range can't iterate over ${formatValue(at)}`);
-    }
   }
 
   #template(dot: Maybe, name: string, pipe: Pipe | undefined): void {
@@ -252,25 +219,25 @@ class Execution {
     if (rest.length > 0 || piped) this.#fail(`can't give argument to non-function ${nodeText(first)}`);
   }
 
-  #constant(dot: Maybe, node: Operand): Maybe {
-    switch (node.kind) {
-      case "bool":
-        return boolValue(node.value);
-      case "dot":
-        return dot;
-      case "string":
-        return stringValue(node.value);
-      case "number":
-        if (node.value.looksFloat) return { type: floatType, raw: node.value.float };
-        return this.#idealInt(node.value.int ?? 0n, node.text);
-      default:
-        return this.#fail("nil is not a command");
+  /** Does what may throw a plain message, and tells the place. */
+  #placed<T>(work: () => T): T {
+    try {
+      return work();
+    } catch (error) {
+      return this.#fail(messageOf(error));
     }
   }
 
-  #idealInt(value: bigint, text: string): Value {
-    if (BigInt.asIntN(64, value) !== value) return this.#fail(`${text} overflows int`);
-    return { type: intType, raw: Number.isSafeInteger(Number(value)) ? Number(value) : value };
+  #constant(dot: Maybe, node: Operand): Maybe {
+    if (node.kind === "dot") return dot;
+    if (node.kind !== "bool" && node.kind !== "string" && node.kind !== "number") {
+      return this.#fail("nil is not a command");
+    }
+    return this.#placed(() => constantValue(node));
+  }
+
+  #checked(value: Maybe, type: GoType): Maybe {
+    return this.#placed(() => argumentAs(value, type));
   }
 
   #chain(
@@ -325,60 +292,23 @@ class Execution {
     final: { value: Maybe } | undefined,
     receiver: Maybe,
   ): Maybe {
-    if (!receiver) {
-      if (this.#options.missingKey === "error") this.#fail(`nil data; no entry for key ${quote(name)}`);
-      return undefined;
+    const found = this.#placed(() => member(receiver, name, this.#options.missingKey));
+    if ("method" in found) return this.#method(dot, name, node, found.method, found.raw, args, final);
+    if (found.of !== undefined && (args.length > 0 || final !== undefined)) {
+      const why =
+        found.of === "map"
+          ? "is not a method but has arguments"
+          : "has arguments but cannot be invoked as function";
+      this.#fail(`${name} ${why}`);
     }
-    const typeName = receiver.type.name;
-    const hasArguments = args.length > 0 || final !== undefined;
-    let at = receiver;
-    while (at.type.kind === "interface" || at.type.kind === "ptr") {
-      if (at.raw === null || at.raw === undefined) return this.#nil(at, typeName, name);
-      at = at.type.kind === "ptr" ? { type: at.type.elem, raw: at.raw } : (at.raw as Value);
-    }
-    const method =
-      "methods" in at.type && Object.hasOwn(at.type.methods ?? {}, name) && at.type.methods?.[name];
-    if (method) return this.#method(dot, name, node, method, at.raw, args, final);
-    if (at.type.kind === "struct") {
-      const path = findField(at.type, name);
-      if (path) {
-        if (hasArguments) this.#fail(`${name} has arguments but cannot be invoked as function`);
-        return this.#read(at, path);
-      }
-    } else if (at.type.kind === "map" && at.type.key.kind === "string") {
-      if (hasArguments) this.#fail(`${name} is not a method but has arguments`);
-      const map = (at.raw ?? new Map()) as Map<string, unknown>;
-      if (map.has(name)) return { type: at.type.elem, raw: map.get(name) };
-      if (this.#options.missingKey === "error") this.#fail(`map has no entry for key ${quote(name)}`);
-      return undefined;
-    }
-    return this.#fail(`can't evaluate field ${name} in type ${typeName}`);
-  }
-
-  #nil(at: Value, typeName: string, name: string): never {
-    if (at.type.kind === "ptr" && at.type.elem.kind === "struct" && !findField(at.type.elem, name)) {
-      return this.#fail(`can't evaluate field ${name} in type ${typeName}`);
-    }
-    return this.#fail(`nil pointer evaluating ${typeName}.${name}`);
-  }
-
-  #read(from: Value, path: readonly { name: string; type: GoType }[]): Value {
-    let at = from;
-    for (const field of path) {
-      if (at.type.kind === "ptr") {
-        if (at.raw === null) return this.#fail(`reflect: indirection through nil pointer to embedded struct`);
-        at = { type: at.type.elem, raw: at.raw };
-      }
-      at = { type: field.type, raw: (at.raw as Record<string, unknown>)[field.name] };
-    }
-    return at;
+    return this.#placed(found.read);
   }
 
   #method(
     dot: Maybe,
     name: string,
     node: Operand,
-    method: { parameters: readonly GoType[]; call: (receiver: unknown, args: readonly unknown[]) => Value },
+    method: GoMethod,
     receiver: unknown,
     args: readonly Operand[],
     final: { value: Maybe } | undefined,
@@ -474,7 +404,7 @@ class Execution {
       case "dot":
         return this.#checked(dot, type);
       case "nil":
-        if (["interface", "ptr", "slice", "map"].includes(type.kind)) return undefined;
+        if (hasNil(type)) return undefined;
         return this.#fail(`cannot assign nil to ${type.name}`);
       case "field":
         return this.#checked(this.#path(dot, dot, node, node.path, [], undefined), type);
@@ -490,51 +420,7 @@ class Execution {
       case "chain":
         return this.#checked(this.#chain(dot, node, [], undefined), type);
       default:
-        return this.#literal(node, type);
+        return this.#placed(() => literalAs(node, type));
     }
-  }
-
-  #literal(node: Extract<Operand, { kind: "bool" | "string" | "number" }>, type: GoType): Value {
-    if (type.kind === "interface") return this.#constant(undefined, node) ?? this.#fail("missing value");
-    if (type.kind === "bool" && node.kind === "bool") return { type, raw: node.value };
-    if (type.kind === "string" && node.kind === "string") return { type, raw: node.value };
-    if (node.kind === "number") {
-      if (isFloat(type)) return { type, raw: node.value.float };
-      if (isInteger(type) && node.value.int !== undefined) return { type, raw: Number(node.value.int) };
-    }
-    const what = isInteger(type)
-      ? isUnsigned(type)
-        ? "unsigned integer"
-        : "integer"
-      : isFloat(type)
-        ? "float"
-        : type.kind === "bool" || type.kind === "string"
-          ? type.kind
-          : undefined;
-    if (what === undefined) return this.#fail(`can't handle ${nodeText(node)} for arg of type ${type.name}`);
-    return this.#fail(`expected ${what}; found ${nodeText(node)}`);
-  }
-
-  #checked(value: Maybe, type: GoType): Maybe {
-    if (!value) {
-      if (["interface", "ptr", "slice", "map"].includes(type.kind)) return undefined;
-      return this.#fail(`invalid value; expected ${type.name}`);
-    }
-    if (type.kind === "interface") return value;
-    let at = value;
-    if (at.type.kind === "interface") {
-      const inner = unwrap(at);
-      if (!inner) return this.#fail(`invalid value; expected ${type.name}`);
-      at = inner;
-    }
-    if (at.type.name === type.name) return at;
-    if (at.type.kind === "ptr" && at.type.elem.name === type.name) {
-      if (at.raw === null) return this.#fail(`dereference of nil pointer of type ${type.name}`);
-      return { type, raw: at.raw };
-    }
-    if (pointerTo(at.type).name === type.name) return { type, raw: at.raw };
-    // A named type of the same kind does not assign: Go refuses `lower` of a container.NetworkMode.
-    if (at.type.kind === type.kind && at.type.name === stringType.name) return { type, raw: at.raw };
-    return this.#fail(`wrong type for value; expected ${type.name}; got ${at.type.name}`);
   }
 }

@@ -1,6 +1,7 @@
 import type { SystemVersion } from "../../api/system.ts";
 import { messageOf } from "../../base/errors.ts";
 import { decodeAs } from "../../gotemplate/declarations.ts";
+import { outputOf } from "../../gotemplate/errors.ts";
 import { parseTemplate } from "../../gotemplate/template.ts";
 import type { Cli } from "../cli.ts";
 import { clientFacts } from "../client-facts.ts";
@@ -167,7 +168,7 @@ async function render(
   try {
     return `${template.execute({ type, raw: decodeAs(type, { Client, Server }) })}\n`;
   } catch (error) {
-    out.write("\n");
+    out.write(`${outputOf(error)}\n`);
     throw error;
   }
 }

@@ -1,4 +1,5 @@
 import { invalidArgument, messageOf } from "../../base/errors.ts";
+import { outputOf } from "../../gotemplate/errors.ts";
 import { headerFunctions } from "../../gotemplate/functions.ts";
 import { jsonString, marshalJson } from "../../gotemplate/json.ts";
 import { parseTemplate, type Template } from "../../gotemplate/template.ts";
@@ -147,9 +148,9 @@ export function formatRows<R>(kind: RowKind<R>, rows: readonly R[], format: stri
   let header: string;
   try {
     header = template.execute(headerValue(kind.headers), { functions: headerFunctions });
-  } catch {
-    // The Go client writes what came before the mistake; a template that works for rows has none.
-    header = "";
+  } catch (error) {
+    // A column that needs a row, such as an index into one: the titles end there.
+    header = outputOf(error);
   }
   return alignTabs(`${header}\n${lines.join("")}`);
 }

@@ -1,6 +1,7 @@
 import type { SystemInfo } from "../../../api/system.ts";
 import { isEngineError, messageOf } from "../../../base/errors.ts";
 import { decodeAs } from "../../../gotemplate/declarations.ts";
+import { outputOf } from "../../../gotemplate/errors.ts";
 import { parseTemplate } from "../../../gotemplate/template.ts";
 import { clientFacts } from "../../client-facts.ts";
 import { command, noArguments } from "../../command.ts";
@@ -77,7 +78,7 @@ async function render(out: Output, format: string, json: object): Promise<string
   try {
     return `${template.execute({ type, raw: decodeAs(type, json) })}\n`;
   } catch (error) {
-    out.write("\n");
+    out.write(`${outputOf(error)}\n`);
     throw error;
   }
 }
