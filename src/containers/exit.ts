@@ -3,9 +3,9 @@ import { messageOf } from "../base/errors.ts";
 import type { Exit } from "../runtime/supervisor/protocol.ts";
 import type { Container } from "./container.ts";
 import type { ContainerDeps } from "./deps.ts";
-import { discard, forget } from "./remove.ts";
+import { forget, giveUpVolumes } from "./remove.ts";
 import { shouldRestart } from "./restart-policy.ts";
-import { removeRunDirectory, unmountRootfs } from "./rootfs.ts";
+import { removeHome, removeRunDirectory, unmountRootfs } from "./rootfs.ts";
 import { startInTurn } from "./start.ts";
 
 /** From now on, what ends is recorded, told, and cleared away. */
@@ -79,6 +79,7 @@ async function clearAfterExit(
   await deps.network.release(id);
   deps.waiters.exited(id, { exitCode });
   if (autoRemove) {
+    await giveUpVolumes(deps, container, true);
     deps.waiters.removed(id, { exitCode });
     deps.events("destroy", container, {});
   }
@@ -86,7 +87,7 @@ async function clearAfterExit(
   await deps.volumes.release(id);
   await deps.supervisor.delete(id);
   await removeRunDirectory(deps, id);
-  if (autoRemove) await discard(deps, container, { volumes: true });
+  if (autoRemove) await removeHome(deps, id);
 }
 
 function scheduleRestart(deps: ContainerDeps, container: Container, ranFor: number): void {

@@ -51,9 +51,10 @@ export async function removeInTurn(
   { volumes }: { volumes: boolean },
 ): Promise<void> {
   forget(deps, container);
+  await giveUpVolumes(deps, container, volumes);
   deps.waiters.removed(container.id, { exitCode: container.state.exitCode });
   deps.events("destroy", container, {});
-  await discard(deps, container, { volumes });
+  await removeHome(deps, container.id);
 }
 
 function stillRunning(container: Container) {
@@ -78,12 +79,11 @@ export function forget(deps: ContainerDeps, container: Container): void {
   deps.set.delete(container);
 }
 
-/** Deletes what a forgotten container has on the disk. */
-export async function discard(
+/** Its volumes are free for others; those without a name go with it when `removeAnonymous`. */
+export async function giveUpVolumes(
   deps: ContainerDeps,
-  container: Container,
-  { volumes }: { volumes: boolean },
+  { id, spec }: Container,
+  removeAnonymous: boolean,
 ): Promise<void> {
-  await deps.volumes.forgetContainer(container.id, container.spec.mounts, { removeAnonymous: volumes });
-  await removeHome(deps, container.id);
+  if (spec.mounts.length > 0) await deps.volumes.forgetContainer(id, spec.mounts, { removeAnonymous });
 }
