@@ -105,39 +105,50 @@ export class ExtractRoot implements Disposable {
   }
 
   #open(path: ByteString, create: boolean): number {
-    try {
-      return this.#resolve(path);
-    } catch (error) {
-      const code = errnoOf(error);
-      if (!create || (code !== "ENOENT" && code !== "ENOTDIR")) throw error;
-    }
-    this.#makeDirectory(path);
-    return this.#resolve(path);
+    const fd = this.#tryResolve(path);
+    if (fd !== undefined) return fd;
+    return create ? this.#makeMissing(path.split("/")) : this.#resolve(path);
   }
 
   #resolve(path: ByteString): number {
     return openAt2(this.#root, path, directoryFlags, resolveFlags.inRoot | resolveFlags.noMagicLinks);
   }
 
-  /** Makes a parent that the archive has no entry for, above it whatever is missing too. */
-  #makeDirectory(path: ByteString): void {
-    const slash = path.lastIndexOf("/");
-    const above = slash < 0 ? "" : path.slice(0, slash);
-    const base = path.slice(slash + 1);
-    // Opened anew for each level, and closed: the cache must not evict it while it is in use.
-    const dir = above === "" ? this.#root : this.#open(above, true);
+  #tryResolve(path: ByteString): number | undefined {
     try {
-      const existing = statusAt(dir, base);
-      const deleted = existing !== undefined && isWhiteout(existing);
-      if (deleted) unlinkAt(dir, base);
-      makeDirectoryAt(dir, base, 0o700);
-      // Whatever the umask is.
-      chmodAt(dir, base, 0o755);
-      // It was deleted, and has new content: nothing of what it held below is to be seen.
-      if (deleted) setXattr(pathAt(dir, base), opaqueXattr, opaqueValue);
-    } finally {
-      if (dir !== this.#root) closeFd(dir);
+      return this.#resolve(path);
+    } catch (error) {
+      const code = errnoOf(error);
+      if (code !== "ENOENT" && code !== "ENOTDIR") throw error;
+      return undefined;
     }
+  }
+
+  /** Makes the parents that the archive has no entries for, and opens the last one. */
+  #makeMissing(parts: readonly ByteString[]): number {
+    // Found by halving: resolving a path takes as long as it is deep, and a hostile archive is very deep.
+    let there = 0;
+    for (let missing = parts.length; missing - there > 1; ) {
+      const middle = (there + missing) >> 1;
+      const fd = this.#tryResolve(parts.slice(0, middle).join("/"));
+      if (fd === undefined) missing = middle;
+      else {
+        closeFd(fd);
+        there = middle;
+      }
+    }
+    let dir =
+      there === 0 ? openAt(this.#root, ".", directoryFlags) : this.#resolve(parts.slice(0, there).join("/"));
+    for (const part of parts.slice(there)) {
+      const above = dir;
+      try {
+        makeDirectory(above, part);
+        dir = openAt(above, part, directoryFlags | openFlags.noFollow);
+      } finally {
+        closeFd(above);
+      }
+    }
+    return dir;
   }
 
   [Symbol.dispose](): void {
@@ -146,23 +157,57 @@ export class ExtractRoot implements Disposable {
   }
 }
 
+function makeDirectory(dir: number, base: ByteString): void {
+  const existing = statusAt(dir, base);
+  const deleted = existing !== undefined && isWhiteout(existing);
+  if (deleted) unlinkAt(dir, base);
+  makeDirectoryAt(dir, base, 0o700);
+  // Whatever the umask is.
+  chmodAt(dir, base, 0o755);
+  // It was deleted, and has new content: nothing of what it held below is to be seen.
+  if (deleted) setXattr(pathAt(dir, base), opaqueXattr, opaqueValue);
+}
+
 /** True for overlay's sign that a name is deleted. */
 export function isWhiteout(status: { mode: number; rdevMajor: number; rdevMinor: number }): boolean {
   const isCharacter = (status.mode & fileTypes.mask) === fileTypes.character;
   return isCharacter && status.rdevMajor === 0 && status.rdevMinor === 0;
 }
 
-/** Removes a name, and below a directory everything; symbolic links are removed, not followed. */
+const isDirectory = (mode: number) => (mode & fileTypes.mask) === fileTypes.directory;
+
+/**
+ * Removes a name, and below a directory everything; symbolic links are removed, not followed. Has one directory open
+ * however deep the tree is; nobody else may move parts of it meanwhile.
+ */
 export function removeTreeAt(dir: number, name: ByteString): void {
   const status = statusAt(dir, name);
   if (!status) return;
-  if ((status.mode & fileTypes.mask) !== fileTypes.directory) {
+  if (!isDirectory(status.mode)) {
     unlinkAt(dir, name);
     return;
   }
-  const fd = openAt(dir, name, openFlags.readOnly | openFlags.directory | openFlags.noFollow);
+  const flags = openFlags.readOnly | openFlags.directory | openFlags.noFollow;
+  let fd = openAt(dir, name, flags);
+  const move = (to: ByteString) => {
+    const next = openAt(fd, to, flags);
+    closeFd(fd);
+    fd = next;
+  };
   try {
-    for (const child of namesIn(fd)) removeTreeAt(fd, child);
+    const levels = [{ name, left: namesIn(fd) }];
+    for (let level = levels.at(-1); level; level = levels.at(-1)) {
+      const child = level.left.pop();
+      if (child === undefined) {
+        levels.pop();
+        if (levels.length === 0) break;
+        move("..");
+        removeDirectoryAt(fd, level.name);
+      } else if (isDirectory(statusAt(fd, child)?.mode ?? 0)) {
+        move(child);
+        levels.push({ name: child, left: namesIn(fd) });
+      } else unlinkAt(fd, child);
+    }
   } finally {
     closeFd(fd);
   }

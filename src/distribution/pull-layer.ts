@@ -1,4 +1,4 @@
-import { internal, isEngineError } from "../base/errors.ts";
+import { internal, isEngineError, messageOf } from "../base/errors.ts";
 import { shortId } from "../base/ids.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { Descriptor } from "../oci/manifest.ts";
@@ -155,8 +155,8 @@ class Extraction {
     try {
       await layers.unpack({ diffId, blob, mediaType, signal, onProgress });
     } catch (error) {
-      if (!isEngineError(error, "invalidArgument")) throw error;
-      throw internal(`failed to register layer: ${error.message}`, error);
+      if (isEngineError(error, "cancelled")) throw error;
+      throw internal(`failed to register layer: ${messageOf(error)}`, error);
     }
   }
 
