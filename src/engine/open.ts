@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { DiskWorkers } from "../archive/disk-workers.ts";
 import { KeyedQueue } from "../base/async.ts";
@@ -35,6 +35,7 @@ import { ResourceTable, resourceMigrations } from "../store/resources.ts";
 import { volumeMigrations } from "../store/volumes.ts";
 import { VolumeStore } from "../volumes/volumes.ts";
 import { containerEvents } from "./container-events.ts";
+import { databaseName, openRoots } from "./data-root.ts";
 import type { Engine, EngineSettings } from "./engine.ts";
 import { EventBus } from "./events.ts";
 import { reconcile, startByPolicy } from "./reconcile.ts";
@@ -56,10 +57,10 @@ const migrations = [
 export async function openEngine(settings: EngineSettings, log: Logger): Promise<Engine> {
   await using undo = new Cleanups();
   const { dataRoot, execRoot } = settings;
-  for (const root of [dataRoot, execRoot]) mkdirSync(root, { recursive: true, mode: 0o711 });
+  openRoots(dataRoot, execRoot);
   const lock = lockRoots(dataRoot, execRoot);
   undo.add(() => lock[Symbol.dispose]());
-  const database = Database.open(join(dataRoot, "longshore.db"), migrations);
+  const database = Database.open(join(dataRoot, databaseName), migrations);
   undo.add(() => database[Symbol.dispose]());
   const clock = systemClock;
   const events = new EventBus(clock);
