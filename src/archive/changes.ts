@@ -2,6 +2,7 @@ import { closeFd, fileTypes, openAt, openFlags, openPath, statusAt } from "../li
 import { getXattr, pathAt } from "../linux/xattr.ts";
 import { type ByteString, fromText, toText } from "./byte-string.ts";
 import { isWhiteout, namesIn } from "./extract-root.ts";
+import { holdsPlaceholders, isPlaceholder } from "./placeholders.ts";
 import { opaqueXattr } from "./whiteout.ts";
 
 /** What happened to a path since the container was made; the numbers are those of the API. */
@@ -45,8 +46,10 @@ function walk(dir: number, below: readonly number[], prefix: ByteString, changes
         if (seen.exists) changes.push({ path: toText(path), kind: changeKinds.deleted });
         continue;
       }
+      const fromRoot = path.slice(1);
+      if (isPlaceholder(fromRoot, status)) continue;
       const kind = seen.exists ? changeKinds.modified : changeKinds.added;
-      changes.push({ path: toText(path), kind });
+      const before = changes.push({ path: toText(path), kind });
       if ((status.mode & fileTypes.mask) !== fileTypes.directory) continue;
       const inner = openAt(dir, base, directoryFlags);
       try {
@@ -54,6 +57,7 @@ function walk(dir: number, below: readonly number[], prefix: ByteString, changes
       } finally {
         closeFd(inner);
       }
+      if (changes.length === before && holdsPlaceholders(fromRoot)) changes.pop();
     } finally {
       for (const fd of seen.directories) closeFd(fd);
     }

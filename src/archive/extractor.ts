@@ -19,8 +19,8 @@ import {
   symlinkAt,
 } from "../linux/file-at.ts";
 import { pathAt, setXattr, setXattrFd } from "../linux/xattr.ts";
-import type { ByteString } from "./byte-string.ts";
-import { ExtractRoot, isWhiteout, type Place } from "./extract-root.ts";
+import { type ByteString, toText } from "./byte-string.ts";
+import { ExtractRoot, isWhiteout, normalisePath, type Place } from "./extract-root.ts";
 import type { TarEntry } from "./tar-entry.ts";
 import { isOverlayXattr, opaqueValue, opaqueXattr, parseWhiteout, type Whiteout } from "./whiteout.ts";
 
@@ -29,6 +29,17 @@ export interface ExtractOptions {
   whiteouts: "overlay" | "plain";
   /** Whether device nodes may be made; an archive that has one is refused otherwise. */
   devices: boolean;
+  /** Everything goes below a directory of the root that is there; links still lead no further than to the root. */
+  into?: ExtractInto;
+}
+
+export interface ExtractInto {
+  /** From the root. */
+  path: ByteString;
+  /** A directory in the place of something else is an error, and so is the contrary. */
+  keepKinds: boolean;
+  /** Owns all that is extracted, instead of who the archive says. */
+  owner?: { uid: number; gid: number };
 }
 
 export interface Extracted {
@@ -58,8 +69,12 @@ export class Extractor implements Disposable {
   }
 
   /** Starts an entry; the content of a file follows by `data`, and `end` closes it. */
-  entry(entry: TarEntry): void {
+  entry(given: TarEntry): void {
     this.#entries++;
+    const { into } = this.#options;
+    // The directory itself stays as it is.
+    if (into && normalisePath(given.name) === "") return;
+    const entry = into ? movedInto(into, given) : given;
     const place = this.#root.locate(entry.name, true);
     const whiteout = this.#options.whiteouts === "overlay" ? parseWhiteout(place.base) : undefined;
     if (whiteout) this.#whiteout(whiteout, place);
@@ -98,6 +113,7 @@ export class Extractor implements Disposable {
   #make(entry: TarEntry, place: Place): void {
     const existing = statusAt(place.dir, place.base);
     let wasDeleted = false;
+    if (existing && this.#options.into?.keepKinds) refuseOtherKind(existing.mode, entry);
     if (existing && !(isDirectory(existing.mode) && entry.type === "directory")) {
       wasDeleted = isWhiteout(existing) && this.#options.whiteouts === "overlay";
       this.#root.remove(place);
@@ -181,6 +197,26 @@ export class Extractor implements Disposable {
     if (this.#file) closeFd(this.#file.fd);
     this.#root[Symbol.dispose]();
   }
+}
+
+function movedInto({ path, owner }: ExtractInto, entry: TarEntry): TarEntry {
+  const below = (name: ByteString) => `${path}/${normalisePath(name)}`;
+  return {
+    ...entry,
+    ...owner,
+    name: below(entry.name),
+    linkname: entry.type === "hardlink" ? below(entry.linkname) : entry.linkname,
+  };
+}
+
+function refuseOtherKind(existingMode: number, { name, type }: TarEntry): void {
+  if (isDirectory(existingMode) === (type === "directory")) return;
+  const quoted = JSON.stringify(toText(name.replace(/^\/*/, "/")));
+  throw invalidArgument(
+    type === "directory"
+      ? `cannot overwrite non-directory ${quoted} with directory`
+      : `cannot overwrite directory ${quoted} with non-directory`,
+  );
 }
 
 function setOpaque(place: Place): void {

@@ -16,11 +16,15 @@ import { getXattr, listXattrs, pathAt } from "../linux/xattr.ts";
 import type { Digest } from "../oci/digest.ts";
 import { type ByteString, fromText } from "./byte-string.ts";
 import { isWhiteout, namesIn } from "./extract-root.ts";
+import { isPlaceholder } from "./placeholders.ts";
 import { encodeHeader, endOfArchive, padding } from "./tar-encoder.ts";
 import { type EntryType, type TarEntry, tarEntry } from "./tar-entry.ts";
 import { opaqueMarker, opaqueXattr, whiteoutPrefix } from "./whiteout.ts";
 
-/** `upper`: an overlay's upper directory becomes a layer, its whiteouts in the layer's form. `tree`: files as they are. */
+/**
+ * `upper`: an overlay's upper directory becomes a layer: whiteouts in the layer's form, and without what is there for
+ * mounts only. `tree`: files as they are.
+ */
 export type PackKind = "upper" | "tree";
 
 const chunkSize = 256 * 1024;
@@ -47,6 +51,17 @@ export function* packTree(directory: string, kind: PackKind): Generator<Uint8Arr
   } finally {
     closeFd(root);
   }
+}
+
+/**
+ * The tar of one file, or of a directory with all below it: `base` in the open directory `dir`, called `name` in the
+ * archive (a root has the empty name). A socket gives an empty archive. Otherwise as `packTree`.
+ */
+export function* packResource(dir: number, base: ByteString, name: ByteString): Generator<Uint8Array> {
+  const status = statusAt(dir, base);
+  const type = status && entryTypeOf[status.mode & fileTypes.mask];
+  if (status && type !== undefined) yield* new Packer("tree").named(dir, base, name, status, type);
+  yield endOfArchive();
 }
 
 /** Writes `packTree` to a new file, durably. The digest is also the layer's diffId. */
@@ -97,14 +112,26 @@ class Packer {
       yield encodeHeader(tarEntry({ name: `${prefix}${whiteoutPrefix}${base}`, type: "file", mode: 0 }));
       return;
     }
-    const entry = this.#entry(dir, base, prefix, status, type);
+    if (this.#kind === "upper" && isPlaceholder(prefix + base, status)) return;
+    yield* this.named(dir, base, prefix + base, status, type);
+  }
+
+  /** The file, or the directory with all below it, `base` in `dir`, as `path` in the archive. */
+  *named(
+    dir: number,
+    base: ByteString,
+    path: ByteString,
+    status: FileStatus,
+    type: EntryType,
+  ): Generator<Uint8Array> {
+    const entry = this.#entry(dir, base, path, status, type);
     if (entry.type === "file") yield* this.#file(dir, base, entry);
     else yield encodeHeader(entry);
     if (entry.type === "directory") yield* this.#descend(dir, base, entry.name);
   }
 
-  #entry(dir: number, base: ByteString, prefix: ByteString, status: FileStatus, type: EntryType): TarEntry {
-    const name = type === "directory" ? `${prefix}${base}/` : prefix + base;
+  #entry(dir: number, base: ByteString, path: ByteString, status: FileStatus, type: EntryType): TarEntry {
+    const name = type === "directory" ? `${path}/` : path;
     const first = type === "file" && status.links > 1 ? this.#firstName(status, name) : undefined;
     return tarEntry({
       name,

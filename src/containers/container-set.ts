@@ -26,6 +26,16 @@ export class ContainerSet {
     return this.#byId.get(id);
   }
 
+  /** True when `find` finds one. */
+  has(reference: string): boolean {
+    try {
+      return this.find(reference) !== undefined;
+    } catch {
+      // Not found, or several.
+      return false;
+    }
+  }
+
   hasName(name: string): boolean {
     return this.#byName.has(name);
   }

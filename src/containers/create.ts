@@ -7,7 +7,7 @@ import type {
 } from "../api/containers.ts";
 import { rfc3339Nano } from "../base/clock.ts";
 import { Cleanups } from "../base/disposables.ts";
-import { notFound } from "../base/errors.ts";
+import { invalidArgument, messageOf } from "../base/errors.ts";
 import { newId, shortId } from "../base/ids.ts";
 import type { Image } from "../images/image.ts";
 import type { Platform } from "../oci/platform.ts";
@@ -47,7 +47,8 @@ export async function createContainer(
     deps.specHost,
     deps.cgroupFeatures,
   );
-  checkNetwork(deps, hostConfig.NetworkMode ?? "");
+  checkOthers(deps, hostConfig);
+  checkAddresses(hostConfig.NetworkMode ?? "", request.endpoints);
   const container = await make(deps, { ...request, config, hostConfig }, name, image);
   deps.events("create", container, {});
   return { Id: container.id, Warnings: warnings };
@@ -66,7 +67,7 @@ async function make(
   const mounts = await deps.volumes.plan(id, {
     config,
     hostConfig,
-    volumesFrom: (from) => deps.set.find(from),
+    volumesFrom: (from) => named(deps, from),
   });
   undo.add(() => deps.volumes.forgetContainer(id, mounts, { removeAnonymous: true }));
   undo.add(() => removeHome(deps, id));
@@ -105,11 +106,42 @@ function hostnameOf(config: ContainerConfig, hostConfig: HostConfig, id: string)
   return hostConfig.NetworkMode?.startsWith("container:") ? "" : shortId(id);
 }
 
-function checkNetwork(deps: ContainerDeps, mode: string): void {
-  if (mode.startsWith("container:")) {
-    deps.set.find(mode.slice("container:".length));
-    return;
+/**
+ * Another container that this one needs. That it is missing is an error of the request: for "not found" a client would
+ * pull the image and try again.
+ */
+function named(deps: ContainerDeps, reference: string): Container {
+  try {
+    return deps.set.find(reference);
+  } catch (error) {
+    throw invalidArgument(messageOf(error), error);
   }
-  const known = deps.network.list().some((network) => network.Name === mode || network.Id === mode);
-  if (!known) throw notFound(`network ${mode} not found`);
+}
+
+function checkOthers(
+  deps: ContainerDeps,
+  { PidMode = "", IpcMode = "", Links, StorageOpt }: HostConfig,
+): void {
+  for (const mode of [PidMode, IpcMode]) {
+    if (mode.startsWith("container:")) named(deps, mode.slice("container:".length));
+  }
+  for (const link of Links ?? []) {
+    const name = link.split(":")[0] ?? "";
+    if (!deps.set.has(name)) {
+      throw invalidArgument(`could not get container for ${name}: No such container: ${name}`);
+    }
+  }
+  if (Object.keys(StorageOpt ?? {}).length > 0) {
+    throw invalidArgument("--storage-opt is supported only for overlay over xfs with 'pquota' mount option");
+  }
+}
+
+/** The predefined networks give addresses of their own choice. */
+function checkAddresses(mode: string, endpoints: Record<string, EndpointSettings>): void {
+  for (const { IPAMConfig } of Object.values(endpoints)) {
+    if (!IPAMConfig?.IPv4Address && !IPAMConfig?.IPv6Address) continue;
+    throw invalidArgument(
+      `invalid config for network ${mode}: invalid endpoint settings:\nuser specified IP address is supported on user defined networks only`,
+    );
+  }
 }

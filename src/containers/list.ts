@@ -24,6 +24,7 @@ export const listFilters = [
   "volume",
 ];
 
+const healths = ["none", "starting", "healthy", "unhealthy"];
 const statuses = ["created", "running", "paused", "restarting", "removing", "exited", "dead"];
 
 /** The containers that `GET /containers/json` shows, the newest first. */
@@ -58,6 +59,12 @@ function checkFilterValues(filters: Filters): void {
     if (!/^-?\d+$/.test(code)) throw invalidArgument(`invalid filter 'exited=${code}'`);
   }
   filters.boolean("is-task");
+  for (const health of filters.get("health")) {
+    if (!healths.includes(health)) throw invalidArgument(`unrecognized filter value for health: ${health}`);
+  }
+  for (const port of [...filters.get("publish"), ...filters.get("expose")]) {
+    if (!/^\d+(-\d+)?(\/\w+)?$/.test(port)) throw invalidArgument(`invalid port specification: "${port}"`);
+  }
 }
 
 function boundary(deps: ContainerDeps, filters: Filters, name: "before" | "since"): string | undefined {
@@ -87,7 +94,7 @@ function matches(deps: ContainerDeps, container: Container, filters: Filters): b
       spec.mounts.some((mount) => [mount.name, mount.source, mount.destination].includes(wanted)),
     ) &&
     filters.any("network", (wanted) => inNetwork(deps, container, wanted)) &&
-    filters.any("publish", (wanted) => hasPort(Object.keys(spec.hostConfig.PortBindings ?? {}), wanted)) &&
+    filters.any("publish", (wanted) => hasPort(publishedPorts(deps, container), wanted)) &&
     filters.any("expose", (wanted) => hasPort(Object.keys(spec.config.ExposedPorts ?? {}), wanted)) &&
     filters.boolean("is-task") !== true
   );
@@ -101,6 +108,13 @@ function matchesName(pattern: string, name: string): boolean {
 function inNetwork(deps: ContainerDeps, container: Container, wanted: string): boolean {
   const networks = networkSettings(deps, container).Networks;
   return Object.entries(networks).some(([name, { NetworkID: id }]) => name === wanted || id === wanted);
+}
+
+/** The ports of the host that lead to the container, as `8080/tcp`. */
+function publishedPorts(deps: ContainerDeps, container: Container): string[] {
+  return Object.entries(networkSettings(deps, container).Ports).flatMap(([port, bindings]) =>
+    (bindings ?? []).map(({ HostPort = "" }) => `${HostPort}/${port.split("/")[1]}`),
+  );
 }
 
 /** `wanted` is `80`, `80/tcp`, or a range of ports. */
@@ -121,7 +135,7 @@ export function containerSummary(deps: ContainerDeps, container: Container): Con
   return {
     Id: container.id,
     Names: [`/${container.name}`],
-    Image: spec.config.Image ?? "",
+    Image: imageName(deps, container),
     ImageID: spec.imageId,
     Command: [path, ...args.map(quoteArgument)].join(" "),
     Created: Math.floor(Date.parse(spec.created) / 1000),
@@ -134,6 +148,17 @@ export function containerSummary(deps: ContainerDeps, container: Container): Con
     NetworkSettings: { Networks },
     Mounts: spec.mounts.map(mountPointSummary),
   };
+}
+
+/** What the image was called at create, as long as it still is called that. */
+function imageName({ images }: ContainerDeps, { spec }: Container): string {
+  const asked = spec.config.Image ?? "";
+  try {
+    return images.resolve(asked).id === spec.imageId ? asked : spec.imageId;
+  } catch {
+    // No image has the name any more.
+    return spec.imageId;
+  }
 }
 
 /** Arguments with white space are shown quoted, as in `ps`. */

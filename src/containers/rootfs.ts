@@ -1,4 +1,4 @@
-import { mkdirSync, renameSync } from "node:fs";
+import { mkdirSync, renameSync, writeFileSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { errnoOf } from "../base/errors.ts";
@@ -16,6 +16,8 @@ export function makeHome(deps: ContainerDeps, id: string): void {
   mkdirSync(paths.home, { recursive: true, mode: 0o710 });
   mkdirSync(paths.upper, { recursive: true, mode: 0o755 });
   mkdirSync(paths.work, { recursive: true, mode: 0o700 });
+  // By it programs tell that they are in a container.
+  writeFileSync(join(paths.upper, ".dockerenv"), "", { mode: 0o755 });
 }
 
 /** Mounts the layers, with the container's own changes on top, at its `rootfs`. The rows have been written. */

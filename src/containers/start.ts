@@ -1,6 +1,7 @@
 import { rfc3339Nano } from "../base/clock.ts";
 import { Cleanups } from "../base/disposables.ts";
-import { conflict, invalidArgument, messageOf, notFound, notModified } from "../base/errors.ts";
+import { conflict, EngineError, invalidArgument, messageOf, notFound, notModified } from "../base/errors.ts";
+import type { Connection } from "../network/types.ts";
 import type { ConsoleSize, RuntimeBinary } from "../runtime/supervisor/protocol.ts";
 import { makeBundle } from "./bundle.ts";
 import { type Container, isRunning } from "./container.ts";
@@ -15,7 +16,9 @@ export function startContainer(deps: ContainerDeps, container: Container): Promi
   deps.readiness.expectStart();
   return deps.turns.run(container.id, async () => {
     if (container.state.status === "restarting") deps.restarts.cancel(container.id);
-    else if (isRunning(container)) throw notModified("");
+    else if (container.state.status === "paused") {
+      throw conflict("cannot start a paused container, try unpause instead");
+    } else if (isRunning(container)) throw notModified("");
     refuseToStart(deps, container);
     await startInTurn(deps, container);
   });
@@ -62,7 +65,8 @@ async function recordFailure(deps: ContainerDeps, container: Container, message:
     await removeInTurn(deps, container, { volumes: true });
     return;
   }
-  deps.waiters.exited(container.id, { exitCode, error: message });
+  // Not the reason: that is for who asked for the start.
+  deps.waiters.exited(container.id, { exitCode });
 }
 
 /** The exit code of a container whose process could not be started: as a shell has it. */
@@ -87,7 +91,7 @@ async function bringUp(deps: ContainerDeps, container: Container) {
   undo.add(() => unmountRootfs(deps, id));
   mountSharedMemory(deps, container);
   undo.add(() => deps.network.release(id));
-  const connection = await deps.network.connect(connectRequest(deps, container));
+  const connection = await connectNetwork(deps, container);
   undo.add(() => deps.volumes.release(id));
   await makeBundle(deps, container, connection);
   const started = await deps.supervisor.start({
@@ -128,6 +132,17 @@ export function runtimeOf(deps: ContainerDeps, container: Container): RuntimeBin
   return runtime;
 }
 
+async function connectNetwork(deps: ContainerDeps, container: Container): Promise<Connection> {
+  try {
+    return await deps.network.connect(connectRequest(deps, container));
+  } catch (error) {
+    if (!(error instanceof EngineError)) throw error;
+    throw new EngineError(error.code, `failed to set up container networking: ${error.message}`, {
+      cause: error,
+    });
+  }
+}
+
 function connectRequest(deps: ContainerDeps, container: Container) {
   const { config, hostConfig } = container.spec;
   const mode = hostConfig.NetworkMode || "bridge";
@@ -145,7 +160,10 @@ function connectRequest(deps: ContainerDeps, container: Container) {
 
 /** `container:<name>` as `container:<id>`. Throws `conflict` when that one does not run. */
 function ownerOfMode(deps: ContainerDeps, mode: string): string {
-  if (!mode.startsWith("container:")) return mode;
+  if (!mode.startsWith("container:")) {
+    deps.network.inspect(mode);
+    return mode;
+  }
   const other = deps.set.find(mode.slice("container:".length));
   if (!isRunning(other)) {
     throw conflict(`cannot join network of a non running container: ${other.id}`);

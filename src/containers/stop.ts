@@ -1,4 +1,4 @@
-import { conflict, invalidArgument, isEngineError, notModified } from "../base/errors.ts";
+import { conflict, invalidArgument, isEngineError, messageOf, notModified } from "../base/errors.ts";
 import { signalNumber } from "../base/signals.ts";
 import { type Container, isRunning } from "./container.ts";
 import type { ContainerDeps } from "./deps.ts";
@@ -99,7 +99,7 @@ async function endsAfter(
   const exit = deps.waiters.wait(container.id, "exit", giveUp.signal).then(() => true);
   await sendSignal(deps, container, signal);
   // A frozen process gets its signal when it is thawed.
-  if (container.state.status === "paused") await deps.supervisor.resume(container.id);
+  if (container.state.status === "paused") await thaw(deps, container);
   const { promise: late, resolve } = Promise.withResolvers<boolean>();
   const timer = timeout < 0 ? undefined : setTimeout(() => resolve(false), timeout * 1000);
   try {
@@ -107,6 +107,18 @@ async function endsAfter(
   } finally {
     clearTimeout(timer);
     giveUp.abort();
+  }
+}
+
+/** Where the signal reaches frozen processes too (cgroup v2), there may be nothing left to thaw. */
+async function thaw(deps: ContainerDeps, container: Container): Promise<void> {
+  try {
+    await deps.supervisor.resume(container.id);
+  } catch (error) {
+    deps.log.debug("a paused container has ended before it was thawed", {
+      container: container.id,
+      error: messageOf(error),
+    });
   }
 }
 

@@ -32,7 +32,7 @@ export function validateConfig(config: ContainerConfig, host: HostConfig, runtim
   validateNetworkMode(config, host);
 }
 
-function validateRestartPolicy(host: HostConfig): void {
+export function validateRestartPolicy(host: HostConfig): void {
   const { Name: name = "", MaximumRetryCount: retries = 0 } = host.RestartPolicy ?? {};
   if (!["", "no", "always", "on-failure", "unless-stopped"].includes(name)) {
     throw invalidArgument(

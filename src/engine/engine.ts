@@ -1,4 +1,5 @@
 import type { Ulimit } from "../api/host-config.ts";
+import type { DiskWorkers } from "../archive/disk-workers.ts";
 import type { Clock } from "../base/clock.ts";
 import type { Logger } from "../base/log.ts";
 import type { ContainerDeps } from "../containers/deps.ts";
@@ -52,6 +53,7 @@ export interface Engine extends AsyncDisposable {
   images: ImageStore;
   blobs: BlobStore;
   layers: LayerStore;
+  workers: DiskWorkers;
   transport: RegistryTransport;
   cgroup: Cgroups;
   securityOptions: readonly string[];

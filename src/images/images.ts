@@ -1,11 +1,11 @@
 import { KeyedQueue } from "../base/async.ts";
 import type { Clock } from "../base/clock.ts";
-import { internal, notFound } from "../base/errors.ts";
+import { internal, invalidArgument, notFound } from "../base/errors.ts";
 import type { Logger } from "../base/log.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { Descriptor } from "../oci/manifest.ts";
 import { formatPlatform, hostPlatform, type Platform, platformDistance } from "../oci/platform.ts";
-import { familiarString, type Reference } from "../oci/reference.ts";
+import { familiarName, familiarString, type Reference } from "../oci/reference.ts";
 import type { Database } from "../store/database.ts";
 import { type ImageRow, ImageTable } from "../store/images.ts";
 import type { BlobStore } from "./blobs.ts";
@@ -200,6 +200,9 @@ export class ImageStore {
   /** Gives the image another name. Throws `notFound`. */
   tag(nameOrId: string, reference: Reference): void {
     const { row } = findImage(this.#table, nameOrId);
+    if (familiarName(reference) === "sha256") {
+      throw invalidArgument("refusing to create an ambiguous tag using digest algorithm as name");
+    }
     this.put({ mediaType: row.mediaType, digest: row.id, size: row.size }, reference);
     this.#onEvent({
       action: "tag",

@@ -90,9 +90,12 @@ export function containerResources(resources: Resources): LinuxResources {
   );
 }
 
+/** As many processes as the kernel can have (PID_MAX_LIMIT): crun cannot write "max" over a limit. */
+const allPids = 4 * 1024 * 1024;
+
 /** The same for `docker update`, where -1 takes a limit of processes away again. */
 export function updatedResources(resources: Resources): LinuxResources {
   const pids = resources.PidsLimit;
   const rest = containerResources(resources);
-  return pids === null || pids === undefined ? rest : { ...rest, pids: { limit: pids > 0 ? pids : -1 } };
+  return pids === null || pids === undefined ? rest : { ...rest, pids: { limit: pids > 0 ? pids : allPids } };
 }

@@ -1,5 +1,7 @@
 import type { Engine } from "../../engine/engine.ts";
 import type { Handlers } from "../http/handler.ts";
+import { containerFileHandlers } from "./container-files.ts";
+import { containerProcessHandlers } from "./container-processes.ts";
 import { containerHandlers } from "./containers.ts";
 import { execHandlers } from "./exec.ts";
 import { imageHandlers } from "./images.ts";
@@ -13,6 +15,8 @@ export function allHandlers(engine: Engine): Handlers {
   return {
     ...systemHandlers(engine),
     ...containerHandlers(containers),
+    ...containerFileHandlers(engine),
+    ...containerProcessHandlers(engine),
     ...execHandlers(containers),
     ...imageHandlers(engine),
     ...networkHandlers(containers.network),

@@ -31,6 +31,9 @@ export function containerHandlers(deps: ContainerDeps): Handlers {
 
     async ContainerCreate({ body, query }) {
       const { HostConfig, NetworkingConfig, ...config } = body;
+      if (Object.keys(config).length === 0) {
+        throw invalidArgument("config cannot be empty in order to create a container");
+      }
       return createContainer(deps, {
         name: query.name,
         config,

@@ -37,12 +37,12 @@ export class LineSplitter {
     this.#pendingLength = rest.length;
   }
 
-  /** The stream has ended: what is left becomes a line, which is given its end, as Docker does it. */
+  /** The stream has ended: what is left is logged without an end, so that `logs` shows what was written, byte by byte. */
   end(): void {
     if (this.#pendingLength === 0) return;
-    const last = Buffer.concat([this.#pending.subarray(0, this.#pendingLength), Buffer.from("\n")]);
+    const last = this.pending;
     this.#pendingLength = 0;
-    this.#sink.lines(last);
+    this.#sink.piece(last);
   }
 
   /** Gives the sink all that can be given, and returns what is left: less than `longestPiece`, without a line end. */

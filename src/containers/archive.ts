@@ -1,0 +1,176 @@
+import { accessSync, constants, createWriteStream } from "node:fs";
+import { mkdir, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { Readable } from "node:stream";
+import { pipeline } from "node:stream/promises";
+import type { DiskWorkers } from "../archive/disk-workers.ts";
+import { packResource } from "../archive/pack.ts";
+import { errnoOf, forbidden, invalidArgument, notFound } from "../base/errors.ts";
+import { newId } from "../base/ids.ts";
+import { closeFd } from "../linux/file-at.ts";
+import { type Container, isRunning } from "./container.ts";
+import type { ContainerDeps } from "./deps.ts";
+import { absolutePath, findFile, missing, type PathStat } from "./file-stat.ts";
+import { FileView, idleView, mountOf, runningView } from "./file-view.ts";
+import { containerPaths } from "./paths.ts";
+import { mountRootfs, removeRunDirectory, unmountRootfs } from "./rootfs.ts";
+import { RootfsView } from "./spec/rootfs-view.ts";
+import { resolveUser } from "./spec/user.ts";
+
+/** Small pieces of an archive go together, up to this. Bytes. */
+const pieceSize = 64 * 1024;
+
+/** `docker cp` out of a container: what the path is, and its archive. Throws `notFound`. */
+export function readArchive(
+  deps: ContainerDeps,
+  container: Container,
+  called: string,
+  path: string,
+): { stat: PathStat; archive: AsyncGenerator<Uint8Array> } {
+  const found = findFile(deps, container, called, path);
+  deps.events("archive-path", container, { path });
+  const { dir, base } = found.place;
+  // The root is told with an empty name, so that its files begin with one slash.
+  const name = Buffer.from(found.stat.name === "/" ? "" : found.stat.name).toString("latin1");
+  return { stat: found.stat, archive: streamed(packResource(dir, base, name), found) };
+}
+
+/** `docker export`: the container's files, without what is mounted. */
+export function exportContainer(deps: ContainerDeps, container: Container): AsyncGenerator<Uint8Array> {
+  const view = isRunning(container)
+    ? new FileView(containerPaths(deps.roots, container.id).rootfs)
+    : idleView(deps, container);
+  deps.events("export", container, {});
+  return streamed(view.pack(), view);
+}
+
+/** The pieces, gathered into larger ones that stay valid; `owned` is disposed of at the end. */
+async function* streamed(pieces: Iterable<Uint8Array>, owned: Disposable): AsyncGenerator<Uint8Array> {
+  using _ = owned;
+  let gathered: Uint8Array[] = [];
+  let length = 0;
+  for (const piece of pieces) {
+    gathered.push(Uint8Array.from(piece));
+    length += piece.length;
+    if (length < pieceSize) continue;
+    yield Buffer.concat(gathered);
+    gathered = [];
+    length = 0;
+  }
+  if (length > 0) yield Buffer.concat(gathered);
+}
+
+export interface ExtractRequest {
+  path: string;
+  /** What the client calls the container. */
+  called: string;
+  /** A directory must not replace something else, nor the contrary. */
+  keepKinds: boolean;
+  /** The files are to belong to the container's user. */
+  asUser: boolean;
+  archive: AsyncIterable<Uint8Array>;
+  signal: AbortSignal;
+}
+
+/** `docker cp` into a container. Throws `notFound`, `invalidArgument`, `forbidden` where it is read-only. */
+export async function extractArchive(
+  deps: ContainerDeps & { workers: DiskWorkers },
+  container: Container,
+  request: ExtractRequest,
+): Promise<void> {
+  const folder = join(deps.roots.dataRoot, "tmp");
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  const file = join(folder, `archive-${newId(deps.random)}`);
+  try {
+    // The container's turn must not be held for as long as a client takes to send.
+    await pipeline(Readable.from(request.archive), createWriteStream(file, { mode: 0o600 }), {
+      signal: request.signal,
+    });
+    if (isRunning(container))
+      await extract(deps, container, request, file, runningView(container), absolutePath(request.path));
+    else await deps.turns.run(container.id, () => extractIdle(deps, container, request, file));
+  } finally {
+    await rm(file, { force: true });
+  }
+  deps.events("extract-to-dir", container, { path: request.path });
+}
+
+async function extractIdle(
+  deps: ContainerDeps & { workers: DiskWorkers },
+  container: Container,
+  request: ExtractRequest,
+  file: string,
+): Promise<void> {
+  if (!deps.set.get(container.id)) throw notFound(`No such container: ${request.called}`);
+  const path = absolutePath(request.path);
+  // It has been started meanwhile.
+  if (isRunning(container)) return extract(deps, container, request, file, runningView(container), path);
+  const inMount = mountOf(container, path);
+  if (inMount ? !inMount.mount.rw : container.spec.hostConfig.ReadonlyRootfs) throw readOnly();
+  if (inMount) return extract(deps, container, request, file, new FileView(inMount.root), inMount.path);
+  const { run, rootfs } = containerPaths(deps.roots, container.id);
+  deps.resources.claim(
+    { kind: "directory", key: run, owner: container.id },
+    { kind: "mount", key: rootfs, owner: container.id },
+  );
+  try {
+    mountRootfs(deps, container);
+    await extract(deps, container, request, file, new FileView(rootfs), path);
+  } finally {
+    unmountRootfs(deps, container.id);
+    await removeRunDirectory(deps, container.id);
+  }
+}
+
+async function extract(
+  deps: ContainerDeps & { workers: DiskWorkers },
+  container: Container,
+  request: ExtractRequest,
+  file: string,
+  view: FileView,
+  path: string,
+): Promise<void> {
+  using _ = view;
+  checkTarget(view, path, request);
+  await deps.workers.run("unpack", {
+    sources: [file],
+    directory: view.root,
+    options: {
+      whiteouts: "plain",
+      devices: true,
+      into: {
+        path: Buffer.from(path).toString("latin1"),
+        keepKinds: request.keepKinds,
+        ...(request.asUser ? ownerOf(container, view) : {}),
+      },
+    },
+  });
+}
+
+function checkTarget(view: FileView, path: string, request: ExtractRequest): void {
+  try {
+    const fd = view.directory(path);
+    try {
+      accessSync(`/proc/self/fd/${fd}`, constants.W_OK);
+    } finally {
+      closeFd(fd);
+    }
+  } catch (error) {
+    if (errnoOf(error) === "ENOENT") throw missing(request.called, request.path);
+    if (errnoOf(error) === "ENOTDIR") throw invalidArgument("extraction point is not a directory");
+    throw errnoOf(error) === "EROFS" ? readOnly() : error;
+  }
+}
+
+const readOnly = () => forbidden("container rootfs is marked read-only");
+
+/** The container's own user; nobody in particular where it has none. */
+function ownerOf({ spec }: Container, view: FileView): { owner?: { uid: number; gid: number } } {
+  if (!spec.config.User) return {};
+  using rootfs = new RootfsView(view.root);
+  const { uid, gid } = resolveUser(spec.config.User, [], {
+    passwd: () => rootfs.readText("/etc/passwd"),
+    group: () => rootfs.readText("/etc/group"),
+  });
+  return { owner: { uid, gid } };
+}

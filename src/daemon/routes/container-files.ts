@@ -1,0 +1,70 @@
+import { changesOf } from "../../archive/changes.ts";
+import { invalidArgument } from "../../base/errors.ts";
+import { exportContainer, extractArchive, readArchive } from "../../containers/archive.ts";
+import { findFile, type PathStat } from "../../containers/file-stat.ts";
+import { containerPaths } from "../../containers/paths.ts";
+import { commitContainer } from "../../engine/commit.ts";
+import type { Engine } from "../../engine/engine.ts";
+import { defineHandlers, type Handlers, type Reply } from "../http/handler.ts";
+import { namedTag } from "./references.ts";
+
+/** The operations on the files of containers: `cp`, `export`, `diff`, `commit`. */
+export function containerFileHandlers(engine: Engine): Handlers {
+  const deps = { ...engine.containers, workers: engine.workers };
+  const find = (id: string) => deps.set.find(id);
+  return defineHandlers({
+    ContainerArchiveInfo({ params, query }, reply) {
+      using found = findFile(deps, find(params.id), params.id, required(query.path));
+      tell(reply, found.stat);
+    },
+
+    ContainerArchive({ params, query }, reply) {
+      const { stat, archive } = readArchive(deps, find(params.id), params.id, required(query.path));
+      tell(reply, stat);
+      return archive;
+    },
+
+    async PutContainerArchive({ params, query, body, signal }) {
+      await extractArchive(deps, find(params.id), {
+        path: required(query.path),
+        called: params.id,
+        keepKinds: query.noOverwriteDirNonDir,
+        asUser: query.copyUIDGID,
+        archive: body,
+        signal,
+      });
+    },
+
+    ContainerExport: ({ params }) => exportContainer(deps, find(params.id)),
+
+    ContainerChanges({ params }) {
+      const { id, spec } = find(params.id);
+      const layers = spec.layers.map((layer) => deps.layers.path(layer)).toReversed();
+      const changes = changesOf(containerPaths(deps.roots, id).upper, layers);
+      return changes.length > 0 ? changes.map(({ kind, path }) => ({ Kind: kind, Path: path })) : null;
+    },
+
+    async ImageCommit({ query, body, signal }) {
+      const id = await commitContainer(engine, {
+        container: find(query.container),
+        config: body,
+        changes: query.changes,
+        reference: query.repo === "" ? undefined : namedTag(query.repo, query.tag),
+        author: query.author,
+        comment: query.comment,
+        pause: query.pause,
+        signal,
+      });
+      return { Id: id };
+    },
+  });
+}
+
+function required(path: string): string {
+  if (path === "") throw invalidArgument("bad parameter: 'path' cannot be empty");
+  return path;
+}
+
+function tell(reply: Reply, stat: PathStat): void {
+  reply.header("X-Docker-Container-Path-Stat", Buffer.from(JSON.stringify(stat)).toString("base64"));
+}
