@@ -1,4 +1,4 @@
-import { closeSync, constants, openSync, rmSync } from "node:fs";
+import { constants, openSync, rmSync } from "node:fs";
 import { check, cstring, libc } from "./libc.ts";
 
 const c = libc({ mkfifo: { args: ["ptr", "u32"], returns: "i32" } });
@@ -22,14 +22,4 @@ export function openFifoReader(path: string): number {
 /** Opens the writing end, non-blocking. Throws `ENXIO` while nobody has the reading end open. */
 export function openFifoWriter(path: string): number {
   return openSync(path, constants.O_WRONLY | constants.O_NONBLOCK | constants.O_NOFOLLOW);
-}
-
-/** A descriptor for reading that blocks, for a process that is started. `keeper` is open both ways meanwhile. */
-export function openFifoForChild(path: string): number {
-  const keeper = openFifoBothWays(path);
-  try {
-    return openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW);
-  } finally {
-    closeSync(keeper);
-  }
 }

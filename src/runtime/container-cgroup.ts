@@ -2,27 +2,10 @@ import { readdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { sleep } from "../base/async.ts";
 import { errnoOf, internal } from "../base/errors.ts";
-import { readMounts } from "../linux/mountinfo.ts";
+import type { Cgroups } from "../linux/cgroup.ts";
 import { sendSignal } from "../linux/process.ts";
 
 const SIGKILL = 9;
-
-/** Where the cgroup file systems are mounted; `memory` is the one that counts kills for lack of memory. */
-export interface CgroupMounts {
-  roots: string[];
-  memory: { root: string; version: 1 | 2 } | undefined;
-}
-
-/** The cgroup mounts of this host: v1, v2, or both side by side. */
-export function findCgroupMounts(): CgroupMounts {
-  const mounts = readMounts().filter(({ type }) => type === "cgroup" || type === "cgroup2");
-  const v1 = mounts.find(({ type, superOptions }) => type === "cgroup" && superOptions.includes("memory"));
-  const v2 = mounts.find(({ type }) => type === "cgroup2");
-  return {
-    roots: [...new Set(mounts.map(({ target }) => target))],
-    memory: v1 ? { root: v1.target, version: 1 } : v2 && { root: v2.target, version: 2 },
-  };
-}
 
 /** `linux.cgroupsPath` as a path below a cgroup mount; the form `slice:prefix:name` is systemd's. */
 export function cgroupPathOf(cgroupsPath: string): string {
@@ -37,21 +20,21 @@ export function cgroupPathOf(cgroupsPath: string): string {
 
 /** The cgroups of one container, one in each hierarchy. */
 export class ContainerCgroup {
-  #mounts: CgroupMounts;
+  #hierarchies: Cgroups["hierarchies"];
   #path: string;
 
   /** `path` as `cgroupPathOf` gives it. */
-  constructor(mounts: CgroupMounts, path: string) {
-    this.#mounts = mounts;
+  constructor({ hierarchies }: Pick<Cgroups, "hierarchies">, path: string) {
+    this.#hierarchies = hierarchies;
     this.#path = path;
   }
 
   /** How many of its processes the kernel has killed for lack of memory; 0 when that cannot be seen. */
   oomKills(): number {
-    const { memory } = this.#mounts;
+    const memory = this.#hierarchies.find(({ controllers }) => controllers.includes("memory"));
     if (!memory) return 0;
     const file = memory.version === 1 ? "memory.oom_control" : "memory.events";
-    const text = readIfThere(join(memory.root, this.#path, file)) ?? "";
+    const text = readIfThere(join(memory.path, this.#path, file)) ?? "";
     return Number(/^oom_kill (\d+)$/m.exec(text)?.[1] ?? 0);
   }
 
@@ -87,9 +70,9 @@ export class ContainerCgroup {
 
   /** A frozen process does not die (cgroup v1). */
   #thaw(): void {
-    for (const root of this.#mounts.roots) {
+    for (const { path } of this.#hierarchies) {
       try {
-        writeFileSync(join(root, this.#path, "freezer.state"), "THAWED", { flag: "r+" });
+        writeFileSync(join(path, this.#path, "freezer.state"), "THAWED", { flag: "r+" });
       } catch {
         // not the freezer's hierarchy, or gone
       }
@@ -98,7 +81,7 @@ export class ContainerCgroup {
 
   /** Its directories in all hierarchies, children before their parents. */
   #directories(): string[] {
-    return this.#mounts.roots.flatMap((root) => below(join(root, this.#path)));
+    return this.#hierarchies.flatMap(({ path }) => below(join(path, this.#path)));
   }
 }
 

@@ -67,10 +67,12 @@ function programError(message: string, program: string): string | undefined {
 }
 
 /**
- * crun tells a failing execve(2) only after it has reported success: then the container's own standard error gets the
- * line that it would get in Docker. Undefined when the log holds no such error.
+ * crun notices a failing execve(2) (a file that is no program) only after it has reported success, and writes its error
+ * where the container's standard error goes, as the first and only thing there. Gives the line that Docker has in its
+ * place; undefined for everything else.
  */
-export function lateExecError(log: string): string | undefined {
-  const match = /exec container process `(.*)`: (.*)$/s.exec(lastRuntimeError(log) ?? "");
+export function lateExecError(firstOutput: string): string | undefined {
+  if (!firstOutput.startsWith('{"msg":"exec container process ')) return undefined;
+  const match = /^exec container process `(.*)`: (.*)$/s.exec(lastRuntimeError(firstOutput) ?? "");
   return match ? `exec ${match[1]}: ${(match[2] ?? "").toLowerCase()}\n` : undefined;
 }

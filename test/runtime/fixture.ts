@@ -2,7 +2,8 @@ import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writ
 import { join } from "node:path";
 import { newId } from "../../src/base/ids.ts";
 import { silentLogger } from "../../src/base/log.ts";
-import { ContainerCgroup, findCgroupMounts } from "../../src/runtime/container-cgroup.ts";
+import { detectCgroups } from "../../src/linux/cgroup.ts";
+import { ContainerCgroup } from "../../src/runtime/container-cgroup.ts";
 import { findRuntimes } from "../../src/runtime/oci-runtime.ts";
 import { SupervisorClient } from "../../src/runtime/supervisor/client.ts";
 import type { Exit, RuntimeBinary, StartRequest } from "../../src/runtime/supervisor/protocol.ts";
@@ -11,7 +12,10 @@ const applets =
   "sh cat sleep echo true false printf yes head kill tty stty dd id ls seq trap tr wc mkdir touch chmod tail nc".split(
     " ",
   );
-const supervisorSource = join(import.meta.dir, "../../src/main/supervisor.ts");
+/** The executable of that name, where one is to be tested; otherwise the source. */
+const supervisorCommand = process.env.LONGSHORE_TEST_SUPERVISOR
+  ? [process.env.LONGSHORE_TEST_SUPERVISOR]
+  : [process.execPath, join(import.meta.dir, "../../src/main/supervisor.ts")];
 
 export interface BundleOptions {
   args: string[];
@@ -56,7 +60,7 @@ export class RuntimeFixture implements AsyncDisposable {
   connect({ command = [] }: { command?: string[] } = {}): Promise<SupervisorClient> {
     return SupervisorClient.connect({
       execRoot: this.execRoot,
-      command: [...command, process.execPath, supervisorSource],
+      command: [...command, ...supervisorCommand],
       log: silentLogger,
     });
   }
@@ -164,7 +168,7 @@ export class RuntimeFixture implements AsyncDisposable {
       await this.client.delete(status.id);
     }
     await this.client.shutdown();
-    await new ContainerCgroup(findCgroupMounts(), this.cgroupParent).remove();
+    await new ContainerCgroup(detectCgroups(), this.cgroupParent).remove();
     rmSync(this.root, { recursive: true, force: true });
   }
 }

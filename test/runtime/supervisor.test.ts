@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { existsSync, readdirSync } from "node:fs";
+import { existsSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { demultiplex, RuntimeFixture, readAll } from "./fixture.ts";
 
@@ -140,8 +140,9 @@ test("a program that is not there is told in Docker's words, and leaves nothing"
   const cases: [string, string][] = [
     ["nosuch", 'exec: "nosuch": executable file not found in $PATH: unknown'],
     ["/no/such", 'exec: "/no/such": stat /no/such: no such file or directory: unknown'],
-    ["/etc", 'exec: "/etc": is a directory: unknown'],
+    ["/data", 'exec: "/data": permission denied: unknown'],
   ];
+  writeFileSync(join(fixture.rootfs, "data"), "no program");
   for (const [program, message] of cases) {
     const container = fixture.container({ args: [program] });
     const { stream } = await fixture.client.attach({
@@ -160,6 +161,13 @@ test("a program that is not there is told in Docker's words, and leaves nothing"
     expect(readdirSync(join(fixture.execRoot, "containers", container.id))).toEqual(["bundle"]);
     expect((await fixture.client.list()).some(({ id }) => id === container.id)).toBe(false);
   }
+});
+
+test("a program that the kernel cannot execute says so in the container's own output", async () => {
+  writeFileSync(join(fixture.rootfs, "garbage"), "\u0001\u0002", { mode: 0o755 });
+  const container = fixture.container({ args: ["/garbage"] });
+  expect(await fixture.runToEnd(container)).toMatchObject({ exitCode: 255 });
+  expect(fixture.logged(container.id)).toBe("exec /garbage: exec format error\n");
 });
 
 test("an exec has its own streams and exit code, and ends with the container", async () => {

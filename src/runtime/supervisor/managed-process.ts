@@ -22,6 +22,7 @@ import type { OwnStdio } from "./stdio.ts";
 const flushPatience = 2000;
 /** What runc leaves when execve(2) fails after the container was set up. */
 const execFailedCode = 255;
+const openingBrace = "{".charCodeAt(0);
 
 export interface ProcessDeps {
   poller: Poller;
@@ -47,6 +48,8 @@ export class ManagedProcess {
   #master: number | undefined;
   #open = 0;
   #abandoned = false;
+  #hasOutput = false;
+  #execFailed = false;
   #flushed = Promise.withResolvers<void>();
 
   /** Throws `invalidArgument` when the log's options make no sense. */
@@ -137,9 +140,21 @@ export class ManagedProcess {
   #output(stream: OutputStream, chunk: Uint8Array): boolean {
     // Nobody listens any more, but a process that lives on must not come to a halt over a full pipe.
     if (this.#abandoned) return true;
+    if (!this.#hasOutput) {
+      this.#hasOutput = true;
+      chunk = this.#replaceExecError(chunk);
+    }
     this.#log?.write(stream, chunk);
     this.hub.write(stream, chunk);
     return !this.hub.blocked;
+  }
+
+  #replaceExecError(chunk: Uint8Array): Uint8Array {
+    if (!this.state.runtime.isCrun || chunk[0] !== openingBrace) return chunk;
+    const message = lateExecError(Buffer.from(chunk).toString());
+    if (message === undefined) return chunk;
+    this.#execFailed = true;
+    return Buffer.from(message);
   }
 
   #outputEnded(fd: number): void {
@@ -193,8 +208,6 @@ export class ManagedProcess {
     this.#ended = true;
     const finishedAt = this.#deps.clock.nowNanos();
     await this.#drain();
-    const late = this.state.execId === undefined ? lateExecError(this.files.readRuntimeLog()) : undefined;
-    if (late !== undefined) this.#output(this.state.tty ? "stdout" : "stderr", Buffer.from(late));
     this.#closeStreams();
     const ending = status === undefined ? { exitCode: 255, signal: 0 } : endingOf(status);
     const { id, execId } = this.state;
@@ -203,7 +216,7 @@ export class ManagedProcess {
       ...(execId === undefined ? {} : { execId }),
       pid: this.pid,
       ...ending,
-      ...(late === undefined ? {} : { exitCode: execFailedCode }),
+      ...(this.#execFailed ? { exitCode: execFailedCode } : {}),
       oomKilled,
       finishedAt: String(finishedAt),
       ...(status === undefined ? { unseen: true } : {}),

@@ -1,6 +1,5 @@
 import {
   closeSync,
-  existsSync,
   fsync,
   mkdirSync,
   openSync,
@@ -113,10 +112,6 @@ export class ProcessFiles {
       if (errnoOf(error) === "ENOENT") return undefined;
       throw error;
     }
-  }
-
-  readRuntimeLog(): string {
-    return existsSync(this.runtimeLog) ? readFileSync(this.runtimeLog, "utf8") : "";
   }
 
   /** Removes what this class has made, and nothing else that may be in the folder. */

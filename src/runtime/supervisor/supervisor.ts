@@ -5,10 +5,11 @@ import { join } from "node:path";
 import { Emitter, KeyedQueue } from "../../base/async.ts";
 import { Cleanups } from "../../base/disposables.ts";
 import { conflict, internal, invalidArgument, messageOf, notFound } from "../../base/errors.ts";
+import { type Cgroups, detectCgroups } from "../../linux/cgroup.ts";
 import { setNonBlocking } from "../../linux/fd.ts";
 import { Pidfd } from "../../linux/pidfd.ts";
 import { processStartTime, sendSignal } from "../../linux/process.ts";
-import { type CgroupMounts, ContainerCgroup, cgroupPathOf, findCgroupMounts } from "../container-cgroup.ts";
+import { ContainerCgroup, cgroupPathOf } from "../container-cgroup.ts";
 import { OciRuntime } from "../oci-runtime.ts";
 import { AttachInput } from "./attach-input.ts";
 import { ManagedProcess, type ProcessDeps } from "./managed-process.ts";
@@ -56,7 +57,7 @@ export class Supervisor {
   /** Clients that are attached to what has not been started yet. */
   #awaited = new Map<string, { hub: OutputHub; inputs: AttachInput[] }>();
   #turns = new KeyedQueue();
-  #cgroupMounts: CgroupMounts = findCgroupMounts();
+  #cgroups: Cgroups = detectCgroups();
   #terminals = 0;
 
   constructor(deps: SupervisorDeps) {
@@ -201,7 +202,7 @@ export class Supervisor {
       });
     }
     // Without a path, runtimes name the cgroup after the container.
-    const cgroup = new ContainerCgroup(this.#cgroupMounts, cgroupPathOf(linux.cgroupsPath ?? state.id));
+    const cgroup = new ContainerCgroup(this.#cgroups, cgroupPathOf(linux.cgroupsPath ?? state.id));
     const pidNamespace = linux.namespaces?.find(({ type }) => type === "pid");
     return { cgroup, ownPids: pidNamespace !== undefined && pidNamespace.path === undefined };
   }
