@@ -1,4 +1,12 @@
-import { type SQLQueryBindings, Database as Sqlite, type Statement } from "bun:sqlite";
+import {
+  constants,
+  SQLiteError,
+  type SQLQueryBindings,
+  Database as Sqlite,
+  type Statement,
+} from "bun:sqlite";
+import { statSync } from "node:fs";
+import { internal } from "../base/errors.ts";
 
 export type SqlValue = SQLQueryBindings;
 
@@ -7,6 +15,12 @@ export interface Migration {
   id: string;
   sql: string;
 }
+
+/** The write-ahead log is copied into the database when it has so many pages. */
+const checkpointPages = 500;
+/** Pages that the log and the database have room for without growing: the log's, and the largest transaction. */
+const reservedPages = checkpointPages + 100;
+const pageSize = 4096;
 
 /**
  * The one SQLite database of a daemon. Every write is durable when it returns (WAL, `synchronous=FULL`), so what is
@@ -29,7 +43,27 @@ export class Database implements Disposable {
     sqlite.run("PRAGMA busy_timeout=5000");
     const database = new Database(sqlite);
     database.#migrate(migrations);
+    if (path !== ":memory:") database.#reserve(path);
     return database;
+  }
+
+  /** Has the log and the database grow once, and the log stay when the database is closed. */
+  #reserve(path: string): void {
+    this.#sqlite.run(`PRAGMA wal_autocheckpoint=${checkpointPages}`);
+    this.#sqlite.fileControl(constants.SQLITE_FCNTL_PERSIST_WAL, 1);
+    const size = statSync(`${path}-wal`, { throwIfNoEntry: false })?.size ?? 0;
+    if (size >= reservedPages * pageSize) return;
+    try {
+      this.#sqlite.transaction(() => {
+        this.#sqlite.run("CREATE TABLE IF NOT EXISTS reserve (bytes BLOB) STRICT");
+        this.#sqlite.run("INSERT INTO reserve VALUES (zeroblob(?))", [reservedPages * pageSize]);
+      })();
+      this.#sqlite.run("PRAGMA wal_checkpoint");
+      this.#sqlite.run("DROP TABLE reserve");
+    } catch (error) {
+      // The disk is full now: what there is has to do.
+      if (!isFull(error)) throw error;
+    }
   }
 
   #migrate(migrations: readonly Migration[]): void {
@@ -55,7 +89,7 @@ export class Database implements Disposable {
 
   /** Runs one statement; returns how many rows it changed. */
   run(sql: string, ...values: SqlValue[]): number {
-    return this.#prepare(sql).run(...values).changes;
+    return this.#writing(() => this.#prepare(sql).run(...values).changes);
   }
 
   get<T>(sql: string, ...values: SqlValue[]): T | undefined {
@@ -69,7 +103,16 @@ export class Database implements Disposable {
   /** All of `work`'s writes, or none of them. May be nested (the inner one joins the outer). */
   transaction<T>(work: () => T): T {
     if (this.#sqlite.inTransaction) return work();
-    return this.#sqlite.transaction(work).immediate();
+    return this.#writing(() => this.#sqlite.transaction(work).immediate());
+  }
+
+  #writing<T>(work: () => T): T {
+    try {
+      return work();
+    } catch (error) {
+      if (!isFull(error)) throw error;
+      throw internal(`write ${this.#sqlite.filename}: no space left on device`, error);
+    }
   }
 
   /**
@@ -90,4 +133,8 @@ export class Database implements Disposable {
     for (const statement of this.#statements.values()) statement.finalize();
     this.#sqlite.close();
   }
+}
+
+function isFull(error: unknown): boolean {
+  return error instanceof SQLiteError && error.code === "SQLITE_FULL";
 }
