@@ -5,7 +5,7 @@ import { conflict, EngineError, isEngineError, messageOf } from "../../base/erro
 import type { Logger } from "../../base/log.ts";
 import { duplicate } from "../../linux/fd.ts";
 import type { Poller } from "../../linux/poller.ts";
-import { endingOf, sendSignal } from "../../linux/process.ts";
+import { endingOf, processStartTime, sendSignal } from "../../linux/process.ts";
 import { setWindowSize, terminalNumber } from "../../linux/pty.ts";
 import { JsonFileLog } from "../logs/json-file.ts";
 import { parseRotation } from "../logs/options.ts";
@@ -60,8 +60,9 @@ export class ManagedProcess {
     this.hub = hub;
     hub.tty = state.tty;
     hub.onUnblocked = () => this.#resume();
-    if (state.log) hub.spoolDirectory = dirname(state.log.path);
-    if (state.log?.driver === "json-file") this.#log = this.#openLog(state.log);
+    if (state.log?.driver !== "json-file") return;
+    this.#log = this.#openLog(state.log);
+    hub.spoolDirectory = dirname(state.log.path);
   }
 
   #openLog({ path, options, attributes }: NonNullable<ProcessState["log"]>): JsonFileLog {
@@ -195,7 +196,10 @@ export class ManagedProcess {
 
   /** Throws `conflict` when it does not run. */
   signal(signal: number): void {
-    if (!this.isRunning || !sendSignal(this.pid, signal)) {
+    const { pid = 0, startTime = "" } = this.state.started ?? {};
+    // The number of a process that is not a child may be another one's before its end is noticed.
+    const isSame = startTime === "" || processStartTime(pid) === startTime;
+    if (!this.isRunning || !isSame || !sendSignal(pid, signal)) {
       throw conflict(`container ${this.state.id} is not running`);
     }
   }
@@ -221,9 +225,18 @@ export class ManagedProcess {
       finishedAt: String(finishedAt),
       ...(status === undefined ? { unseen: true } : {}),
     };
-    if (execId === undefined) await this.files.recordExit(exit);
+    if (execId === undefined) await this.#record(exit);
     this.exit = exit;
     return exit;
+  }
+
+  /** On a full disk it is better told than kept: dockerd, which writes it down too, may be there. */
+  async #record(exit: Exit): Promise<void> {
+    try {
+      await this.files.recordExit(exit);
+    } catch (error) {
+      this.#deps.log.error("an exit cannot be recorded", { container: exit.id, error: messageOf(error) });
+    }
   }
 
   async #drain(): Promise<void> {
