@@ -10,9 +10,6 @@ export interface Rotation {
   compress: boolean;
 }
 
-/** The log drivers that containers may name. */
-export const logDrivers = ["json-file", "none"] as const;
-
 // A container that never had its log limited has filled many disks: there is a limit where Docker has none.
 const defaultMaxSize = 20_000_000;
 const defaultMaxFile = 5;

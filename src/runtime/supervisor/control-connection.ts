@@ -26,7 +26,11 @@ export class ControlConnection {
     this.#listeners = listeners;
     const lines = new LineBuffer();
     socket.on("data", (piece: Buffer) => {
-      for (const line of lines.push(piece)) this.#line(JSON.parse(line) as ServerLine);
+      try {
+        for (const line of lines.push(piece)) this.#line(JSON.parse(line) as ServerLine);
+      } catch {
+        socket.destroy(); // this is no supervisor of ours: `close` follows
+      }
     });
     socket.on("error", () => {}); // `close` follows
     socket.on("end", () => socket.destroy());

@@ -1,6 +1,9 @@
 import { Emitter } from "../../base/async.ts";
 import type { Exit } from "./protocol.ts";
 
+/** A container may have any number of execs in its life. */
+const longestMemory = 10_000;
+
 /**
  * Exits, each told once, whether it comes as an event or is found in the list of a supervisor that was reconnected to.
  * What comes before anybody listens is told to the first who does.
@@ -28,8 +31,16 @@ export class ExitStream extends Emitter<Exit> {
     const key = keyOf(exit);
     if (this.#told.has(key)) return;
     this.#told.add(key);
+    if (this.#told.size > longestMemory) this.#forgetOldest();
     if (this.#early) this.#early.push(exit);
     else super.emit(exit);
+  }
+
+  #forgetOldest(): void {
+    for (const oldest of this.#told) {
+      this.#told.delete(oldest);
+      return;
+    }
   }
 
   /** The container is gone: nobody will tell of it again. */

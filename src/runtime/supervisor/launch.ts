@@ -1,9 +1,12 @@
 import { mkdirSync } from "node:fs";
 import { connect, type Socket } from "node:net";
 import { sleep } from "../../base/async.ts";
-import { errnoOf, unavailable } from "../../base/errors.ts";
+import { errnoOf, invalidArgument, unavailable } from "../../base/errors.ts";
 import { spawnDaemon } from "../../linux/spawn.ts";
 import { supervisorPaths } from "./paths.ts";
+
+/** `sun_path` of unix(7), with its NUL. */
+const longestSocketPath = 107;
 
 /** How long a supervisor that was started may take until it answers: it may have to take up many containers. */
 const startPatience = 30_000;
@@ -19,9 +22,13 @@ const fewThreads = {
 };
 
 /** Connects to the supervisor of `execRoot`; undefined when none listens. */
-export function connectSocket(execRoot: string): Promise<Socket | undefined> {
+function connectSocket(execRoot: string): Promise<Socket | undefined> {
+  const path = supervisorPaths(execRoot).socket;
+  if (Buffer.byteLength(path) > longestSocketPath) {
+    throw invalidArgument(`the exec root's path is too long for a socket in it: ${execRoot}`);
+  }
   return new Promise((resolve, reject) => {
-    const socket = connect({ path: supervisorPaths(execRoot).socket, allowHalfOpen: true });
+    const socket = connect({ path, allowHalfOpen: true });
     socket.once("connect", () => {
       socket.off("error", onError);
       resolve(socket);

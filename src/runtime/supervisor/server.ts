@@ -97,7 +97,12 @@ export class SupervisorServer implements Disposable {
     for (const { exit } of processes) if (exit) supervisor.forgetExec(exit);
     this.#controls.add(socket);
     socket.on("data", (piece: Buffer) => {
-      for (const line of lines.push(piece)) void this.#request(socket, JSON.parse(line) as RequestLine);
+      try {
+        for (const line of lines.push(piece)) void this.#request(socket, JSON.parse(line) as RequestLine);
+      } catch (error) {
+        this.#options.log.error("a client does not speak the protocol", { error: messageOf(error) });
+        socket.destroy();
+      }
     });
     socket.on("end", () => socket.end());
     socket.on("close", () => this.#controls.delete(socket));

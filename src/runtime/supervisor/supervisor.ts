@@ -1,4 +1,4 @@
-import { readFileSync, rmSync, writeFileSync } from "node:fs";
+import { rmSync, writeFileSync } from "node:fs";
 import type { Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -12,6 +12,8 @@ import { processStartTime, sendSignal } from "../../linux/process.ts";
 import { ContainerCgroup, cgroupPathOf } from "../container-cgroup.ts";
 import { OciRuntime } from "../oci-runtime.ts";
 import { AttachInput } from "./attach-input.ts";
+import { AwaitedClients } from "./awaited-clients.ts";
+import { readIsolation, setConsoleSize } from "./bundle-config.ts";
 import { ManagedProcess, type ProcessDeps } from "./managed-process.ts";
 import { frame, OutputHub } from "./output-hub.ts";
 import { processDirectory } from "./paths.ts";
@@ -42,20 +44,13 @@ function keyOf({ id, execId }: Target): string {
   return execId === undefined ? id : `${id}/${execId}`;
 }
 
-/** Has the runtime set the size of the terminal: a program that asks for it at once would be faster than we are. */
-function setConsoleSize(path: string, size: ConsoleSize): void {
-  const config = JSON.parse(readFileSync(path, "utf8")) as { process?: object };
-  writeFileSync(path, JSON.stringify({ ...config, process: { ...config.process, consoleSize: size } }));
-}
-
 /** The processes of all containers of one daemon. What it does for dockerd; see the protocol for what it means. */
 export class Supervisor {
   /** Every exit, after it is on the disk and all output has been read. */
   readonly exits = new Emitter<Exit>();
   #deps: SupervisorDeps;
   #processes = new Map<string, ManagedProcess>();
-  /** Clients that are attached to what has not been started yet. */
-  #awaited = new Map<string, { hub: OutputHub; inputs: AttachInput[] }>();
+  #awaited = new AwaitedClients();
   #turns = new KeyedQueue();
   #cgroups: Cgroups = detectCgroups();
   #terminals = 0;
@@ -80,7 +75,7 @@ export class Supervisor {
       const state: ProcessState = { id, runtime, bundle, tty, openStdin, stdinOnce, log };
       const files = this.#filesOf(request);
       const { pid: pidFile, runtimeLog } = files;
-      if (tty && request.consoleSize) setConsoleSize(join(bundle, "config.json"), request.consoleSize);
+      if (tty && request.consoleSize) setConsoleSize(bundle, request.consoleSize);
       return this.#launch(state, files, request.consoleSize, (stdio) =>
         this.#runtime(state).run({ bundle, pidFile, log: runtimeLog, stdio }),
       );
@@ -119,7 +114,7 @@ export class Supervisor {
     call: (stdio: NewStdio["child"]) => Promise<void>,
   ): Promise<Started> {
     const key = keyOf(state);
-    const awaited = this.#takeAwaited(key);
+    const awaited = this.#awaited.take(key);
     let process: ManagedProcess | undefined;
     try {
       process = new ManagedProcess(this.#deps, state, files, awaited.hub);
@@ -190,21 +185,16 @@ export class Supervisor {
   }
 
   /** The container's cgroup, and whether its processes die with the first one, as its config.json says. */
-  #isolationOf(state: ProcessState): { cgroup: ContainerCgroup; ownPids: boolean } {
-    let linux: { cgroupsPath?: string; namespaces?: { type?: string; path?: string }[] } = {};
+  #isolationOf({ id, bundle }: ProcessState): { cgroup: ContainerCgroup; ownPids: boolean } {
+    let isolation: ReturnType<typeof readIsolation> = { cgroupsPath: undefined, ownPids: true };
     try {
-      const text = readFileSync(join(state.bundle, "config.json"), "utf8");
-      linux = (JSON.parse(text) as { linux?: typeof linux }).linux ?? {};
+      isolation = readIsolation(bundle);
     } catch (error) {
-      this.#deps.log.warn("a container's config.json cannot be read", {
-        id: state.id,
-        error: messageOf(error),
-      });
+      this.#deps.log.warn("a container's config.json cannot be read", { id, error: messageOf(error) });
     }
     // Without a path, runtimes name the cgroup after the container.
-    const cgroup = new ContainerCgroup(this.#cgroups, cgroupPathOf(linux.cgroupsPath ?? state.id));
-    const pidNamespace = linux.namespaces?.find(({ type }) => type === "pid");
-    return { cgroup, ownPids: pidNamespace !== undefined && pidNamespace.path === undefined };
+    const path = cgroupPathOf(isolation.cgroupsPath ?? id);
+    return { cgroup: new ContainerCgroup(this.#cgroups, path), ownPids: isolation.ownPids };
   }
 
   async #clearFailedStart(state: ProcessState, files: ProcessFiles): Promise<void> {
@@ -242,31 +232,7 @@ export class Supervisor {
         },
       };
     }
-    const begin = () => {
-      const awaited = this.#await(key);
-      awaited.hub.add(socket, request);
-      awaited.inputs.push(input);
-    };
-    return { attached: {}, begin };
-  }
-
-  #await(key: string): { hub: OutputHub; inputs: AttachInput[] } {
-    let awaited = this.#awaited.get(key);
-    if (!awaited) {
-      awaited = { hub: new OutputHub(tmpdir()), inputs: [] };
-      const { hub } = awaited;
-      hub.onEmpty = () => {
-        if (this.#awaited.get(key)?.hub === hub) this.#awaited.delete(key);
-      };
-      this.#awaited.set(key, awaited);
-    }
-    return awaited;
-  }
-
-  #takeAwaited(key: string): { hub: OutputHub; inputs: AttachInput[] } {
-    const awaited = this.#await(key);
-    this.#awaited.delete(key);
-    return awaited;
+    return { attached: {}, begin: () => this.#awaited.add(key, socket, request, input) };
   }
 
   kill(target: Target, signal: number, all: boolean): void {
@@ -325,7 +291,7 @@ export class Supervisor {
   }
 
   async #remove(id: string): Promise<void> {
-    this.#takeAwaited(id).hub.finish();
+    this.#awaited.take(id).hub.finish();
     const process = this.#processes.get(id);
     if (!process) return;
     await this.#callRuntime(process.state, (runtime) => runtime.delete());
