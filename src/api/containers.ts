@@ -17,6 +17,7 @@ import {
   stringOrList,
   struct,
   uint16,
+  until,
 } from "./schema.ts";
 
 export * from "./endpoints.ts";
@@ -56,7 +57,7 @@ const containerConfigFields = {
   NetworkDisabled: optional(bool),
   /** Until API 1.43 the MAC address of the container; later it belongs to the endpoint. */
   MacAddress: optional(string),
-  OnBuild: optional(list(string)),
+  OnBuild: list(string),
   Labels: map(string),
   StopSignal: optional(string),
   StopTimeout: optional(nullable(int)),
@@ -146,10 +147,27 @@ export const MountPoint = struct("container.MountPoint", () => ({
 }));
 export type MountPoint = Infer<typeof MountPoint>;
 
+const legacy = "1.51";
+
+/** Until API 1.51 the default bridge's endpoint stands beside the list of networks too. */
 export const NetworkSettings = struct("container.NetworkSettings", () => ({
+  Bridge: until(legacy, string),
   SandboxID: string,
   SandboxKey: string,
   Ports: PortMap,
+  HairpinMode: until(legacy, bool),
+  LinkLocalIPv6Address: until(legacy, string),
+  LinkLocalIPv6PrefixLen: until(legacy, int),
+  SecondaryIPAddresses: until(legacy, nullable(list(any))),
+  SecondaryIPv6Addresses: until(legacy, nullable(list(any))),
+  EndpointID: until(legacy, string),
+  Gateway: until(legacy, string),
+  GlobalIPv6Address: until(legacy, string),
+  GlobalIPv6PrefixLen: until(legacy, int),
+  IPAddress: until(legacy, string),
+  IPPrefixLen: until(legacy, int),
+  IPv6Gateway: until(legacy, string),
+  MacAddress: until(legacy, string),
   Networks: map(EndpointSettings),
 }));
 export type NetworkSettings = Infer<typeof NetworkSettings>;

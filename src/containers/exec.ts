@@ -1,6 +1,6 @@
 import type { Duplex } from "node:stream";
 import type { ExecConfig, ExecStartConfig } from "../api/exec.ts";
-import { conflict, invalidArgument } from "../base/errors.ts";
+import { conflict, invalidArgument, messageOf } from "../base/errors.ts";
 import { newId } from "../base/ids.ts";
 import { isEnding } from "../linux/process.ts";
 import { joinStreams } from "./attach.ts";
@@ -11,6 +11,7 @@ import { claimStart, type Exec } from "./execs.ts";
 import { containerPaths } from "./paths.ts";
 import { buildExecProcess } from "./spec/exec-process.ts";
 import { runtimeOf } from "./start.ts";
+import { frame } from "./stdcopy.ts";
 
 /** Registers a process to run in the container; returns its id. Throws `conflict` when the container does not run. */
 export function createExec(deps: ContainerDeps, container: Container, config: ExecConfig): string {
@@ -62,21 +63,31 @@ export async function startExec(
         stdout: config.AttachStdout ?? false,
         stderr: config.AttachStderr ?? false,
       });
+  // An attached client learns what goes wrong from now on by the output, and by the exit code, as from a shell.
+  const connection = attachment && takeOver();
   try {
     await run(deps, exec, options);
   } catch (error) {
     attachment?.stream.destroy();
-    exec.exitCode = /permission denied|is a directory/i.test(String(error)) ? 126 : 127;
-    throw error;
+    deps.execs.exited(exec.id, failureCode(messageOf(error)));
+    if (!connection) throw error;
+    const text = `${messageOf(error)}\r\n`;
+    connection.end(config.Tty ? text : frame("stdout", text));
+    return;
   }
-  if (!attachment) return;
-  await joinStreams(takeOver(), attachment.stream, {
+  if (!attachment || !connection) return;
+  await joinStreams(connection, attachment.stream, {
     ...(config.Tty ? { keys: parseDetachKeys(config.DetachKeys || defaultDetachKeys) } : {}),
     stdin,
     onDetach: () => deps.events("exec_detach", container, { execID: exec.id }),
     // Whoever sees the end of the output asks for the exit code next.
     settled: exec.ended.promise,
   });
+}
+
+/** As a shell's: 127 when there is no such program, 126 when it cannot be started. */
+function failureCode(message: string): number {
+  return /executable file not found|no such file or directory/i.test(message) ? 127 : 126;
 }
 
 async function run(deps: ContainerDeps, exec: Exec, options: ExecStartConfig): Promise<void> {

@@ -18,6 +18,9 @@ export function withHostDefaults(settings: ContainerSettings, asked: HostConfig)
       MaximumRetryCount: asked.RestartPolicy?.MaximumRetryCount ?? 0,
     },
     LogConfig: logConfig(settings, asked),
+    // No limit, however it is written.
+    PidsLimit: (asked.PidsLimit ?? 0) > 0 ? (asked.PidsLimit ?? null) : null,
+    MemorySwappiness: asked.MemorySwappiness === -1 ? null : (asked.MemorySwappiness ?? null),
     ConsoleSize: asked.ConsoleSize?.length === 2 ? asked.ConsoleSize : [0, 0],
   };
 }

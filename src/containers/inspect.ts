@@ -1,5 +1,6 @@
 import type {
   ContainerInspectResponse,
+  EndpointSettings,
   MountPoint as MountPointSummary,
   NetworkSettings,
 } from "../api/containers.ts";
@@ -77,15 +78,34 @@ function sharesNetwork(container: Container): boolean {
 /** What the container got while it runs; what it asked for, without addresses, while it does not. */
 export function networkSettings(deps: ContainerDeps, container: Container): NetworkSettings {
   const connection = deps.network.connection(container.id);
-  if (connection) {
-    return {
-      SandboxID: connection.SandboxID,
-      SandboxKey: connection.SandboxKey,
-      Ports: connection.Ports,
-      Networks: connection.Networks,
-    };
-  }
-  return { SandboxID: "", SandboxKey: "", Ports: {}, Networks: idleNetworks(deps, container) };
+  const Networks = connection?.Networks ?? idleNetworks(deps, container);
+  return {
+    Bridge: "",
+    SandboxID: connection?.SandboxID ?? "",
+    SandboxKey: connection?.SandboxKey ?? "",
+    Ports: connection?.Ports ?? {},
+    HairpinMode: false,
+    LinkLocalIPv6Address: "",
+    LinkLocalIPv6PrefixLen: 0,
+    SecondaryIPAddresses: null,
+    SecondaryIPv6Addresses: null,
+    ...defaultEndpoint(Networks.bridge),
+    Networks,
+  };
+}
+
+/** What API versions before 1.52 show of the default bridge outside the list of networks too. */
+function defaultEndpoint(endpoint: EndpointSettings = {}) {
+  return {
+    EndpointID: endpoint.EndpointID ?? "",
+    Gateway: endpoint.Gateway ?? "",
+    GlobalIPv6Address: endpoint.GlobalIPv6Address ?? "",
+    GlobalIPv6PrefixLen: endpoint.GlobalIPv6PrefixLen ?? 0,
+    IPAddress: endpoint.IPAddress ?? "",
+    IPPrefixLen: endpoint.IPPrefixLen ?? 0,
+    IPv6Gateway: endpoint.IPv6Gateway ?? "",
+    MacAddress: endpoint.MacAddress ?? "",
+  };
 }
 
 function idleNetworks(deps: ContainerDeps, container: Container): NetworkSettings["Networks"] {

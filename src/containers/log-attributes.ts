@@ -1,4 +1,5 @@
 import { matchesPattern } from "../base/filters.ts";
+import { shortId } from "../base/ids.ts";
 import type { Container } from "./container.ts";
 
 /**
@@ -16,6 +17,7 @@ export function logAttributes(container: Container): { attributes?: Record<strin
   const attributes = {
     ...chosen(container.spec.config.Labels ?? {}, options.labels, options["labels-regex"]),
     ...chosen(variables, options.env, options["env-regex"]),
+    ...(options.tag ? { tag: tagOf(container, options.tag) } : {}),
   };
   return Object.keys(attributes).length > 0 ? { attributes } : {};
 }
@@ -31,4 +33,19 @@ function chosen(
       ([name]) => listed.includes(name) || (pattern !== undefined && matchesPattern(pattern, name)),
     ),
   );
+}
+
+/** The log option `tag`: a template that may name what identifies the container and its image. */
+function tagOf(container: Container, template: string): string {
+  const { id, name, spec } = container;
+  const values: Record<string, string> = {
+    ID: shortId(id),
+    FullID: id,
+    Name: name,
+    ImageID: shortId(spec.imageId),
+    ImageFullID: spec.imageId,
+    ImageName: spec.config.Image ?? "",
+    DaemonName: "docker",
+  };
+  return template.replace(/\{\{\s*\.(\w+)\s*\}\}/g, (whole, field: string) => values[field] ?? whole);
 }

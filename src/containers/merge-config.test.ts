@@ -5,7 +5,7 @@ const image = { Entrypoint: ["/entry"], Cmd: ["default"], Env: ["PATH=/bin", "A=
 
 test("an entry point that is asked for silences the image's command", () => {
   const merged = mergeConfig({ Entrypoint: ["/mine"] }, image);
-  expect([merged.Entrypoint, merged.Cmd]).toEqual([["/mine"], []]);
+  expect([merged.Entrypoint, merged.Cmd]).toEqual([["/mine"], undefined]);
 });
 
 test("a command goes to the image's entry point", () => {
@@ -14,7 +14,7 @@ test("a command goes to the image's entry point", () => {
 });
 
 test("an empty entry point runs the command alone, and needs one", () => {
-  expect(mergeConfig({ Entrypoint: [""], Cmd: ["sh"] }, image).Entrypoint).toEqual([]);
+  expect(mergeConfig({ Entrypoint: [""], Cmd: ["sh"] }, image).Entrypoint).toBeUndefined();
   expect(() => mergeConfig({ Entrypoint: [""] }, image)).toThrow("no command specified");
 });
 

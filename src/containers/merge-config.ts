@@ -10,12 +10,13 @@ export function mergeConfig(asked: ContainerConfig, image: ImageRunConfig = {}):
   }
   return {
     ...asked,
-    ...command,
+    Entrypoint: someOf(command.Entrypoint),
+    Cmd: someOf(command.Cmd),
     User: asked.User || image.User || "",
     ExposedPorts: { ...image.ExposedPorts, ...asked.ExposedPorts },
     Env: mergeEnv(asked.Env ?? [], image.Env ?? []),
     Labels: { ...image.Labels, ...asked.Labels },
-    Volumes: { ...image.Volumes, ...asked.Volumes },
+    Volumes: someOf({ ...image.Volumes, ...asked.Volumes }),
     WorkingDir: asked.WorkingDir || image.WorkingDir || "",
     StopSignal: asked.StopSignal || image.StopSignal || "",
     StopTimeout: asked.StopTimeout ?? image.StopTimeout ?? null,
@@ -23,6 +24,11 @@ export function mergeConfig(asked: ContainerConfig, image: ImageRunConfig = {}):
     Shell: asked.Shell?.length ? asked.Shell : image.Shell,
     OnBuild: image.OnBuild,
   };
+}
+
+/** Nothing, rather than an empty list or map. */
+function someOf<T extends object>(value: T): T | undefined {
+  return Object.keys(value).length > 0 ? value : undefined;
 }
 
 /** An entry point that was asked for silences the image's command; `[""]` asks for none at all. */

@@ -5,6 +5,7 @@ import { inspectRemote } from "../../distribution/inspect.ts";
 import { login } from "../../distribution/login.ts";
 import { pull } from "../../distribution/pull.ts";
 import { push } from "../../distribution/push.ts";
+import { search } from "../../distribution/search.ts";
 import type { Engine } from "../../engine/engine.ts";
 import { inspectImage } from "../../engine/image-inspect.ts";
 import { imageSummaries, imageSummaryFilters } from "../../engine/image-list.ts";
@@ -56,6 +57,8 @@ function pullReference(fromImage: string, tag: string): Reference {
   if (tag === "") return named;
   return tag.includes(":") ? withDigest(named, parseDigest(tag)) : withTag(named, tag);
 }
+
+const searchFilters = ["is-automated", "is-official", "stars"];
 
 /** The operations of `/images`, `/distribution` and `/auth`. */
 export function imageHandlers(engine: Engine): Handlers {
@@ -151,6 +154,30 @@ export function imageHandlers(engine: Engine): Handlers {
         platform: platformOf(query.platform[0] ?? ""),
         onMessage: (message) => void reply.send(message),
       });
+    },
+
+    async ImageSearch({ query, registryAuth, signal }) {
+      const filters = Filters.from(query.filters, searchFilters);
+      const found = await search(transport, {
+        term: query.term,
+        ...(query.limit === undefined ? {} : { limit: query.limit }),
+        credentials: (registryAuth ?? {}) as Credentials,
+        signal,
+      });
+      const stars = Math.max(0, ...filters.get("stars").map(Number));
+      const official = filters.boolean("is-official");
+      const automated = filters.boolean("is-automated");
+      return found
+        .filter((one) => one.starCount >= stars)
+        .filter((one) => official === undefined || one.isOfficial === official)
+        .filter((one) => automated === undefined || one.isAutomated === automated)
+        .map((one) => ({
+          star_count: one.starCount,
+          is_official: one.isOfficial,
+          name: one.name,
+          is_automated: one.isAutomated,
+          description: one.description,
+        }));
     },
 
     async DistributionInspect({ params, registryAuth, signal }) {

@@ -26,6 +26,10 @@ export function systemHandlers(engine: Engine): Handlers {
       for await (const event of events) await reply.send(toMessage(event));
     },
 
+    // There are none: nothing is built here, and there are no plugins to install.
+    BuildPrune: () => ({ CachesDeleted: null, SpaceReclaimed: 0 }),
+    PluginList: () => [],
+
     SystemDataUsage: ({ query }) => diskUsage(engine, query.type),
   });
 }
