@@ -27,7 +27,7 @@ export async function makeBundle(
   const runtimeSpec = buildSpec(
     {
       id,
-      config: spec.config,
+      config: { ...spec.config, ...hostnameOfOwner(deps, connection) },
       hostConfig: spec.hostConfig,
       rootfs: paths.rootfs,
       mounts,
@@ -46,6 +46,13 @@ export async function makeBundle(
     deps.specHost,
   );
   writeFileSync(join(paths.bundle, "config.json"), encodeSpec(runtimeSpec), { mode: 0o600 });
+}
+
+/** Who joins another's network is called as the other is. */
+function hostnameOfOwner(deps: ContainerDeps, { sharedWith }: Connection) {
+  if (sharedWith === undefined) return {};
+  const { Hostname = "", Domainname = "" } = deps.set.find(sharedWith).spec.config;
+  return { Hostname, Domainname };
 }
 
 function filesOf({ resolvConf, hostname, hosts }: ContainerPaths): NetworkFiles {

@@ -36,6 +36,7 @@ export function buildSpec(input: SpecInput, host: SpecHost): RuntimeSpec {
     initPath: init,
     recursiveReadOnly: host.recursiveReadOnly,
     writableCgroups: options.writableCgroups,
+    closeCgroupTmpfs: input.crun && host.hasCgroupV1,
   });
   const seccomp = host.seccomp.filterFor({
     profile: options.seccomp,

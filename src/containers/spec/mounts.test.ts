@@ -15,6 +15,7 @@ function mounts(host: HostConfig, more: Partial<MountsInput> = {}) {
     initPath: undefined,
     recursiveReadOnly: true,
     writableCgroups: false,
+    closeCgroupTmpfs: false,
     ...more,
   });
   return list;

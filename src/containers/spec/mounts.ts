@@ -25,6 +25,8 @@ export interface MountsInput {
   /** The kernel can make a mount read-only with all that is mounted below it (Linux 5.12). */
   recursiveReadOnly: boolean;
   writableCgroups: boolean;
+  /** The runtime leaves the tmpfs writable on which it mounts the hierarchies of cgroup v1: crun does. */
+  closeCgroupTmpfs: boolean;
 }
 
 export interface ContainerMounts {
@@ -42,8 +44,9 @@ const file = (destination: string, type: string, source: string, options: string
   options,
 });
 
-function systemMounts(writableSys: boolean, writableCgroups: boolean): MountSpec[] {
+function systemMounts(writableSys: boolean, writableCgroups: boolean, closeTmpfs: boolean): MountSpec[] {
   const common = ["nosuid", "noexec", "nodev"];
+  const remount = file("/sys/fs/cgroup", "tmpfs", "tmpfs", ["remount", "ro", ...common]);
   return [
     file("/proc", "proc", "proc", common),
     file("/dev", "tmpfs", "tmpfs", ["nosuid", "strictatime", "mode=755", "size=65536k"]),
@@ -57,6 +60,7 @@ function systemMounts(writableSys: boolean, writableCgroups: boolean): MountSpec
     ]),
     file("/sys", "sysfs", "sysfs", writableSys ? common : [...common, "ro"]),
     file("/sys/fs/cgroup", "cgroup", "cgroup", writableCgroups ? common : ["ro", ...common]),
+    ...(closeTmpfs && !writableCgroups ? [remount] : []),
     file("/dev/mqueue", "mqueue", "mqueue", common),
   ];
 }
@@ -90,7 +94,11 @@ export function containerMounts(input: MountsInput): ContainerMounts {
   const taken = new Set(user.map((mount) => mount.destination));
   const free = (mount: MountSpec) => !isTaken(mount.destination, taken);
   const readOnly = host.ReadonlyRootfs ?? false;
-  const system = systemMounts(privileged && !readOnly, privileged || input.writableCgroups);
+  const system = systemMounts(
+    privileged && !readOnly,
+    privileged || input.writableCgroups,
+    input.closeCgroupTmpfs,
+  );
   const placed = [...user, ...networkMounts(input.networkFiles, readOnly).filter(free)];
   const init = input.initPath ? [file(initDestination, "bind", input.initPath, ["bind", "ro"])] : [];
   return {

@@ -20,6 +20,8 @@ export interface SpecHost {
   leastOomScoreAdj: number | undefined;
   maskedPaths: readonly string[];
   recursiveReadOnly: boolean;
+  /** Containers see hierarchies of cgroup v1. */
+  hasCgroupV1: boolean;
   /** Set in every network namespace of a container: unprivileged ports and ping. */
   networkSysctls: Readonly<Record<string, string>>;
 }
@@ -36,6 +38,7 @@ export function readSpecHost(log: Logger = silentLogger): SpecHost {
     leastOomScoreAdj: limited ? Number(readFileSync("/proc/self/oom_score_adj", "utf8")) : undefined,
     maskedPaths: [...defaultMaskedPaths, ...hostMaskedPaths()],
     recursiveReadOnly: kernelAtLeast(security.kernelRelease, "5.12"),
+    hasCgroupV1: !existsSync("/sys/fs/cgroup/cgroup.controllers"),
     networkSysctls: Object.fromEntries(
       [
         ["net.ipv4.ip_unprivileged_port_start", "0"],
