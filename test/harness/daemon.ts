@@ -12,7 +12,7 @@ import {
   processes,
   supervisorPid,
 } from "./leftovers.ts";
-import { dist, type Finished, run, until } from "./process.ts";
+import { dist, type Finished, run, until, untilEmpty } from "./process.ts";
 import { TestRegistry } from "./registry.ts";
 
 export interface TestDaemonOptions {
@@ -85,24 +85,33 @@ export class TestDaemon implements AsyncDisposable {
 
   /** Starts the daemon (again). */
   async launch(): Promise<void> {
-    const child = Bun.spawn(
-      [
-        join(dist, "dockerd"),
-        `--host=${this.host}`,
-        `--data-root=${this.dataRoot}`,
-        `--exec-root=${this.execRoot}`,
-        `--pidfile=${join(this.root, "dockerd.pid")}`,
-        `--cgroup-parent=${this.cgroupParent}`,
-        `--registry-mirror=${this.registry.url}`,
-        ...this.#flags,
-      ],
-      { stdout: "ignore", stderr: Bun.file(join(this.root, "dockerd.log")) },
-    );
+    const child = Bun.spawn(this.#command(join(this.root, "dockerd.pid")), {
+      stdout: "ignore",
+      stderr: Bun.file(join(this.root, "dockerd.log")),
+    });
     this.#child = child;
     await until("the daemon answers", async () => {
       if (child.exitCode !== null) throw new Error(`dockerd ended: ${await this.log()}`);
       return (await this.docker("version")).code === 0;
     });
+  }
+
+  #command(pidfile: string): string[] {
+    return [
+      join(dist, "dockerd"),
+      `--host=${this.host}`,
+      `--data-root=${this.dataRoot}`,
+      `--exec-root=${this.execRoot}`,
+      `--pidfile=${pidfile}`,
+      `--cgroup-parent=${this.cgroupParent}`,
+      `--registry-mirror=${this.registry.url}`,
+      ...this.#flags,
+    ];
+  }
+
+  /** Starts another daemon with the same roots, and waits for its end. */
+  second(): Promise<Finished> {
+    return run(this.#command(join(this.root, "second.pid")));
   }
 
   log(): Promise<string> {
@@ -169,15 +178,13 @@ export class TestDaemon implements AsyncDisposable {
 
   async #isClean(): Promise<void> {
     await until("its processes are gone", () => processes(this.root).length === 0);
-    let left: string[] = [];
     try {
-      await until("nothing is left", async () => {
+      await untilEmpty("nothing is left", async () => {
         const { daemon, containers } = await this.leftovers();
-        left = [...daemon, ...containers, ...looseFiles(this.execRoot)];
-        return left.length === 0;
+        return [...daemon, ...containers, ...looseFiles(this.execRoot)];
       });
-    } catch {
-      throw new Error(`left behind: ${left.join("\n")}\n${await this.log()}`);
+    } catch (error) {
+      throw new Error(`${(error as Error).message}\n${await this.log()}`);
     }
   }
 

@@ -42,6 +42,20 @@ export async function until(
   }
 }
 
+/** Waits until `list` gives nothing any more; throws with what it still gives after `seconds`. */
+export async function untilEmpty(what: string, list: () => Promise<string[]>, seconds = 20): Promise<void> {
+  let last: string[] = [];
+  const empty = async () => {
+    last = await list();
+    return last.length === 0;
+  };
+  try {
+    await until(what, empty, seconds);
+  } catch (error) {
+    throw new Error(`${(error as Error).message}:\n${last.join("\n")}`);
+  }
+}
+
 /** The clients that a daemon must satisfy, for `test.each`: ours, and Docker's own where the host has it. */
 export const clients: [name: string, program: string][] = [["our client", join(dist, "docker")]];
 const dockers = Bun.which("docker");
