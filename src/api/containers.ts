@@ -12,6 +12,7 @@ import {
   map,
   nullable,
   optional,
+  since,
   string,
   stringOf,
   stringOrList,
@@ -234,7 +235,8 @@ export const ContainerSummary = struct("container.Summary", () => ({
     NetworkMode: optional(string),
     Annotations: optional(map(string)),
   })),
-  Health: optional(
+  Health: since(
+    "1.52",
     struct("container.HealthSummary", () => ({
       Status: stringOf("none", "starting", "healthy", "unhealthy"),
       FailingStreak: int,

@@ -46,6 +46,7 @@ function isShown(field: Field, item: unknown, version: string): boolean {
   if (field.since !== undefined && !versionAtLeast(version, field.since)) return false;
   if (field.until !== undefined && !versionAtLeast(field.until, version)) return false;
   if (!field.optional) return true;
+  if (field.zeroUntil !== undefined && versionAtLeast(field.zeroUntil, version)) return true;
   return field.keepZero ? item !== undefined : !isEmpty(field.of, item);
 }
 

@@ -1,4 +1,4 @@
-import { type Infer, input, int, list, map, nullable, optional, string } from "./schema.ts";
+import { type Infer, input, int, list, map, nullable, optional, since, string } from "./schema.ts";
 
 export const PortBinding = input("nat.PortBinding", () => ({ HostIp: string, HostPort: string }));
 export type PortBinding = Infer<typeof PortBinding>;
@@ -20,7 +20,7 @@ export const EndpointSettings = input("network.EndpointSettings", () => ({
   Links: nullable(list(string)),
   Aliases: nullable(list(string)),
   DriverOpts: nullable(map(string)),
-  GwPriority: int,
+  GwPriority: since("1.48", int),
   NetworkID: string,
   EndpointID: string,
   Gateway: string,
@@ -30,7 +30,7 @@ export const EndpointSettings = input("network.EndpointSettings", () => ({
   IPv6Gateway: string,
   GlobalIPv6Address: string,
   GlobalIPv6PrefixLen: int,
-  DNSNames: nullable(list(string)),
+  DNSNames: since("1.44", nullable(list(string))),
 }));
 export type EndpointSettings = Infer<typeof EndpointSettings>;
 

@@ -11,28 +11,42 @@ import {
   map,
   nullable,
   optional,
+  optionalAfter,
   since,
   string,
   stringOf,
   stringOrList,
   struct,
   until,
+  zeroUntil,
 } from "./schema.ts";
+
+/** Until API 1.49 an image's configuration was shown as if it were a container's. */
+const containerLike = "1.49";
 
 /** The configuration that an image gives to its containers. */
 export const ImageConfig = input("container.Config", () => ({
-  User: optional(string),
+  Hostname: zeroUntil(containerLike, string),
+  Domainname: zeroUntil(containerLike, string),
+  User: optionalAfter(containerLike, string),
+  AttachStdin: zeroUntil(containerLike, bool),
+  AttachStdout: zeroUntil(containerLike, bool),
+  AttachStderr: zeroUntil(containerLike, bool),
   ExposedPorts: optional(map(input("struct {}", () => ({})))),
-  Env: optional(list(string)),
-  Entrypoint: optional(stringOrList),
-  Cmd: optional(stringOrList),
-  Volumes: optional(map(input("struct {}", () => ({})))),
-  WorkingDir: optional(string),
-  Labels: optional(map(string)),
+  Tty: zeroUntil(containerLike, bool),
+  OpenStdin: zeroUntil(containerLike, bool),
+  StdinOnce: zeroUntil(containerLike, bool),
+  Env: optionalAfter(containerLike, list(string)),
+  Cmd: optionalAfter(containerLike, stringOrList),
+  Image: zeroUntil(containerLike, string),
+  Volumes: optionalAfter(containerLike, map(input("struct {}", () => ({})))),
+  WorkingDir: optionalAfter(containerLike, string),
+  Entrypoint: optionalAfter(containerLike, stringOrList),
+  Labels: optionalAfter(containerLike, map(string)),
   StopSignal: optional(string),
   ArgsEscaped: optional(bool),
   Healthcheck: optional(HealthConfig),
-  OnBuild: optional(list(string)),
+  OnBuild: optionalAfter(containerLike, list(string)),
   Shell: optional(stringOrList),
 }));
 export type ImageConfig = Infer<typeof ImageConfig>;

@@ -12,6 +12,7 @@ import {
   string,
   struct,
   uint64,
+  zeroUntil,
 } from "./schema.ts";
 
 export const IPAMConfig = input("network.IPAMConfig", () => ({
@@ -38,7 +39,7 @@ const networkFields = {
   Created: string,
   Scope: string,
   Driver: string,
-  EnableIPv4: bool,
+  EnableIPv4: since("1.48", bool),
   EnableIPv6: bool,
   IPAM: IPAM,
   Internal: bool,
@@ -67,7 +68,7 @@ const networkTail = {
 /** One entry of `GET /networks`. */
 export const NetworkSummary = struct("network.Summary", () => ({
   ...networkFields,
-  Containers: optional(map(EndpointResource)),
+  Containers: zeroUntil("1.51", map(EndpointResource)),
   ...networkTail,
 }));
 export type NetworkSummary = Infer<typeof NetworkSummary>;

@@ -50,6 +50,8 @@ export interface Field<S extends Schema = Schema, Optional extends boolean = boo
   /** First and last API version that shows the field in responses. */
   readonly since?: string;
   readonly until?: string;
+  /** The last API version that shows it even if it is empty, with its zero value. */
+  readonly zeroUntil?: string;
 }
 
 export type Fields = Readonly<Record<string, Schema | Field>>;
@@ -108,6 +110,16 @@ export function since<E extends Schema | Field>(version: string, of: E): Field<S
 /** Shown only to clients of API version `version` and before. */
 export function until<E extends Schema | Field>(version: string, of: E): Field<SchemaOf<E>, true> {
   return { ...gated(of), until: version };
+}
+
+/** Left out when empty, but for clients of API version `version` and before, who get the zero value. */
+export function optionalAfter<S extends Schema>(version: string, of: S): Field<S, true> {
+  return { ...optional(of), zeroUntil: version };
+}
+
+/** A field that only clients of API version `version` and before get, always with its zero value. */
+export function zeroUntil<S extends Schema>(version: string, of: S): Field<S, true> {
+  return { ...optional(of), until: version, zeroUntil: version };
 }
 
 function gated<E extends Schema | Field>(entry: E): Field<SchemaOf<E>, true> {

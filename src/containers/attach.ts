@@ -38,14 +38,15 @@ export async function attachToContainer(
   }
   const keys = parseDetachKeys(options.detachKeys || defaultDetachKeys);
   const stdin = options.stdin && (container.spec.config.OpenStdin ?? false);
-  const attachment = options.stream
-    ? await deps.supervisor.attach({
-        id: container.id,
-        stdin,
-        stdout: options.stdout,
-        stderr: options.stderr,
-      })
-    : undefined;
+  const attachment =
+    options.stream && (stdin || options.stdout || options.stderr)
+      ? await deps.supervisor.attach({
+          id: container.id,
+          stdin,
+          stdout: options.stdout,
+          stderr: options.stderr,
+        })
+      : undefined;
   const connection = takeOver();
   deps.events("attach", container, {});
   if (options.logs) await replay(deps, container, options, attachment, connection);

@@ -10,7 +10,7 @@ import {
   ContainerWaitResponse,
   FilesystemChange,
 } from "../containers.ts";
-import { answers, del, get, head, json, post, put, query, requiredJson, streamBody } from "../operation.ts";
+import { answers, del, get, head, post, put, query, requiredJson, streamBody } from "../operation.ts";
 import { list, nullable } from "../schema.ts";
 import { ContainerStatsResponse } from "../stats.ts";
 
@@ -85,7 +85,7 @@ export const containerOperations = {
     response: answers.empty(),
   }),
   ContainerUpdate: post("/containers/{id:.*}/update", {
-    body: json(ContainerUpdateRequest),
+    body: requiredJson(ContainerUpdateRequest),
     response: answers.json(ContainerUpdateResponse),
   }),
   ContainerRename: post("/containers/{id:.*}/rename", {

@@ -1,4 +1,4 @@
-import { answers, del, get, json, optionalJson, post, put, query } from "../operation.ts";
+import { answers, del, get, optionalJson, post, put, query, requiredJson } from "../operation.ts";
 import { any, input } from "../schema.ts";
 import { Volume, VolumeCreateRequest, VolumeListResponse, VolumesPruneResponse } from "../volumes.ts";
 
@@ -8,7 +8,7 @@ export const volumeOperations = {
     response: answers.json(VolumeListResponse),
   }),
   VolumeCreate: post("/volumes/create", {
-    body: json(VolumeCreateRequest),
+    body: requiredJson(VolumeCreateRequest),
     response: answers.json(Volume, 201),
   }),
   VolumeInspect: get("/volumes/{name:.*}", { response: answers.json(Volume) }),

@@ -23,6 +23,8 @@ export function parseTarget(target: string): Target {
     }
   }
   if (!path.startsWith("/")) throw invalidArgument(`invalid request target ${JSON.stringify(target)}`);
+  // A client whose address of the daemon ends with a slash doubles it.
+  path = path.replace(/\/{2,}/g, "/");
   const query = mark < 0 ? "" : local.slice(mark + 1);
   const prefix = /^\/v([0-9.]+)(\/.*)$/.exec(path);
   return { path: prefix?.[2] ?? path, query, version: prefix?.[1] };

@@ -1,4 +1,4 @@
-import { invalidArgument } from "../../base/errors.ts";
+import { invalidArgument, notFound } from "../../base/errors.ts";
 import { Filters } from "../../base/filters.ts";
 import { attachToContainer } from "../../containers/attach.ts";
 import { createContainer } from "../../containers/create.ts";
@@ -67,7 +67,9 @@ export function containerHandlers(deps: ContainerDeps): Handlers {
     },
 
     async ContainerKill(request) {
-      await killContainer(deps, find(request), request.query.signal, request.params.id);
+      const { id } = request.params;
+      if (!deps.set.has(id)) throw notFound(`cannot kill container: ${id}: No such container: ${id}`);
+      await killContainer(deps, find(request), request.query.signal, id);
     },
 
     ContainerRename(request) {

@@ -27,7 +27,7 @@ export function volumeHandlers(volumes: VolumeStore): Handlers {
       const asked = request.atLeast("1.42") ? {} : { all: ["true"] };
       const filters = Filters.from({ ...asked, ...request.query.filters }, pruneFilters);
       const { deleted, reclaimed } = await volumes.prune(filters);
-      return { VolumesDeleted: deleted.length > 0 ? deleted : null, SpaceReclaimed: reclaimed };
+      return { VolumesDeleted: deleted, SpaceReclaimed: reclaimed };
     },
   });
 }
