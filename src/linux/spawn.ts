@@ -1,5 +1,5 @@
 import { closeSync, openSync } from "node:fs";
-import { check, libc } from "./libc.ts";
+import { check, cstring, libc } from "./libc.ts";
 import { setPropagation, unmount } from "./mount.ts";
 
 const CLONE_FS = 0x200;
@@ -8,6 +8,8 @@ const CLONE_NEWNS = 0x20000;
 const c = libc({
   unshare: { args: ["i32"], returns: "i32" },
   setns: { args: ["i32", "i32"], returns: "i32" },
+  fchdir: { args: ["i32"], returns: "i32" },
+  chroot: { args: ["ptr"], returns: "i32" },
 });
 
 /** A file descriptor of this process, `ignore` for /dev/null, or `pipe` to collect what is written. */
@@ -49,14 +51,14 @@ function collect(stream: ReadableStream<Uint8Array> | number | undefined): Promi
   return stream instanceof ReadableStream ? new Response(stream).text() : Promise.resolve("");
 }
 
-let hostMounts: number | undefined;
+let home: { mounts: number; root: number } | undefined;
 
 /**
  * Runs `start`, which starts a process synchronously, in a copy of the mount namespace without the mount at
  * `hidden.path`. Mounts and unmounts elsewhere keep their propagation; only `hidden.parent` becomes private in the copy.
  */
 function withoutMount<T>(hidden: { parent: string; path: string }, start: () => T): T {
-  hostMounts ??= openSync("/proc/self/ns/mnt", "r");
+  home ??= { mounts: openSync("/proc/self/ns/mnt", "r"), root: openSync("/", "r") };
   check(c.unshare(CLONE_NEWNS), "unshare", "mount namespace");
   try {
     setPropagation(hidden.parent, "private");
@@ -66,7 +68,10 @@ function withoutMount<T>(hidden: { parent: string; path: string }, start: () => 
     // A thread that was started meanwhile shares this one's root and current directory, which setns does not allow.
     check(c.unshare(CLONE_FS), "unshare", "file system attributes");
     // A thread that stayed in the wrong namespace would not see later mounts: there is no going on without this.
-    check(c.setns(hostMounts, CLONE_NEWNS), "setns", "home");
+    check(c.setns(home.mounts, CLONE_NEWNS), "setns", "home");
+    // It leads to the root of the namespace, which is not ours when we run in a chroot(2).
+    check(c.fchdir(home.root), "fchdir", "/");
+    check(c.chroot(cstring(".")), "chroot", "/");
   }
 }
 
