@@ -45,6 +45,7 @@ export async function attachToContainer(
           stdin,
           stdout: options.stdout,
           stderr: options.stderr,
+          replay: options.logs,
         })
       : undefined;
   const connection = takeOver();
