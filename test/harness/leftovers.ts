@@ -74,11 +74,22 @@ export function processes(folder: string): string[] {
   return pidsOf(folder).map((pid) => commandLine(pid));
 }
 
-/** The supervisor of an exec root. */
+/** The supervisor of an exec root. A child of it that has not become the runtime yet looks the same. */
 export function supervisorPid(execRoot: string): number {
   const found = pidsOf(execRoot).filter((pid) => commandLine(pid).includes("longshore-supervisor"));
-  if (found.length !== 1 || !found[0]) throw new Error(`${found.length} supervisors of ${execRoot}`);
-  return found[0];
+  const [pid, ...others] = found.filter((one) => !found.includes(parentOf(one)));
+  if (pid === undefined || others.length > 0)
+    throw new Error(`supervisors of ${execRoot}: ${found.join(" ")}`);
+  return pid;
+}
+
+function parentOf(pid: number): number {
+  try {
+    return Number(/^PPid:\t(\d+)$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1]);
+  } catch {
+    // It has ended meanwhile.
+    return 0;
+  }
 }
 
 /** Processes of a daemon whose command line names a folder; those of the registry and of clients do not count. */
