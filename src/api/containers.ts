@@ -18,7 +18,6 @@ import {
   stringOrList,
   struct,
   uint16,
-  until,
 } from "./schema.ts";
 
 export * from "./endpoints.ts";
@@ -148,27 +147,28 @@ export const MountPoint = struct("container.MountPoint", () => ({
 }));
 export type MountPoint = Infer<typeof MountPoint>;
 
-const legacy = "1.51";
-
-/** Until API 1.51 the default bridge's endpoint stands beside the list of networks too. */
+/**
+ * Docker shows the default bridge's endpoint beside the list of networks until API 1.51 only. Scripts read it all the
+ * same, so that it stays.
+ */
 export const NetworkSettings = struct("container.NetworkSettings", () => ({
-  Bridge: until(legacy, string),
+  Bridge: string,
   SandboxID: string,
   SandboxKey: string,
   Ports: PortMap,
-  HairpinMode: until(legacy, bool),
-  LinkLocalIPv6Address: until(legacy, string),
-  LinkLocalIPv6PrefixLen: until(legacy, int),
-  SecondaryIPAddresses: until(legacy, nullable(list(any))),
-  SecondaryIPv6Addresses: until(legacy, nullable(list(any))),
-  EndpointID: until(legacy, string),
-  Gateway: until(legacy, string),
-  GlobalIPv6Address: until(legacy, string),
-  GlobalIPv6PrefixLen: until(legacy, int),
-  IPAddress: until(legacy, string),
-  IPPrefixLen: until(legacy, int),
-  IPv6Gateway: until(legacy, string),
-  MacAddress: until(legacy, string),
+  HairpinMode: bool,
+  LinkLocalIPv6Address: string,
+  LinkLocalIPv6PrefixLen: int,
+  SecondaryIPAddresses: nullable(list(any)),
+  SecondaryIPv6Addresses: nullable(list(any)),
+  EndpointID: string,
+  Gateway: string,
+  GlobalIPv6Address: string,
+  GlobalIPv6PrefixLen: int,
+  IPAddress: string,
+  IPPrefixLen: int,
+  IPv6Gateway: string,
+  MacAddress: string,
   Networks: map(EndpointSettings),
 }));
 export type NetworkSettings = Infer<typeof NetworkSettings>;

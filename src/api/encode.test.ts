@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
-import { ContainerCreateResponse, HostConfig, NetworkSettings } from "./containers.ts";
+import { ContainerCreateResponse, HostConfig, PortMap } from "./containers.ts";
 import { encode, encodeText } from "./encode.ts";
+import { ImageConfig } from "./images.ts";
 import { JSONMessage } from "./progress.ts";
 import { EventMessage } from "./system.ts";
 
@@ -43,14 +44,13 @@ describe("encoding as Go does", () => {
   });
 
   test("sorts the keys of maps, and keeps null for ports that are not published", () => {
-    const settings = {
-      SandboxID: "",
-      SandboxKey: "",
-      Ports: { "80/tcp": null, "53/udp": null },
-      Networks: {},
-    };
-    expect(JSON.stringify(encode(NetworkSettings, settings, "1.55"))).toContain(
-      '"Ports":{"53/udp":null,"80/tcp":null}',
-    );
+    const ports = { "80/tcp": null, "53/udp": null };
+    expect(JSON.stringify(encode(PortMap, ports, "1.55"))).toBe('{"53/udp":null,"80/tcp":null}');
+  });
+
+  test("shows what an image leaves out with its zero value to clients before API 1.50", () => {
+    const config = { Cmd: ["sh"] };
+    expect(encode(ImageConfig, config, "1.50")).toEqual({ Cmd: ["sh"] });
+    expect(encode(ImageConfig, config, "1.49")).toMatchObject({ Hostname: "", Entrypoint: null, Tty: false });
   });
 });

@@ -181,7 +181,7 @@ export const AuthConfig = input("registry.AuthConfig", () => ({
 export type AuthConfig = Infer<typeof AuthConfig>;
 
 export const AuthResponse = struct("registry.AuthResponse", () => ({
-  IdentityToken: optional(string),
+  IdentityToken: string,
   Status: string,
 }));
 export type AuthResponse = Infer<typeof AuthResponse>;

@@ -1,4 +1,4 @@
-import type { Duplex, Readable } from "node:stream";
+import type { Duplex, Readable, Transform } from "node:stream";
 import { conflict } from "../base/errors.ts";
 import { readLogs } from "../runtime/logs/reader.ts";
 import type { Attachment } from "../runtime/supervisor/client.ts";
@@ -94,25 +94,31 @@ function drained(connection: Duplex): Promise<void> {
   });
 }
 
+export interface JoinOptions {
+  keys?: Uint8Array;
+  stdin: boolean;
+  onDetach: () => void;
+  settled?: Promise<void>;
+  /** What the process writes goes through it. */
+  output?: Transform;
+}
+
 /**
  * Copies both ways. Resolves when the process's side has ended or the client is gone. The client's half-close becomes
  * the end of stdin while output flows on. The client sees the end when `settled` has resolved, too.
  */
-export function joinStreams(
-  connection: Duplex,
-  process: Duplex,
-  options: { keys?: Uint8Array; stdin: boolean; onDetach: () => void; settled?: Promise<void> },
-): Promise<void> {
+export function joinStreams(connection: Duplex, process: Duplex, options: JoinOptions): Promise<void> {
+  const output = options.output ? process.pipe(options.output) : process;
   return new Promise((resolve) => {
     const finish = () => {
       process.destroy();
       connection.end();
       resolve();
     };
-    process.on("end", () => void (options.settled ?? Promise.resolve()).then(finish));
+    output.on("end", () => void (options.settled ?? Promise.resolve()).then(finish));
     process.on("error", finish);
     connection.on("error", finish).on("close", finish);
-    process.pipe(connection, { end: false });
+    output.pipe(connection, { end: false });
     if (!options.stdin) {
       connection.resume();
       return;

@@ -1,4 +1,4 @@
-import type { Duplex } from "node:stream";
+import type { Duplex, Transform } from "node:stream";
 import type { ExecConfig, ExecStartConfig } from "../api/exec.ts";
 import { conflict, invalidArgument, messageOf } from "../base/errors.ts";
 import { newId } from "../base/ids.ts";
@@ -11,7 +11,7 @@ import { claimStart, type Exec } from "./execs.ts";
 import { containerPaths } from "./paths.ts";
 import { buildExecProcess } from "./spec/exec-process.ts";
 import { runtimeOf } from "./start.ts";
-import { frame } from "./stdcopy.ts";
+import { frame, framing, standardOutput } from "./stdcopy.ts";
 
 /** Registers a process to run in the container; returns its id. Throws `conflict` when the container does not run. */
 export function createExec(deps: ContainerDeps, container: Container, config: ExecConfig): string {
@@ -72,17 +72,24 @@ export async function startExec(
     deps.execs.exited(exec.id, failureCode(messageOf(error)));
     if (!connection) throw error;
     const text = `${messageOf(error)}\r\n`;
-    connection.end(config.Tty ? text : frame("stdout", text));
+    connection.end(options.Tty ? text : frame("stdout", text));
     return;
   }
   if (!attachment || !connection) return;
   await joinStreams(connection, attachment.stream, {
+    ...adapted(config.Tty ?? false, options.Tty ?? false),
     ...(config.Tty ? { keys: parseDetachKeys(config.DetachKeys || defaultDetachKeys) } : {}),
     stdin,
     onDetach: () => deps.events("exec_detach", container, { execID: exec.id }),
     // Whoever sees the end of the output asks for the exit code next.
     settled: exec.ended.promise,
   });
+}
+
+/** The start says whether the client wants frames; who asks for none gets standard output alone. */
+function adapted(hasTerminal: boolean, wantsRaw: boolean): { output?: Transform } {
+  if (hasTerminal === wantsRaw) return {};
+  return { output: hasTerminal ? framing() : standardOutput() };
 }
 
 /** As a shell's: 127 when there is no such program, 126 when it cannot be started. */

@@ -94,7 +94,7 @@ export function networkSettings(deps: ContainerDeps, container: Container): Netw
   };
 }
 
-/** What API versions before 1.52 show of the default bridge outside the list of networks too. */
+/** The endpoint in the default bridge, as it stands beside the list of networks too. */
 function defaultEndpoint(endpoint: EndpointSettings = {}) {
   return {
     EndpointID: endpoint.EndpointID ?? "",

@@ -6,6 +6,7 @@ import { containerHandlers } from "./containers.ts";
 import { execHandlers } from "./exec.ts";
 import { imageHandlers } from "./images.ts";
 import { networkHandlers } from "./networks.ts";
+import { swarmHandlers } from "./swarm.ts";
 import { systemHandlers } from "./system.ts";
 import { volumeHandlers } from "./volumes.ts";
 
@@ -14,6 +15,7 @@ export function allHandlers(engine: Engine): Handlers {
   const { containers } = engine;
   return {
     ...systemHandlers(engine),
+    ...swarmHandlers(),
     ...containerHandlers(containers),
     ...containerFileHandlers(engine),
     ...containerProcessHandlers(engine),

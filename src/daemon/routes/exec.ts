@@ -13,7 +13,7 @@ export function execHandlers(deps: ContainerDeps): Handlers {
     async ExecStart({ params, body = {} }, reply) {
       const exec = deps.execs.find(params.id);
       if (body.Detach) reply.status(200);
-      await startExec(deps, exec, body, () => reply.hijack(exec.config.Tty ? "raw" : "multiplexed"));
+      await startExec(deps, exec, body, () => reply.hijack(body.Tty ? "raw" : "multiplexed"));
     },
 
     async ExecResize({ params, query }) {
