@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { check, errno, libc, SyscallError } from "./libc.ts";
 
 const PR_SET_CHILD_SUBREAPER = 36;
@@ -89,4 +89,16 @@ export function zombieStatus(pid: number): number | undefined {
   const fields = statFields(pid);
   if (fields?.[0] !== "Z") return undefined;
   return Number(fields[49]);
+}
+
+/** Whether a process runs that has `argument` in its command line (proc_pid_cmdline(5)). */
+export function runsWith(argument: string): boolean {
+  return readdirSync("/proc").some((name) => {
+    if (!/^\d+$/.test(name)) return false;
+    try {
+      return readFileSync(`/proc/${name}/cmdline`, "utf8").split("\0").includes(argument);
+    } catch {
+      return false; // it has ended meanwhile
+    }
+  });
 }

@@ -3,13 +3,14 @@ import { join } from "node:path";
 import { sleep } from "../../base/async.ts";
 import { errnoOf, messageOf } from "../../base/errors.ts";
 import type { Logger } from "../../base/log.ts";
-import { processStartTime } from "../../linux/process.ts";
+import { processStartTime, runsWith } from "../../linux/process.ts";
 import { ProcessFiles, type ProcessState } from "./process-files.ts";
 import { reopenPipes } from "./stdio.ts";
 import type { Supervisor } from "./supervisor.ts";
 
 /** How long a runtime that was at work when its supervisor died may take to finish. */
 const startPatience = 5000;
+const startInterval = 10;
 
 /** Takes up all that an earlier supervisor has left below `execRoot`: running processes, and recorded exits. */
 export async function adoptAll(supervisor: Supervisor, execRoot: string, log: Logger): Promise<void> {
@@ -39,18 +40,24 @@ async function adoptOne(supervisor: Supervisor, files: ProcessFiles, log: Logger
   }
 }
 
-/** The earlier supervisor died while the runtime was at work, which goes on by itself. */
+/**
+ * The earlier supervisor died while the runtime was at work, which goes on by itself when it does not die, too. A
+ * terminal would have gone to a socket that nobody listens on: that start fails.
+ */
 async function finishStart(files: ProcessFiles, state: ProcessState): Promise<void> {
-  // A terminal would have gone to a socket that nobody listens on: that start fails.
-  for (let waited = 0; waited < (state.tty ? 0 : startPatience); waited += 50) {
+  if (state.tty) return;
+  for (let waited = 0; waited < startPatience; waited += startInterval) {
+    // Asked in this order: it writes the number before it ends.
+    const atWork = runsWith(files.pid);
     const pid = files.readPid();
-    const startTime = pid === undefined ? undefined : processStartTime(pid);
     if (pid !== undefined) {
-      state.started = { pid, startTime: startTime ?? "", startedAt: String(Date.now() * 1e6) };
+      const startTime = processStartTime(pid) ?? "";
+      state.started = { pid, startTime, startedAt: String(Date.now() * 1e6) };
       files.writeState(state);
       return;
     }
-    await sleep(50);
+    if (!atWork) return;
+    await sleep(startInterval);
   }
 }
 
