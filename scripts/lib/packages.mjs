@@ -16,4 +16,7 @@ export const testPackages = {
   skopeo: "skopeo",
   tmux: "tmux",
   zstd: "zstd",
+  curl: "curl",
+  python3: "python3",
+  procps: "sysctl",
 };
