@@ -38,8 +38,12 @@ export function makeImage(
   layers: Record<string, Uint8Array | string>[],
   platform: Platform = defaultPlatform,
 ): TestImage {
-  const blobs = layers.map((files) => {
-    const tar = makeTar(files);
+  return imageOf(layers.map(makeTar), platform);
+}
+
+/** An image whose layers are these archives. */
+export function imageOf(layers: readonly Uint8Array[], platform: Platform = defaultPlatform): TestImage {
+  const blobs = layers.map((tar) => {
     const bytes = Bun.gzipSync(new Uint8Array(tar), { level: 1 });
     return { digest: sha256Of(bytes), diffId: sha256Of(tar), bytes };
   });
