@@ -1,5 +1,6 @@
 import { gzipSync } from "node:zlib";
-import { type Digest, sha256Of } from "../src/oci/digest.ts";
+import type { Digest } from "../src/oci/digest.ts";
+import { sha256Of } from "../src/oci/digester.ts";
 import type { ImageConfig, ImageRunConfig } from "../src/oci/image-config.ts";
 import type { Descriptor, Index, Manifest } from "../src/oci/manifest.ts";
 import { mediaTypes } from "../src/oci/media-types.ts";

@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { mkdtemp, rm } from "node:fs/promises";
 import { gunzipSync } from "node:zlib";
-import { sha256Of } from "../../src/oci/digest.ts";
+import { sha256Of } from "../../src/oci/digester.ts";
 import { parseImageConfig } from "../../src/oci/image-config.ts";
 import { parseManifest } from "../../src/oci/manifest.ts";
 import { buildBusybox, busyboxImage } from "./build.ts";

@@ -1,5 +1,6 @@
 import { internal, unavailable } from "../base/errors.ts";
-import { type Digest, digestLike, isDigest, sha256Of } from "../oci/digest.ts";
+import { type Digest, isDigest } from "../oci/digest.ts";
+import { digestLike, sha256Of } from "../oci/digester.ts";
 import { type Descriptor, maxManifestSize } from "../oci/manifest.ts";
 import { manifestAccept } from "../oci/media-types.ts";
 import { Authorizer } from "./authorizer.ts";

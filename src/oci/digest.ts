@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto";
 import { invalidArgument } from "../base/errors.ts";
 
 /** The name of some bytes: `<algorithm>:<lower-case hex>`, almost always `sha256:…` (OCI image-spec, descriptor.md). */
@@ -35,15 +34,4 @@ export function algorithmOf(digest: string): string {
 /** What follows the colon. */
 export function hexOf(digest: string): string {
   return digest.slice(digest.indexOf(":") + 1);
-}
-
-/** The SHA-256 digest of `bytes` (of the UTF-8 form of a text). */
-export function sha256Of(bytes: Uint8Array | string): Digest {
-  return `sha256:${createHash("sha256").update(bytes).digest("hex")}`;
-}
-
-/** The digest of `bytes` in the algorithm that `like` uses. */
-export function digestLike(like: Digest, bytes: Uint8Array): Digest {
-  const algorithm = algorithmOf(parseDigest(like));
-  return `${algorithm}:${createHash(algorithm).update(bytes).digest("hex")}`;
 }

@@ -3,7 +3,7 @@ import { fetchBlob } from "../../src/distribution/fetch-blob.ts";
 import { Repository } from "../../src/distribution/repository.ts";
 import type { TransportOptions } from "../../src/distribution/transport.ts";
 import type { BlobStore } from "../../src/images/blobs.ts";
-import { sha256Of } from "../../src/oci/digest.ts";
+import { sha256Of } from "../../src/oci/digester.ts";
 import { parseReference } from "../../src/oci/reference.ts";
 import { openStores, temporaryFolder, testTransport } from "./stores.ts";
 import { noise } from "./test-image.ts";

@@ -1,4 +1,5 @@
-import { type Digest, sha256Of } from "../../src/oci/digest.ts";
+import type { Digest } from "../../src/oci/digest.ts";
+import { sha256Of } from "../../src/oci/digester.ts";
 import { mediaTypes } from "../../src/oci/media-types.ts";
 import type { Platform } from "../../src/oci/platform.ts";
 import type { TestRegistry } from "./test-registry.ts";

@@ -1,7 +1,7 @@
 import { Database } from "bun:sqlite";
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
-import { sha256Of } from "../../src/oci/digest.ts";
+import { sha256Of } from "../../src/oci/digester.ts";
 
 /** What a daemon's data root holds of images. */
 export interface Stored {

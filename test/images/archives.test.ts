@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { compose } from "../../src/images/compose.ts";
 import type { LoadMessage } from "../../src/images/load.ts";
-import { sha256Of } from "../../src/oci/digest.ts";
+import { sha256Of } from "../../src/oci/digester.ts";
 import { mediaTypes } from "../../src/oci/media-types.ts";
 import { hostPlatform } from "../../src/oci/platform.ts";
 import { parseReference } from "../../src/oci/reference.ts";

@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 import { existsSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { BlobWriter } from "../../src/images/blobs.ts";
-import { sha256Of } from "../../src/oci/digest.ts";
+import { sha256Of } from "../../src/oci/digester.ts";
 import { Stores } from "./stores.ts";
 
 const content = Buffer.from("0123456789".repeat(300_000));

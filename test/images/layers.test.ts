@@ -11,7 +11,8 @@ import {
 import { join } from "node:path";
 import { gzipSync, zstdCompressSync } from "node:zlib";
 import { getXattr } from "../../src/linux/xattr.ts";
-import { type Digest, sha256Of } from "../../src/oci/digest.ts";
+import type { Digest } from "../../src/oci/digest.ts";
+import { sha256Of } from "../../src/oci/digester.ts";
 import { mediaTypes } from "../../src/oci/media-types.ts";
 import { file, Stores, tarOf } from "./stores.ts";
 

@@ -15,7 +15,8 @@ import type { ImageEvent } from "../../src/images/image-events.ts";
 import { ImageStore } from "../../src/images/images.ts";
 import { LayerStore } from "../../src/images/layers.ts";
 import { Trash } from "../../src/images/trash.ts";
-import { type Digest, sha256Of } from "../../src/oci/digest.ts";
+import type { Digest } from "../../src/oci/digest.ts";
+import { sha256Of } from "../../src/oci/digester.ts";
 import type { ImageConfig } from "../../src/oci/image-config.ts";
 import type { Descriptor } from "../../src/oci/manifest.ts";
 import { mediaTypes } from "../../src/oci/media-types.ts";
@@ -96,7 +97,7 @@ export class Stores implements AsyncDisposable {
   }
 }
 
-type Given = Partial<TarEntry> & Pick<TarEntry, "name" | "type"> & { content?: string | Uint8Array };
+export type Given = Partial<TarEntry> & Pick<TarEntry, "name" | "type"> & { content?: string | Uint8Array };
 
 /** A tar with these members, in this order. */
 export function tarOf(...members: readonly Given[]): Buffer {

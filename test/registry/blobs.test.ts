@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import { createHash } from "node:crypto";
-import { sha256Of } from "../../src/oci/digest.ts";
+import { sha256Of } from "../../src/oci/digester.ts";
 import { codesOf, summary, TestRegistry } from "./fixture.ts";
 
 const absent = sha256Of("absent");

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { sha256Of } from "../../src/oci/digest.ts";
+import { sha256Of } from "../../src/oci/digester.ts";
 import { mediaTypes } from "../../src/oci/media-types.ts";
 import { summary, TestRegistry } from "./fixture.ts";
 

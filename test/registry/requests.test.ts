@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { readdir } from "node:fs/promises";
 import { connect } from "node:net";
-import { sha256Of } from "../../src/oci/digest.ts";
+import { sha256Of } from "../../src/oci/digester.ts";
 import { summary, TestRegistry } from "./fixture.ts";
 
 /** Sends bytes as they are, and returns the first line of the answer. A client library would tidy the path. */

@@ -5,6 +5,7 @@ import { invalidArgument, isEngineError, messageOf } from "../../base/errors.ts"
 import type { Client } from "../../client/client.ts";
 import { familiarString, type Reference } from "../../oci/reference.ts";
 import type { Cli } from "../cli.ts";
+import { referenceOf } from "../image/reference.ts";
 import { type CreateInput, createRequest } from "./create-request.ts";
 import { withProxies } from "./environment.ts";
 
@@ -81,7 +82,6 @@ export async function createContainer(
     break;
   }
   using idFile = new IdFile(options.cidfile);
-  const { referenceOf } = await import("../image/reference.ts");
   const reference = referenceOf(request.Image ?? "");
   const platform = await platformOf(options.platform || process.env.DOCKER_DEFAULT_PLATFORM || "");
   const query = { name: options.name || undefined, platform: platform || undefined };
