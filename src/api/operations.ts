@@ -40,7 +40,3 @@ export type ResultOf<Id extends OperationId> = Infer<Operations[Id]["response"]>
 export type KindOf<Id extends OperationId> = Operations[Id]["response"]["kind"];
 /** The operations that answer in one way: `OperationOf<"json">`. */
 export type OperationOf<Kind> = { [Id in OperationId]: KindOf<Id> extends Kind ? Id : never }[OperationId];
-
-/** API versions that are served. */
-export const maxApiVersion = "1.55";
-export const minApiVersion = "1.24";

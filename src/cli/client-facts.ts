@@ -1,4 +1,4 @@
-import { maxApiVersion } from "../api/operations.ts";
+import { maxApiVersion } from "../api/version.ts";
 import { buildCommit, buildVersion } from "../base/build.ts";
 
 const architectures: Record<string, string> = { x64: "amd64", ia32: "386" };

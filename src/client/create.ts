@@ -2,9 +2,10 @@ import { decode, parseJson } from "../api/decode.ts";
 import { bodyBytes, wholeBody } from "../api/http1/body.ts";
 import type { Connection } from "../api/http1/connection.ts";
 import type { Operation } from "../api/operation.ts";
-import { maxApiVersion, minApiVersion, type OperationId, operations } from "../api/operations.ts";
+import { operationOf } from "../api/operation-of.ts";
+import type { OperationId } from "../api/operations.ts";
 import { any } from "../api/schema.ts";
-import { compareVersions } from "../api/version.ts";
+import { compareVersions, maxApiVersion, minApiVersion } from "../api/version.ts";
 import { cancelled, messageOf, unavailable } from "../base/errors.ts";
 import type { Client, ClientOptions, Hijacked, Streamed } from "./client.ts";
 import { errorOfResponse } from "./errors.ts";
@@ -58,7 +59,7 @@ class EngineClient {
 
   async call(id: OperationId, call: AnyCall = {}): Promise<unknown> {
     const text = await this.callRaw(id, call);
-    const { response }: Operation = operations[id];
+    const { response } = await operationOf(id);
     if (response.kind === "empty") return undefined;
     if (response.kind === "text") return text;
     // An empty answer stands for the zero value (`POST /auth` may answer 204).
@@ -81,7 +82,7 @@ class EngineClient {
 
   async messages(id: OperationId, call: AnyCall = {}): Promise<Streamed<unknown>> {
     const answer = await this.#request(id, call);
-    const { response }: Operation = operations[id];
+    const { response } = await operationOf(id);
     return streamed(answer, parseMessages(this.#bytes(answer, call), response.schema ?? any));
   }
 
@@ -127,7 +128,7 @@ class EngineClient {
    * before: it is sent in our own, and again in the daemon's when an older daemon refuses that.
    */
   async #request(id: OperationId, call: AnyCall): Promise<Answered> {
-    const operation: Operation = operations[id];
+    const operation = await operationOf(id);
     // A body that streams can be sent only once.
     if (operation.body.kind === "stream" && call.body !== undefined) await this.negotiate();
     for (;;) {

@@ -1,7 +1,7 @@
 import { readdirSync } from "node:fs";
 import { availableParallelism, hostname } from "node:os";
-import { maxApiVersion, minApiVersion } from "../api/operations.ts";
 import type { SystemInfo, SystemVersion } from "../api/system.ts";
+import { maxApiVersion, minApiVersion } from "../api/version.ts";
 import { buildCommit, buildVersion, dockerRelease } from "../base/build.ts";
 import { rfc3339Nano } from "../base/clock.ts";
 import { hubIndexServer } from "../distribution/endpoints.ts";

@@ -4,9 +4,9 @@ import { type BodyReader, bodyOf } from "../../api/http1/body.ts";
 import type { Connection } from "../../api/http1/connection.ts";
 import { type Head, listsWord } from "../../api/http1/head.ts";
 import type { Operation } from "../../api/operation.ts";
-import { maxApiVersion, minApiVersion, type OperationId } from "../../api/operations.ts";
+import type { OperationId } from "../../api/operations.ts";
 import { JSONMessage } from "../../api/progress.ts";
-import { compareVersions } from "../../api/version.ts";
+import { compareVersions, maxApiVersion, minApiVersion } from "../../api/version.ts";
 import {
   EngineError,
   forbidden,
