@@ -38,7 +38,7 @@ import { containerEvents } from "./container-events.ts";
 import { databaseName, openRoots } from "./data-root.ts";
 import type { Engine, EngineSettings } from "./engine.ts";
 import { EventBus } from "./events.ts";
-import { reconcile, startByPolicy } from "./reconcile.ts";
+import { reconcile, startByPolicy, takeUpContainers } from "./reconcile.ts";
 import { lockRoots } from "./root-lock.ts";
 
 const migrations = [
@@ -102,9 +102,10 @@ export async function openEngine(settings: EngineSettings, log: Logger): Promise
     log,
   };
   undo.add(() => containers.restarts.stop());
+  const inits = await takeUpContainers(containers);
   const watching = watchExits(containers);
   undo.add(() => watching[Symbol.dispose]());
-  await reconcile(containers);
+  await reconcile(containers, inits);
   await imageParts.images.reconcile();
   startByPolicy(containers);
   // The first container need not pay for it.

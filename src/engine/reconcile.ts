@@ -17,12 +17,30 @@ import type { ProcessStatus } from "../runtime/supervisor/protocol.ts";
 /** The exit code of a container whose end nobody saw: the host went down. */
 const unseenExitCode = 255;
 
+/** The first process of each container that the supervisor knows, by container. */
+type Inits = ReadonlyMap<string, ProcessStatus>;
+
 /**
- * Brings rows, kernel and disk together when the daemon starts, whatever its last life left: containers that run are
- * taken up, exits of the meantime are recorded, and what belongs to nobody goes.
+ * The rows say of every life that was begun that it runs, also where the daemon died between the start and the write;
+ * lives whose end has been recorded are over. To be called before anybody listens to exits: an exit is only taken note
+ * of where the row knows the process.
  */
-export async function reconcile(deps: ContainerDeps): Promise<void> {
-  await takeUpContainers(deps, await deps.supervisor.list());
+export async function takeUpContainers(deps: ContainerDeps): Promise<Inits> {
+  const known = await deps.supervisor.list();
+  const inits = new Map(known.filter((one) => one.execId === undefined).map((one) => [one.id, one]));
+  for (const container of deps.set.all()) {
+    const status = inits.get(container.id);
+    if (status && status.pid > 0) takeUp(deps, container, status);
+  }
+  return inits;
+}
+
+/**
+ * Brings rows, kernel and disk together when the daemon starts, whatever its last life left: exits of the meantime are
+ * recorded, and what belongs to nobody goes.
+ */
+export async function reconcile(deps: ContainerDeps, inits: Inits): Promise<void> {
+  await recordEnds(deps, inits);
   await dropUnknown(deps, await deps.supervisor.list());
   await dropOrphanMounts(deps);
   await dropOrphanDirectories(deps);
@@ -49,27 +67,30 @@ export function startByPolicy(deps: ContainerDeps): void {
   }
 }
 
-async function takeUpContainers(deps: ContainerDeps, known: readonly ProcessStatus[]): Promise<void> {
-  const inits = new Map(known.filter((one) => one.execId === undefined).map((one) => [one.id, one]));
-  for (const container of deps.set.all()) {
-    const status = inits.get(container.id);
-    if (status && !status.exit && status.pid > 0) takeUp(deps, container, status);
-    else if (isRunning(container) || container.state.status === "removing")
-      await recordEnd(deps, container, status);
-    else if (status) await clearAway(deps, container.id);
-  }
-}
-
-/** It runs; the row may not say so yet, when the daemon died between the start and the write. */
 function takeUp(deps: ContainerDeps, container: Container, status: ProcessStatus): void {
-  if (container.state.pid === status.pid && isRunning(container)) return;
+  const { state } = container;
+  const startedAt = rfc3339Nano(BigInt(status.startedAt));
+  if (state.pid === status.pid || (state.pid === 0 && state.startedAt === startedAt)) return;
   deps.set.setState(container, {
     status: "running",
     pid: status.pid,
-    startedAt: rfc3339Nano(BigInt(status.startedAt)),
+    startedAt,
     finishedAt: zeroTime,
+    exitCode: 0,
     error: "",
+    oomKilled: false,
+    stoppedByUser: false,
   });
+}
+
+/** Of processes that have ended, or that are gone; what the supervisor keeps of lives that are over goes. */
+async function recordEnds(deps: ContainerDeps, inits: Inits): Promise<void> {
+  for (const container of deps.set.all()) {
+    const status = inits.get(container.id);
+    if (status && !status.exit && status.pid > 0) continue;
+    if (container.state.pid > 0) await recordEnd(deps, container, status);
+    else if (status) await clearAway(deps, container.id);
+  }
 }
 
 async function recordEnd(
