@@ -3,7 +3,7 @@ import { makeImage, noise, serveImage, type TestImage } from "../distribution/te
 import { type Fault, type Seen, TestRegistry } from "../distribution/test-registry.ts";
 import { TestDaemon } from "../harness/daemon.ts";
 import { freePort } from "../harness/registry.ts";
-import { stored } from "./stores.ts";
+import { settled } from "./stores.ts";
 
 let daemon: TestDaemon;
 let registry: TestRegistry;
@@ -97,25 +97,13 @@ test.each(faults)(
     const failed = await daemon.docker("pull", `${registry.host}/${name}:1`);
     expect(failed.stderr.trim()).toMatch(message);
     expect(failed.code).toBe(1);
-    const { images } = await settled();
+    const { images } = await settled(daemon.dataRoot);
     expect(images.filter((one) => one.includes(`/${name}:`))).toEqual([]);
     registry.decide = () => undefined;
     await daemon.must("pull", `${registry.host}/${name}:1`);
-    expect((await settled()).parts).toEqual({});
+    expect((await settled(daemon.dataRoot)).parts).toEqual({});
   },
 );
-
-/** Deleting what is in the trash takes a moment. */
-async function settled() {
-  for (let attempt = 0; ; attempt++) {
-    try {
-      return await stored(daemon.dataRoot);
-    } catch (error) {
-      if (attempt === 50) throw error;
-      await Bun.sleep(20);
-    }
-  }
-}
 
 const documents: [what: string, body: string, message: RegExp][] = [
   ["is huge", " ".repeat(5_000_000), /manifest is larger than \d+ bytes$/],
@@ -148,7 +136,7 @@ test.each(documents)("a manifest that %s is refused", async (_, body, message) =
   const { stderr, code } = await daemon.docker("pull", `${registry.host}/m:1`);
   expect(stderr.trim()).toMatch(message);
   expect(code).toBe(1);
-  await settled();
+  await settled(daemon.dataRoot);
 });
 
 test("a registry that is not there", async () => {

@@ -16,7 +16,7 @@ export interface Stored {
  * Reads the data root as it lies on the disk. Throws when it lies: a blob or a layer without a row or the other way
  * round, a blob that does not have its digest, a layer in the making, something in the trash.
  */
-export async function stored(dataRoot: string): Promise<Stored> {
+async function stored(dataRoot: string): Promise<Stored> {
   using database = new Database(join(dataRoot, "longshore.db"), { readonly: true });
   const column = (sql: string) =>
     database
@@ -40,6 +40,18 @@ export async function stored(dataRoot: string): Promise<Stored> {
     layers: names("layers"),
     images: column("SELECT name AS value FROM image_names"),
   };
+}
+
+/** As `stored`, when what goes on in the background (stopping, deleting) has come to its end. */
+export async function settled(dataRoot: string): Promise<Stored> {
+  for (let attempt = 0; ; attempt++) {
+    try {
+      return await stored(dataRoot);
+    } catch (error) {
+      if (attempt === 250) throw error;
+      await Bun.sleep(20);
+    }
+  }
 }
 
 function same(what: string, files: readonly string[], rows: readonly string[]): void {
