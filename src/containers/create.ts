@@ -7,7 +7,7 @@ import type {
 } from "../api/containers.ts";
 import { rfc3339Nano } from "../base/clock.ts";
 import { Cleanups } from "../base/disposables.ts";
-import { invalidArgument, messageOf } from "../base/errors.ts";
+import { invalidArgument, messageOf, notImplemented } from "../base/errors.ts";
 import { newId, shortId } from "../base/ids.ts";
 import type { Image } from "../images/image.ts";
 import type { Platform } from "../oci/platform.ts";
@@ -130,6 +130,8 @@ function checkOthers(
     if (!deps.set.has(name)) {
       throw invalidArgument(`could not get container for ${name}: No such container: ${name}`);
     }
+    // To ignore it would make a container that cannot find the other.
+    throw notImplemented("links between containers are not supported");
   }
   if (Object.keys(StorageOpt ?? {}).length > 0) {
     throw invalidArgument("--storage-opt is supported only for overlay over xfs with 'pquota' mount option");
