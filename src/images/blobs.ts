@@ -179,14 +179,13 @@ export class BlobStore {
     const digest = sha256Of(bytes);
     if (this.has(digest)) return digest;
     const path = this.temporaryPath();
-    const fd = openSync(path, "wx", 0o600);
     try {
-      for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at);
-      fsyncSync(fd);
-    } finally {
-      closeSync(fd);
+      writeDurably(path, bytes);
+      this.#adopt(path, { digest, size: bytes.length });
+    } catch (error) {
+      rmSync(path, { force: true });
+      throw error;
     }
-    this.#adopt(path, { digest, size: bytes.length });
     return digest;
   }
 
@@ -321,5 +320,15 @@ export class BlobStore {
   /** Stops what is on its way; its parts stay for the next start. */
   async stop(): Promise<void> {
     await this.#tasks.stop();
+  }
+}
+
+function writeDurably(path: string, bytes: Uint8Array): void {
+  const fd = openSync(path, "wx", 0o600);
+  try {
+    for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at);
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
   }
 }

@@ -21,6 +21,8 @@ export interface TestDaemonOptions {
   images?: readonly string[];
   /** One that others use too, and that they end. */
   registry?: TestRegistry;
+  /** Its data root, where it is not to be below its other folders; whoever gives it removes it. */
+  dataRoot?: string;
 }
 
 /** Which client asks the daemon: our own, unless a test says otherwise. */
@@ -36,6 +38,7 @@ export class TestDaemon implements AsyncDisposable {
   readonly registry: TestRegistry;
   readonly #ownsRegistry: boolean;
   readonly #flags: readonly string[];
+  readonly dataRoot: string;
   #child: Bun.Subprocess | undefined;
   #bridge = "";
   client = ourClient;
@@ -45,6 +48,7 @@ export class TestDaemon implements AsyncDisposable {
     this.registry = registry;
     this.#ownsRegistry = options.registry === undefined;
     this.#flags = options.flags ?? [];
+    this.dataRoot = options.dataRoot ?? join(root, "data");
   }
 
   static async start(options: TestDaemonOptions = {}): Promise<TestDaemon> {
@@ -61,10 +65,6 @@ export class TestDaemon implements AsyncDisposable {
 
   get host(): string {
     return `unix://${this.socket}`;
-  }
-
-  get dataRoot(): string {
-    return join(this.root, "data");
   }
 
   get execRoot(): string {

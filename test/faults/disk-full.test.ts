@@ -1,0 +1,105 @@
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import { rmSync, statfsSync, writeFileSync } from "node:fs";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { mount, mountFlags, unmount } from "../../src/linux/mount.ts";
+import { makeImage, noise, serveImage } from "../distribution/test-image.ts";
+import { TestRegistry } from "../distribution/test-registry.ts";
+import { TestDaemon } from "../harness/daemon.ts";
+import { settled } from "./stores.ts";
+
+let folder: string;
+let daemon: TestDaemon;
+
+/** The data root is a file system of its own, and small. */
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "longshore-small-"));
+  mount("tmpfs", folder, "tmpfs", mountFlags.noDev | mountFlags.noSuid, "size=32m");
+  daemon = await TestDaemon.start({ dataRoot: join(folder, "data"), images: ["busybox"] });
+});
+
+afterAll(async () => {
+  await daemon[Symbol.asyncDispose]();
+  unmount(folder);
+  await rm(folder, { recursive: true });
+});
+
+const fillers = () => ["fill", "rest"].map((name) => join(folder, name));
+
+function fill(): void {
+  const [fill = "", rest = ""] = fillers();
+  const { bavail, bsize } = statfsSync(folder);
+  writeFileSync(fill, Buffer.alloc(Math.max(0, bavail * bsize - 64 * 1024)));
+  // To the last block.
+  for (let size = 64 * 1024; size >= 1; size /= 2) {
+    try {
+      writeFileSync(rest, Buffer.alloc(size), { flag: "a" });
+    } catch {
+      // That much does not fit any more.
+    }
+  }
+}
+
+function makeRoom(): void {
+  for (const path of fillers()) rmSync(path, { force: true });
+}
+
+test("a container cannot start on a full disk, says so, and leaves nothing", async () => {
+  fill();
+  const { stderr, code } = await daemon.docker("run", "--rm", "busybox", "true");
+  makeRoom();
+  expect(stderr).toContain("no space left on device");
+  expect(code).toBe(125);
+  expect((await daemon.leftovers()).containers).toEqual([]);
+});
+
+test("what takes the room can be removed", async () => {
+  await daemon.must(
+    "run",
+    "-d",
+    "--name",
+    "eater",
+    "busybox",
+    "sh",
+    "-c",
+    "dd if=/dev/zero of=/big bs=64k; exit 7",
+  );
+  expect(await daemon.must("wait", "eater")).toBe("7");
+  expect(statfsSync(folder).bavail).toBe(0);
+  expect(await daemon.inspect("eater", "{{.State.Status}} {{.State.ExitCode}}")).toBe("exited 7");
+  await daemon.must("rm", "eater");
+  expect(await daemon.must("run", "--rm", "busybox", "echo", "room")).toBe("room");
+});
+
+test("a container that fills its log ends as it wants", async () => {
+  const loud = "head -c 60000000 /dev/zero | tr '\\0' a; exit 3";
+  await daemon.must("run", "-d", "--name", "loud", "--log-opt", "max-size=100m", "busybox", "sh", "-c", loud);
+  expect(await daemon.must("wait", "loud")).toBe("3");
+  await daemon.must("rm", "loud");
+  expect(await daemon.must("run", "--rm", "busybox", "echo", "room")).toBe("room");
+});
+
+test("a pull that does not fit says so, and goes on when there is room", async () => {
+  await using registry = await TestRegistry.start();
+  const image = makeImage([{ big: noise(4_000_000) }]);
+  serveImage(registry, "big:1", image);
+  fill();
+  const { stderr, code } = await daemon.docker("pull", `${registry.host}/big:1`);
+  makeRoom();
+  expect(stderr).toMatch(/no space left on device/);
+  expect(code).toBe(1);
+  await settled(daemon.dataRoot);
+  await daemon.must("pull", `${registry.host}/big:1`);
+  expect((await settled(daemon.dataRoot)).parts).toEqual({});
+});
+
+test("a daemon starts on a full disk, and what is there can be removed", async () => {
+  await daemon.must("create", "--name", "old", "busybox");
+  await daemon.end("SIGKILL");
+  fill();
+  await daemon.launch();
+  await daemon.must("rm", "old");
+  makeRoom();
+  expect((await daemon.leftovers()).containers).toEqual([]);
+});
