@@ -75,12 +75,6 @@ export class FileView implements Disposable {
   }
 }
 
-/** A view, and where in it a path of the container is. */
-export interface Viewed extends Disposable {
-  view: FileView;
-  path: string;
-}
-
 /** Everything of the container as its processes see it, with its mounts; for a container that runs. */
 export function runningView({ state }: Container): FileView {
   return new FileView(`/proc/${state.pid}/root`);
