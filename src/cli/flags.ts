@@ -129,9 +129,6 @@ export class FlagError extends Error {}
 export function parseFlags(flags: FlagSet, argv: readonly string[], interspersed: boolean): ParsedFlags {
   const values: Record<string, unknown> = {};
   for (const [name, spec] of Object.entries(flags)) values[name] = spec.initial;
-  const byShort = new Map(
-    Object.entries(flags).flatMap(([name, spec]) => (spec.short ? [[spec.short, name]] : [])),
-  );
   const changed = new Set<string>();
   const args: string[] = [];
   let helpAsked = false;
@@ -171,7 +168,7 @@ export function parseFlags(flags: FlagSet, argv: readonly string[], interspersed
   const short = (group: string, next: () => string | undefined) => {
     for (let rest = group; rest !== ""; ) {
       const letter = rest[0] ?? "";
-      const name = byShort.get(letter);
+      const name = Object.keys(flags).find((name) => flags[name]?.short === letter);
       if (name === undefined && letter === "h") {
         helpAsked = true;
         shortHelp = true;

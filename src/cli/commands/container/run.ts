@@ -70,7 +70,7 @@ export default command<RunFlags>({
       throw invalidArgument("the input device is not a TTY");
     }
     const client = await wrapped(() => cli.client());
-    const id = await wrapped(() =>
+    const creating = wrapped(() =>
       createContainer(cli, client, request, {
         name: flags.name,
         platform: flags.platform,
@@ -80,9 +80,10 @@ export default command<RunFlags>({
       }),
     );
     if (!request.AttachStdin && !request.AttachStdout && !request.AttachStderr) {
-      return await runDetached(cli, client, id, flags.rm);
+      return await runDetached(cli, client, await creating, flags.rm);
     }
-    return await runAttached(cli, client, id, invocation, {
+    const parts = loadAttachParts();
+    return await runAttached(cli, client, await creating, invocation, await parts, {
       stdin: request.AttachStdin ?? false,
       stdout: request.AttachStdout ?? false,
       stderr: request.AttachStderr ?? false,
@@ -115,19 +116,26 @@ async function removed(client: Client, id: string): Promise<void> {
   }
 }
 
+/** What an attached run needs besides: loaded while the container is created. */
+async function loadAttachParts() {
+  const [{ forwardSignals }, { copyStreams }, { beginWait }] = await Promise.all([
+    import("../../container/signals.ts"),
+    import("../../container/stream-io.ts"),
+    import("../../container/wait-exit.ts"),
+  ]);
+  return { forwardSignals, copyStreams, beginWait };
+}
+
 async function runAttached(
   cli: Cli,
   client: Client,
   id: string,
   { flags }: Invocation<RunFlags>,
+  { forwardSignals, copyStreams, beginWait }: Awaited<ReturnType<typeof loadAttachParts>>,
   streams: { readonly stdin: boolean; readonly stdout: boolean; readonly stderr: boolean },
 ): Promise<number> {
   const detachKeys = flags["detach-keys"] || cli.config.detachKeys || "";
-  using _signals = flags["sig-proxy"]
-    ? (await import("../../container/signals.ts")).forwardSignals(client, id)
-    : undefined;
-  const { copyStreams } = await import("../../container/stream-io.ts");
-  const { beginWait } = await import("../../container/wait-exit.ts");
+  using _signals = flags["sig-proxy"] ? forwardSignals(client, id) : undefined;
   const [connection, { exited }] = await wrapped(() =>
     Promise.all([
       client.hijack("ContainerAttach", {
