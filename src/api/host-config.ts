@@ -50,7 +50,9 @@ export type RestartPolicy = Infer<typeof RestartPolicy>;
 export const LogConfig = input("container.LogConfig", () => ({ Type: string, Config: map(string) }));
 export type LogConfig = Infer<typeof LogConfig>;
 
-/** What a container may use. Bytes, shares, microseconds of CPU time a period; 0 is no limit, -1 unlimited swap or pids. */
+/**
+ * What a container may use. Bytes, shares, microseconds of CPU time a period; 0 is no limit, -1 unlimited swap or pids.
+ */
 export const resourceFields = {
   CpuShares: int64,
   Memory: int64,

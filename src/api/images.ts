@@ -98,7 +98,10 @@ export const ImageInspect = struct("image.InspectResponse", () => ({
 }));
 export type ImageInspect = Infer<typeof ImageInspect>;
 
-/** One line of `GET /images/json`. `Created` in seconds since 1970; `SharedSize` and `Containers` are -1 when not asked for. */
+/**
+ * One line of `GET /images/json`. `Created` in seconds since 1970; `SharedSize` and `Containers` are -1 when not asked
+ * for.
+ */
 export const ImageSummary = struct("image.Summary", () => ({
   Containers: int64,
   Created: int64,

@@ -2,7 +2,9 @@
 export const maxApiVersion = "1.55";
 export const minApiVersion = "1.24";
 
-/** Negative, zero or positive as API version `a` is before, equal to or after `b`. Numbers between dots, missing ones 0. */
+/**
+ * Negative, zero or positive as API version `a` is before, equal to or after `b`. Numbers between dots, missing ones 0.
+ */
 export function compareVersions(a: string, b: string): number {
   if (a === b) return 0;
   const left = a.split(".");

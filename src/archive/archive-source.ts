@@ -16,8 +16,9 @@ export interface ArchiveSource extends Disposable {
 const inputSize = 256 * 1024;
 
 /**
- * Opens a file, the first of `paths` that is there, for reading in one pass. `arrival`: the file is still growing, and reading waits for what is to come (so only in
- * a Worker). Throws `invalidArgument` for compressions that are not supported.
+ * Opens a file, the first of `paths` that is there, for reading in one pass. `arrival`: the file is still growing, and
+ * reading waits for what is to come (so only in a Worker). Throws `invalidArgument` for compressions that are not
+ * supported.
  */
 export function openArchive(paths: readonly string[], arrival?: SharedArrayBuffer): ArchiveSource {
   return new FileSource(openFirst(paths), arrival && new Arrival(arrival));

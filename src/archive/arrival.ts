@@ -1,8 +1,8 @@
 import { cancelled } from "../base/errors.ts";
 
 /**
- * Lets a Worker read a file that another thread is still writing: a small piece of shared memory that says how much of it
- * is there, and whether more will come.
+ * Lets a Worker read a file that another thread is still writing: a small piece of shared memory that says how much of
+ * it is there, and whether more will come.
  */
 export class Arrival {
   readonly shared: SharedArrayBuffer;
@@ -37,8 +37,8 @@ export class Arrival {
   }
 
   /**
-   * Reader: blocks the thread until more than `offset` bytes are available, and returns how many; the same as `offset` at the end.
-   * Throws `cancelled` when the writer has aborted.
+   * Reader: blocks the thread until more than `offset` bytes are available, and returns how many; the same as `offset`
+   * at the end. Throws `cancelled` when the writer has aborted.
    */
   waitBeyond(offset: number): number {
     for (;;) {

@@ -17,8 +17,8 @@ export interface Change {
 const directoryFlags = openFlags.readOnly | openFlags.directory | openFlags.noFollow;
 
 /**
- * `docker diff`: what an overlay's upper directory changes of the layers below it, the topmost first, in the order of the paths. Synchronous.
- * The upper directory may be in use.
+ * `docker diff`: what an overlay's upper directory changes of the layers below it, the topmost first, in the order of
+ * the paths. Synchronous. The upper directory may be in use.
  */
 export function changesOf(upper: string, lower: readonly string[]): Change[] {
   const changes: Change[] = [];

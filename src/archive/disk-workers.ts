@@ -17,8 +17,8 @@ interface Task {
 const idleMillis = 10_000;
 
 /**
- * Threads for disk work, so that the event loop stays free and layers are unpacked side by side. They are started when there is
- * work, at most `limit` at a time, and end when there has been none for ten seconds.
+ * Threads for disk work, so that the event loop stays free and layers are unpacked side by side. They are started when
+ * there is work, at most `limit` at a time, and end when there has been none for ten seconds.
  */
 export class DiskWorkers implements Disposable {
   readonly #limit: number;

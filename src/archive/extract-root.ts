@@ -31,8 +31,8 @@ const maxOpenParents = 64;
 const directoryFlags = openFlags.path | openFlags.directory;
 
 /**
- * `name` without `.`, empty components and `..`. Throws `invalidArgument` when it leads out of the root: no archive that means well
- * does that.
+ * `name` without `.`, empty components and `..`. Throws `invalidArgument` when it leads out of the root: no archive
+ * that means well does that.
  */
 export function normalisePath(name: ByteString): ByteString {
   const parts: string[] = [];
@@ -46,8 +46,8 @@ export function normalisePath(name: ByteString): ByteString {
 }
 
 /**
- * The directory below which an archive is extracted. Every name is resolved by the kernel with this directory as root (`openat2`,
- * RESOLVE_IN_ROOT), so that no symbolic link of the archive leads out of it, absolute ones included.
+ * The directory below which an archive is extracted. Every name is resolved by the kernel with this directory as root
+ * (`openat2`, RESOLVE_IN_ROOT), so that no symbolic link of the archive leads out of it, absolute ones included.
  */
 export class ExtractRoot implements Disposable {
   readonly #root: number;

@@ -51,8 +51,9 @@ export interface Extracted {
 const isDirectory = (mode: number) => (mode & fileTypes.mask) === fileTypes.directory;
 
 /**
- * Makes files of the entries of an archive, below one directory, with owner, mode, times and extended attributes. Synchronous: it
- * runs in a Worker. An entry that is there already is replaced, as the last one of a name counts in a tar.
+ * Makes files of the entries of an archive, below one directory, with owner, mode, times and extended attributes.
+ * Synchronous: it runs in a Worker. An entry that is there already is replaced, as the last one of a name counts in a
+ * tar.
  */
 export class Extractor implements Disposable {
   readonly #root: ExtractRoot;
@@ -234,7 +235,9 @@ function xattrsOf(entry: TarEntry): [ByteString, Uint8Array][] {
   return entry.xattrs.size === 0 ? [] : [...entry.xattrs].filter(([key]) => !isOverlayXattr(key));
 }
 
-/** A file system without this kind of attribute, or a kind of file that cannot have it, does not make a layer unusable. */
+/**
+ * A file system without this kind of attribute, or a kind of file that cannot have it, does not make a layer unusable.
+ */
 function tolerant(set: () => void): void {
   try {
     set();

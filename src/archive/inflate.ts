@@ -19,8 +19,8 @@ interface ZlibHandle {
 const outputSize = 1024 * 1024;
 
 /**
- * Decompresses synchronously, piece by piece with bounded memory. node:zlib only has that as streams (asynchronous, and on
- * the two threads that all file access shares) or for a whole buffer, so this drives the handle below the stream;
+ * Decompresses synchronously, piece by piece with bounded memory. node:zlib only has that as streams (asynchronous, and
+ * on the two threads that all file access shares) or for a whole buffer, so this drives the handle below the stream;
  * the runtime is pinned, and inflate.test.ts would notice.
  */
 export class Inflater implements Disposable {

@@ -39,9 +39,10 @@ const entryTypeOf: Readonly<Record<number, EntryType>> = {
 };
 
 /**
- * The tar of all that is below `directory`, in the order of the names' bytes, so that the same files always give the same bytes; times in
- * whole seconds, as Docker's layers have them; sockets are left out. The tree may change meanwhile: no symbolic link is followed, and a file that shrinks is filled up
- * with zeros. Each piece is valid until the next. Synchronous: for a Worker, or a few pieces at a time.
+ * The tar of all that is below `directory`, in the order of the names' bytes, so that the same files always give the
+ * same bytes; times in whole seconds, as Docker's layers have them; sockets are left out. The tree may change
+ * meanwhile: no symbolic link is followed, and a file that shrinks is filled up with zeros. Each piece is valid until
+ * the next. Synchronous: for a Worker, or a few pieces at a time.
  */
 export function* packTree(directory: string, kind: PackKind): Generator<Uint8Array> {
   const root = openPath(fromText(directory), openFlags.readOnly | openFlags.directory);

@@ -13,7 +13,9 @@ export type TarEvent =
   | { kind: "data"; bytes: Uint8Array }
   | { kind: "end" };
 
-/** Extended headers and long names come before anything is known of them, so they are bounded (Go has the same limit). */
+/**
+ * Extended headers and long names come before anything is known of them, so they are bounded (Go has the same limit).
+ */
 const maxMetaSize = 1024 * 1024;
 
 const types: Readonly<Record<string, EntryType>> = {
@@ -29,8 +31,8 @@ const types: Readonly<Record<string, EntryType>> = {
 };
 
 /**
- * Reads tar in the formats v7, ustar, pax and GNU from chunks of any size. Pure: no I/O, no clock. Sparse files are refused.
- * Errors are `invalidArgument`.
+ * Reads tar in the formats v7, ustar, pax and GNU from chunks of any size. Pure: no I/O, no clock. Sparse files are
+ * refused. Errors are `invalidArgument`.
  */
 export class TarDecoder {
   #partial = new Uint8Array(blockSize);
@@ -71,8 +73,8 @@ export class TarDecoder {
   }
 
   /**
-   * To be called after the last chunk. An archive without its closing zeros is accepted, as every tar does; one that breaks off
-   * inside a member is not (`unexpected EOF`).
+   * To be called after the last chunk. An archive without its closing zeros is accepted, as every tar does; one that
+   * breaks off inside a member is not (`unexpected EOF`).
    */
   finish(): void {
     const started = this.#remaining > 0 || this.#padding > 0 || this.#partialLength > 0 || this.#hasMeta();

@@ -4,7 +4,9 @@ import { type ByteString, fromBytes } from "./byte-string.ts";
 /** Tar comes in blocks of 512 bytes. */
 export const blockSize = 512;
 
-/** The fields of one header block, as they stand there (POSIX.1-2017, pax, "ustar Interchange Format"; GNU tar manual). */
+/**
+ * The fields of one header block, as they stand there (POSIX.1-2017, pax, "ustar Interchange Format"; GNU tar manual).
+ */
 export interface RawHeader {
   name: ByteString;
   mode: number;

@@ -4,7 +4,10 @@ import { Inflater } from "./inflate.ts";
 import { TarDecoder, type TarEvent } from "./tar-decoder.ts";
 import type { TarEntry } from "./tar-entry.ts";
 
-/** A member of an archive that comes as a stream. Its content can be read until the next member is asked for; what is not read is skipped. */
+/**
+ * A member of an archive that comes as a stream. Its content can be read until the next member is asked for; what is
+ * not read is skipped.
+ */
 export interface TarMember {
   entry: TarEntry;
   /** Each piece is valid until the next. */
@@ -12,8 +15,8 @@ export interface TarMember {
 }
 
 /**
- * The members of a tar that arrives in pieces (a request body), gzip and zstd decompressed. Runs on the event loop, a piece at a time, and takes no more
- * than it has used. Throws `invalidArgument` for what is no valid archive.
+ * The members of a tar that arrives in pieces (a request body), gzip and zstd decompressed. Runs on the event loop, a
+ * piece at a time, and takes no more than it has used. Throws `invalidArgument` for what is no valid archive.
  */
 export async function* readTar(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<TarMember> {
   const events = tarEvents(decompressed(chunks));

@@ -28,8 +28,8 @@ export interface Unpacked {
 }
 
 /**
- * Unpacks synchronously: reads, decompresses, hashes and makes files in one pass. Throws `invalidArgument` when the archive is not
- * valid or does not have the digest; what was made until then stays for the caller to remove.
+ * Unpacks synchronously: reads, decompresses, hashes and makes files in one pass. Throws `invalidArgument` when the
+ * archive is not valid or does not have the digest; what was made until then stays for the caller to remove.
  * `onProgress` gets the compressed bytes read so far, at most once for each piece; `isCancelled` is asked as often.
  */
 export function unpack(
@@ -67,7 +67,8 @@ function feed(decoder: TarDecoder, extractor: Extractor, chunk: Uint8Array): voi
 
 function checkEnd(decoder: TarDecoder, source: ArchiveSource, job: UnpackJob): void {
   decoder.finish();
-  // The zstd decoder does not tell when its input was cut off; where there is no digest to tell it, the end of the tar does.
+  // The zstd decoder does not tell when its input was cut off; where there is no digest to tell it, the end of the tar
+  // does.
   if (job.diffId === undefined && source.compression === "zstd" && !decoder.ended) {
     throw invalidArgument("unexpected EOF");
   }

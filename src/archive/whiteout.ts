@@ -2,8 +2,8 @@ import type { ByteString } from "./byte-string.ts";
 
 /**
  * How a layer says that something of the layers below is gone (OCI image-spec, layer.md): a file `.wh.<name>` deletes
- * `<name>`; `.wh..wh..opq` hides all that the directory held below. Overlay says it with a character device 0/0 and with
- * the extended attribute `trusted.overlay.opaque` = `y` (kernel: Documentation/filesystems/overlayfs.rst).
+ * `<name>`; `.wh..wh..opq` hides all that the directory held below. Overlay says it with a character device 0/0 and
+ * with the extended attribute `trusted.overlay.opaque` = `y` (kernel: Documentation/filesystems/overlayfs.rst).
  */
 export const whiteoutPrefix = ".wh.";
 export const opaqueMarker = ".wh..wh..opq";

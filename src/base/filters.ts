@@ -36,7 +36,9 @@ export class Filters {
     return !this.has(name) || this.get(name).some(matches);
   }
 
-  /** A boolean filter (`dangling`): undefined when not given. Throws `invalidArgument` on anything but a truth value. */
+  /**
+   * A boolean filter (`dangling`): undefined when not given. Throws `invalidArgument` on anything but a truth value.
+   */
   boolean(name: string): boolean | undefined {
     if (!this.has(name)) return undefined;
     const truths = this.get(name).map((value) => {

@@ -14,7 +14,10 @@ export function serverOf(image: string): string {
   return domain === "docker.io" ? hubServer : domain;
 }
 
-/** Credentials for the registry of `image`: from its helper, the store, or config.json itself; empty when none are known. */
+/**
+ * Credentials for the registry of `image`: from its helper, the store, or config.json itself; empty when none are
+ * known.
+ */
 export function authForImage(config: ConfigFile, image: string): AuthConfig {
   return authForServer(config, serverOf(image));
 }

@@ -67,7 +67,9 @@ export interface Client extends AsyncDisposable {
   ): Promise<ResultOf<Id>>;
   /** As `call`, and gives the daemon's JSON as it came: unknown fields and the order of keys are kept. */
   callRaw<Id extends OperationOf<"json">>(id: Id, ...options: CallArguments<Id>): Promise<string>;
-  /** The headers of an answer, whose body is skipped: `ContainerArchiveInfo`, `SystemPingHead`, a detached `ExecStart`. */
+  /**
+   * The headers of an answer, whose body is skipped: `ContainerArchiveInfo`, `SystemPingHead`, a detached `ExecStart`.
+   */
   callHead<Id extends OperationOf<"empty" | "text" | "hijack">>(
     id: Id,
     ...options: CallArguments<Id>
@@ -97,7 +99,10 @@ export interface ClientTls {
 
 /** For `createClient` of `create.ts`. */
 export interface ClientOptions {
-  /** `unix:///path`, `tcp://host:port`, `ssh://user@host[:port][/path]`, `fd`-less; default `unix:///var/run/docker.sock`. */
+  /**
+   * `unix:///path`, `tcp://host:port`, `ssh://user@host[:port][/path]`, `fd`-less; default
+   * `unix:///var/run/docker.sock`.
+   */
   host?: string | undefined;
   tls?: ClientTls | undefined;
   /** Fixes the API version (`DOCKER_API_VERSION`) instead of negotiating it. */

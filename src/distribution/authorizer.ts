@@ -11,8 +11,9 @@ import { fetchToken, type Token } from "./token.ts";
 const noBasicCredentials = "no basic auth credentials";
 
 /**
- * Answers the challenges of one registry for one repository. Learns from the first 401 what the registry wants, gets tokens, and
- * replaces them when they end, also in the middle of a pull. Credentials are sent to this registry's origin only.
+ * Answers the challenges of one registry for one repository. Learns from the first 401 what the registry wants, gets
+ * tokens, and replaces them when they end, also in the middle of a pull. Credentials are sent to this registry's origin
+ * only.
  */
 export class Authorizer {
   readonly #http: HttpClient;

@@ -7,8 +7,9 @@ import type { TlsOptions } from "./http.ts";
 export const defaultCertsDir = "/etc/docker/certs.d";
 
 /**
- * What `<dir>/<host[:port]>/` holds for a registry: `*.crt` are authorities, `*.cert` with the `*.key` of the same name a client
- * certificate. Undefined when there is nothing. Throws `internal` for a certificate without its key, in Docker's words.
+ * What `<dir>/<host[:port]>/` holds for a registry: `*.crt` are authorities, `*.cert` with the `*.key` of the same name
+ * a client certificate. Undefined when there is nothing. Throws `internal` for a certificate without its key, in
+ * Docker's words.
  */
 export async function readCertificates(dir: string, host: string): Promise<TlsOptions | undefined> {
   const folder = join(dir, host.replaceAll("/", ""));

@@ -55,7 +55,8 @@ export async function downloadBlob(
       if (signal.aborted) throw error;
       const wrong = isEngineError(error, "invalidArgument");
       const another = wrong && source !== undefined && repository.drop(source);
-      // Somebody else's attempt failed, perhaps for its own reasons; or an old part spoilt the whole: once more, by ourselves.
+      // Somebody else's attempt failed, perhaps for its own reasons; or an old part spoilt the whole: once more, by
+      // ourselves.
       if (!another && !(mayRetry && (!own || (wrong && resumed)))) {
         throw wrong ? internal(mismatch, error) : error;
       }

@@ -86,7 +86,10 @@ export class Registries {
   }
 }
 
-/** Checks what `--registry-mirror` takes; returns it with a slash at its end. Throws `invalidArgument` in Docker's words. */
+/**
+ * Checks what `--registry-mirror` takes; returns it with a slash at its end. Throws `invalidArgument` in Docker's
+ * words.
+ */
 export function validateMirror(text: string): string {
   if (!URL.canParse(text)) throw invalidArgument(`invalid mirror: "${text}" is not a valid URI`);
   const url = new URL(text);

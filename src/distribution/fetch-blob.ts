@@ -19,7 +19,8 @@ export interface FetchEvents {
 
 /**
  * Fetches what `writer` still needs. A cut is taken up where it happened, after a growing wait; a mirror that fails is
- * left for the next endpoint. Throws `RegistryError`, `unavailable` or `cancelled` when it cannot be had; what came so far stays.
+ * left for the next endpoint. Throws `RegistryError`, `unavailable` or `cancelled` when it cannot be had; what came so
+ * far stays.
  */
 export async function fetchBlob(
   transport: RegistryTransport,

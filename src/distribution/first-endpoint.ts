@@ -2,7 +2,10 @@ import { isEngineError } from "../base/errors.ts";
 import type { Endpoint } from "./endpoints.ts";
 import type { RegistryTransport } from "./transport.ts";
 
-/** Runs `task` at the first of the registry's `endpoints` that answers. Throws what `task` throws, or why the last one did not answer. */
+/**
+ * Runs `task` at the first of the registry's `endpoints` that answers. Throws what `task` throws, or why the last one
+ * did not answer.
+ */
 export async function firstEndpoint<T>(
   transport: RegistryTransport,
   endpoints: readonly Endpoint[],

@@ -33,8 +33,9 @@ export interface HttpOptions {
 }
 
 /**
- * Sends requests as a registry client must: bodies as they come (no decompression), redirects followed by itself so that credentials stay
- * with the host that they are for, failures in Docker's words. `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY` are obeyed.
+ * Sends requests as a registry client must: bodies as they come (no decompression), redirects followed by itself so
+ * that credentials stay with the host that they are for, failures in Docker's words. `HTTP_PROXY`, `HTTPS_PROXY` and
+ * `NO_PROXY` are obeyed.
  */
 export class HttpClient {
   readonly #userAgent: string;

@@ -15,8 +15,8 @@ export interface LoginResult {
 }
 
 /**
- * Checks `credentials` with the registry at their `serveraddress` (Docker Hub where it is empty). Throws `unauthorized` when it
- * refuses them, in Docker's words, and `unavailable` when it does not answer.
+ * Checks `credentials` with the registry at their `serveraddress` (Docker Hub where it is empty). Throws `unauthorized`
+ * when it refuses them, in Docker's words, and `unavailable` when it does not answer.
  */
 export async function login(
   transport: RegistryTransport,
@@ -27,7 +27,10 @@ export async function login(
   return firstEndpoint(transport, endpoints, (endpoint) => loginAt(transport, endpoint, credentials, signal));
 }
 
-/** The registry's host from what users and clients write: `https://index.docker.io/v1/`, `host:port`, `https://host/v2/`. */
+/**
+ * The registry's host from what users and clients write: `https://index.docker.io/v1/`, `host:port`,
+ * `https://host/v2/`.
+ */
 function domainOf(address = ""): string {
   if (address === "" || address === hubIndexServer) return defaultDomain;
   const text = /^https?:\/\//i.test(address) ? address : `https://${address}`;

@@ -1,8 +1,8 @@
 import { humanSize } from "../base/units.ts";
 
 /**
- * One line of the JSON stream that `POST /images/create` and its like answer with. `progress` is the bar, drawn for clients that
- * do not draw it themselves.
+ * One line of the JSON stream that `POST /images/create` and its like answer with. `progress` is the bar, drawn for
+ * clients that do not draw it themselves.
  */
 export interface ProgressMessage {
   status?: string;

@@ -32,8 +32,8 @@ export interface PulledContent {
 const maxDepth = 3;
 
 /**
- * Brings everything below `top` that `platform` needs into the stores: the manifests on the way, the configuration, and the
- * layers, side by side. `lease` gets all digests before anything is stored under them.
+ * Brings everything below `top` that `platform` needs into the stores: the manifests on the way, the configuration, and
+ * the layers, side by side. `lease` gets all digests before anything is stored under them.
  */
 export async function pullContent(
   context: PullContext,
@@ -132,8 +132,8 @@ async function pullConfig(context: PullContext, manifest: Manifest, lease: Lease
 }
 
 /**
- * Pulls the layers that are not there. True when there was something to do. Says nothing about the layers of an image that is
- * there as a whole.
+ * Pulls the layers that are not there. True when there was something to do. Says nothing about the layers of an image
+ * that is there as a whole.
  */
 async function pullLayers(
   context: PullContext,

@@ -21,8 +21,8 @@ export function pullError(error: unknown, reference: Reference): unknown {
 }
 
 /**
- * A registry's refusal in general. A wrong password is `forbidden` and not `unauthorized`: the API's 401 makes Docker's client ask for
- * a password in the middle of a pull, where the real daemon never did.
+ * A registry's refusal in general. A wrong password is `forbidden` and not `unauthorized`: the API's 401 makes Docker's
+ * client ask for a password in the middle of a pull, where the real daemon never did.
  */
 export function registryFailure(error: RegistryError): EngineError {
   if (error.status === 401 || error.status === 403) return forbidden(error.message, error);

@@ -7,8 +7,8 @@ import { layerProgress, layerStatus, ProgressMeter } from "./progress.ts";
 import type { PullContext } from "./pull-context.ts";
 
 /**
- * Downloads one layer and unpacks it, while it arrives where the store can. `diffIds` are the layers that the blob is to become,
- * mostly one. Reports every step as Docker does.
+ * Downloads one layer and unpacks it, while it arrives where the store can. `diffIds` are the layers that the blob is
+ * to become, mostly one. Reports every step as Docker does.
  */
 export async function pullLayer(
   context: PullContext,
@@ -53,7 +53,10 @@ class Download {
     return this.#nearEnd.promise;
   }
 
-  /** Resolves when the blob can be read: while it is coming, or when it is there, but not in the moment in between, in which it is verified. */
+  /**
+   * Resolves when the blob can be read: while it is coming, or when it is there, but not in the moment in between, in
+   * which it is verified.
+   */
   readable(): Promise<void> {
     return this.#offset < this.#blob.size ? Promise.resolve() : this.#done.promise;
   }
@@ -98,8 +101,8 @@ class Download {
 const unpackRate = 64 * 1024 * 1024;
 
 /**
- * Says when to begin to unpack what is still arriving: so late that the unpacking has no need to wait for the network, since it holds one of
- * few threads, and so early that both end together.
+ * Says when to begin to unpack what is still arriving: so late that the unpacking has no need to wait for the network,
+ * since it holds one of few threads, and so early that both end together.
  */
 class Pace {
   readonly #size: number;

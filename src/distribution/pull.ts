@@ -42,8 +42,9 @@ export interface Pulled {
 }
 
 /**
- * Pulls an image (or, by a reference without tag and digest, all images of a repository) and reports to `progress` what Docker's clients expect.
- * Nothing has been reported yet when the image cannot be found. Throws `EngineError` in Docker's words.
+ * Pulls an image (or, by a reference without tag and digest, all images of a repository) and reports to `progress` what
+ * Docker's clients expect. Nothing has been reported yet when the image cannot be found. Throws `EngineError` in
+ * Docker's words.
  */
 export async function pull(
   request: PullRequest,
@@ -117,8 +118,8 @@ async function pullOne(
 }
 
 /**
- * What `name` points to. Where the name is known here, the registry is only asked whether it still points there, which Docker Hub
- * does not count as a pull.
+ * What `name` points to. Where the name is known here, the registry is only asked whether it still points there, which
+ * Docker Hub does not count as a pull.
  */
 function resolveTop(
   repository: Repository,

@@ -36,8 +36,8 @@ export interface PushPlan {
 }
 
 /**
- * Works out what has to be sent for `target`. Of an index all platforms are sent when they all are here; else the one that
- * fits `platform`. Throws `notFound` when that is not here.
+ * Works out what has to be sent for `target`. Of an index all platforms are sent when they all are here; else the one
+ * that fits `platform`. Throws `notFound` when that is not here.
  */
 export function planPush(
   blobs: BlobStore,

@@ -33,8 +33,8 @@ export interface PushStores {
 }
 
 /**
- * Pushes an image to its registry and reports to `progress` what Docker's clients expect. Blobs that the registry has are not sent; those that another
- * repository of it has are mounted. Throws `EngineError` in Docker's words.
+ * Pushes an image to its registry and reports to `progress` what Docker's clients expect. Blobs that the registry has
+ * are not sent; those that another repository of it has are mounted. Throws `EngineError` in Docker's words.
  */
 export async function push(request: PushRequest, stores: PushStores, progress: ProgressSink): Promise<void> {
   const { reference } = request;

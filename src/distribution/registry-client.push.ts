@@ -18,8 +18,8 @@ function locationOf(response: Response, from: URL): URL {
 }
 
 /**
- * Begins an upload. With `mount`, the registry may take the blob over from another of its repositories, and then nothing is left
- * to do: undefined (distribution specification, "Mounting a blob from another repository").
+ * Begins an upload. With `mount`, the registry may take the blob over from another of its repositories, and then
+ * nothing is left to do: undefined (distribution specification, "Mounting a blob from another repository").
  */
 export async function startUpload(
   client: RegistryClient,

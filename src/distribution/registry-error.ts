@@ -4,8 +4,8 @@ import { parseChallenges } from "./challenge.ts";
 import { isAbort } from "./network-error.ts";
 
 /**
- * What a registry answered instead of what was asked for. `code` is the distribution specification's, in lower case with spaces
- * (`manifest unknown`), or empty; `message` is as Docker words it.
+ * What a registry answered instead of what was asked for. `code` is the distribution specification's, in lower case
+ * with spaces (`manifest unknown`), or empty; `message` is as Docker words it.
  */
 export class RegistryError extends Error {
   readonly status: number;

@@ -7,8 +7,9 @@ import { RegistryError } from "./registry-error.ts";
 import type { RegistryTransport } from "./transport.ts";
 
 /**
- * A repository, wherever it can be had: its mirrors in order, then its registry (for an insecure one by HTTPS, then by HTTP). What
- * a mirror does not have or cannot give falls through to the next; an answer of the registry itself is final.
+ * A repository, wherever it can be had: its mirrors in order, then its registry (for an insecure one by HTTPS, then by
+ * HTTP). What a mirror does not have or cannot give falls through to the next; an answer of the registry itself is
+ * final.
  */
 export class Repository {
   readonly #transport: RegistryTransport;
@@ -38,7 +39,9 @@ export class Repository {
     return this.#clients;
   }
 
-  /** Runs `task` against one after another until one can do it. Throws what the last one threw that speaks its protocol. */
+  /**
+   * Runs `task` against one after another until one can do it. Throws what the last one threw that speaks its protocol.
+   */
   async first<T>(task: (client: RegistryClient) => Promise<T>): Promise<T> {
     let failure: unknown;
     for (const client of this.#clients) {

@@ -29,7 +29,10 @@ export interface SearchRequest {
 
 const maxAnswer = 4 * 1024 * 1024;
 
-/** Searches Docker Hub, or a registry that has its search (`GET /v1/search`). Throws `invalidArgument`, and as a pull does. */
+/**
+ * Searches Docker Hub, or a registry that has its search (`GET /v1/search`). Throws `invalidArgument`, and as a pull
+ * does.
+ */
 export async function search(transport: RegistryTransport, request: SearchRequest): Promise<SearchResult[]> {
   const { limit = 25, signal } = request;
   if (!Number.isInteger(limit) || limit < 1 || limit > 100) {

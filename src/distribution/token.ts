@@ -35,7 +35,8 @@ export interface TokenRequest {
 
 /**
  * Gets a token from the server that `challenge` names: with a refresh token by OAuth 2, else by GET with the user's
- * password or anonymously (distribution specification, "Token Authentication"). Throws `RegistryError` when it is refused.
+ * password or anonymously (distribution specification, "Token Authentication"). Throws `RegistryError` when it is
+ * refused.
  */
 export async function fetchToken(http: HttpClient, request: TokenRequest): Promise<Token> {
   const realm = realmOf(request);

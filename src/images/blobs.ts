@@ -44,7 +44,10 @@ export interface BlobWriter extends BlobDescriptor {
   readonly offset: number;
   /** Fires when nobody waits for the blob any more. */
   readonly signal: AbortSignal;
-  /** Appends; resolves when more may be given, and `chunk` may be used again. Throws `invalidArgument` when more than `size` bytes come. */
+  /**
+   * Appends; resolves when more may be given, and `chunk` may be used again. Throws `invalidArgument` when more than
+   * `size` bytes come.
+   */
   write(chunk: Uint8Array): Promise<void>;
   /** Forgets what is held: the source cannot go on in the middle. `offset` is 0 afterwards. */
   restart(): Promise<void>;
@@ -65,8 +68,8 @@ export interface BlobStoreOptions {
 const keepMillis = 7 * 24 * 3600 * 1000;
 
 /**
- * Content-addressed files below `blobs/`, and parts of such files below `ingest/`. A blob is visible when it is whole, verified and
- * durable: ingest, verify, fsync, rename, row.
+ * Content-addressed files below `blobs/`, and parts of such files below `ingest/`. A blob is visible when it is whole,
+ * verified and durable: ingest, verify, fsync, rename, row.
  */
 export class BlobStore {
   readonly #folder: string;
@@ -92,8 +95,8 @@ export class BlobStore {
   }
 
   /**
-   * Makes rows and files agree; to be called once, before anything else uses the store. Parts of blobs stay for as long as their age
-   * allows; a blob without a row goes to the trash, a row without a file is deleted.
+   * Makes rows and files agree; to be called once, before anything else uses the store. Parts of blobs stay for as long
+   * as their age allows; a blob without a row goes to the trash, a row without a file is deleted.
    */
   reconcile(): void {
     this.#reconcileIngests();
@@ -190,8 +193,8 @@ export class BlobStore {
   }
 
   /**
-   * Stores what comes, of any size, and tells its digest, which `lease` keeps. Throws `invalidArgument` when `expected` is given and the bytes do
-   * not have it. Nothing stays of what could not be read to its end.
+   * Stores what comes, of any size, and tells its digest, which `lease` keeps. Throws `invalidArgument` when `expected`
+   * is given and the bytes do not have it. Nothing stays of what could not be read to its end.
    */
   async store(chunks: AsyncIterable<Uint8Array>, lease: Lease, expected?: Digest): Promise<BlobDescriptor> {
     const algorithm = expected === undefined ? "sha256" : algorithmOf(parseDigest(expected));
@@ -236,9 +239,10 @@ export class BlobStore {
   }
 
   /**
-   * Makes sure that the blob is there. `fill` fetches what is missing; those who ask for the same blob meanwhile wait for
-   * the same `fill`. What was written stays for the next attempt when `fill` throws. Throws `invalidArgument` when the
-   * bytes do not have the digest or the size (and forgets them), `unavailable` when `fill` ends too early, and what `fill` throws.
+   * Makes sure that the blob is there. `fill` fetches what is missing; those who ask for the same blob meanwhile wait
+   * for the same `fill`. What was written stays for the next attempt when `fill` throws. Throws `invalidArgument` when
+   * the bytes do not have the digest or the size (and forgets them), `unavailable` when `fill` ends too early, and what
+   * `fill` throws.
    */
   async ingest(
     blob: BlobDescriptor,
@@ -298,8 +302,8 @@ export class BlobStore {
   }
 
   /**
-   * Keeps what is used from being swept until it is released, or, after a crash, until it expires. The same `id` continues an earlier
-   * lease.
+   * Keeps what is used from being swept until it is released, or, after a crash, until it expires. The same `id`
+   * continues an earlier lease.
    */
   lease(id: string = newId(this.#random)): Lease {
     return new StoredLease(this.#leases, id, this.#clock.now() + keepMillis);

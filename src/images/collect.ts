@@ -9,8 +9,8 @@ export interface Collected {
 }
 
 /**
- * Mark and sweep: whatever cannot be reached from `roots` (images, and the images of containers) and is kept by no lease goes to the
- * trash. Synchronous, so that nothing can begin to use what is being swept.
+ * Mark and sweep: whatever cannot be reached from `roots` (images, and the images of containers) and is kept by no
+ * lease goes to the trash. Synchronous, so that nothing can begin to use what is being swept.
  */
 export function collect(
   roots: Iterable<Digest>,

@@ -64,7 +64,8 @@ function wholeHistory({ config, layers }: Image): HistoryEntry[] {
 }
 
 /**
- * `docker commit`: the container's changes become a layer on top of its image. The container must not run, or be paused. Returns the new image's id.
+ * `docker commit`: the container's changes become a layer on top of its image. The container must not run, or be
+ * paused. Returns the new image's id.
  */
 export async function commitImage(store: CommitTarget, options: CommitOptions): Promise<Digest> {
   const { base, signal } = options;

@@ -12,7 +12,10 @@ export interface Parts {
   layers: readonly Descriptor[];
 }
 
-/** Writes an image's configuration and manifest (OCI), and returns the descriptor of the manifest. All layers are in `blobs`. */
+/**
+ * Writes an image's configuration and manifest (OCI), and returns the descriptor of the manifest. All layers are in
+ * `blobs`.
+ */
 export function compose(blobs: BlobStore, { config, layers }: Parts): Descriptor {
   const configDigest = blobs.put(json(config));
   return writeManifest(blobs, {

@@ -28,7 +28,10 @@ export interface Variant {
 const maxDepth = 3;
 const maxCached = 500;
 
-/** Reads manifests, indexes and configurations from the blobs; what has been read once is kept, since blobs never change. */
+/**
+ * Reads manifests, indexes and configurations from the blobs; what has been read once is kept, since blobs never
+ * change.
+ */
 export class ImageContent {
   readonly #blobs: BlobStore;
   readonly #hasLayer: (diffId: Digest) => boolean;
@@ -65,8 +68,8 @@ export class ImageContent {
   }
 
   /**
-   * What of `target` is there: one for a manifest, any number for an index, those of nested indexes too. Each document counts once, however often
-   * hostile indexes name it.
+   * What of `target` is there: one for a manifest, any number for an index, those of nested indexes too. Each document
+   * counts once, however often hostile indexes name it.
    */
   variants(target: Digest, described?: Platform, seen = new Set<Digest>(), depth = 0): Variant[] {
     const document = this.document(target);
@@ -114,8 +117,8 @@ export class ImageContent {
   }
 
   /**
-   * Everything that `target` needs and that may be there: documents, configurations, layers as blobs, and layers as diffIds. Also what is
-   * no image for a platform (attestations). `target` itself comes always, whatever it is.
+   * Everything that `target` needs and that may be there: documents, configurations, layers as blobs, and layers as
+   * diffIds. Also what is no image for a platform (attestations). `target` itself comes always, whatever it is.
    */
   *reachable(target: Digest, seen = new Set<Digest>(), depth = 0): Generator<Digest> {
     if (seen.has(target)) return;

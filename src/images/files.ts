@@ -46,7 +46,10 @@ export function syncFolder(path: string): void {
   }
 }
 
-/** Writes a new file, durably, and tells the hash of what was written. Writes go through a buffer, since pieces may be small. */
+/**
+ * Writes a new file, durably, and tells the hash of what was written. Writes go through a buffer, since pieces may be
+ * small.
+ */
 export async function writeHashed(
   path: string,
   algorithm: string,

@@ -1,7 +1,9 @@
 import type { Digest } from "../oci/digest.ts";
 import type { HistoryItem, Image } from "./image.ts";
 
-/** The steps that made the image, the newest first, as `docker history` shows them. `sizeOf`: bytes of a layer's files. */
+/**
+ * The steps that made the image, the newest first, as `docker history` shows them. `sizeOf`: bytes of a layer's files.
+ */
 export function historyOf(image: Image, sizeOf: (diffId: Digest) => number): HistoryItem[] {
   const layers = [...image.layers];
   const items = (image.config.history ?? []).map((step): HistoryItem => {

@@ -43,7 +43,9 @@ export interface ImageUser {
 
 export type DeletedItem = { Untagged: string } | { Deleted: string };
 
-/** One line of `docker history`, the newest first. `id` is the image's own for the newest line and `<missing>` below. */
+/**
+ * One line of `docker history`, the newest first. `id` is the image's own for the newest line and `<missing>` below.
+ */
 export interface HistoryItem {
   id: string;
   /** Seconds since 1970. */

@@ -74,8 +74,9 @@ export class ImageStore {
   }
 
   /**
-   * Makes rows agree with the blobs and layers, whose own `reconcile` has to come first: an image whose document is gone is gone, what
-   * nothing refers to is swept, and the trash emptied. To be called once at start, when the containers are known.
+   * Makes rows agree with the blobs and layers, whose own `reconcile` has to come first: an image whose document is
+   * gone is gone, what nothing refers to is swept, and the trash emptied. To be called once at start, when the
+   * containers are known.
    */
   async reconcile(): Promise<void> {
     for (const { id } of this.#table.all()) {
@@ -87,8 +88,8 @@ export class ImageStore {
   }
 
   /**
-   * Finds an image by name, full id or the start of an id. Without `platform` the best that is there for the host is taken,
-   * or any. Throws `notFound`: `No such image: x:latest`.
+   * Finds an image by name, full id or the start of an id. Without `platform` the best that is there for the host is
+   * taken, or any. Throws `notFound`: `No such image: x:latest`.
    */
   resolve(nameOrId: string, platform?: Platform): Image {
     const { row, reference } = findImage(this.#table, nameOrId);
@@ -114,7 +115,9 @@ export class ImageStore {
     return this.#content.variants(image.id);
   }
 
-  /** With `platform`, only what runs there natively; without, the best for the host, or else the first that is there. */
+  /**
+   * With `platform`, only what runs there natively; without, the best for the host, or else the first that is there.
+   */
   #choose(row: ImageRow, platform: Platform | undefined): Variant | undefined {
     const wanted = platform ?? this.#host;
     const limit = platform ? 100 : Number.POSITIVE_INFINITY;
@@ -157,8 +160,8 @@ export class ImageStore {
 
   /**
    * Records that `reference` (with tag or digest) names `target`, whose manifests, configurations and layers are in the
-   * stores for at least one platform; without a reference, an image without a name. The image that had the name before stays, without it.
-   * Throws `notFound` when the document of `target` is not there.
+   * stores for at least one platform; without a reference, an image without a name. The image that had the name before
+   * stays, without it. Throws `notFound` when the document of `target` is not there.
    */
   put(target: Descriptor, reference?: Reference): void {
     if (!this.#blobs.has(target.digest)) throw notFound(`content digest ${target.digest}: not found`);
@@ -171,8 +174,9 @@ export class ImageStore {
   }
 
   /**
-   * Unpacks the layers of the image that are not there (any more, or yet), side by side. Each start of a container asks for it, so it costs
-   * nothing when there is nothing to do. `onProgress`: compressed bytes of one layer consumed so far.
+   * Unpacks the layers of the image that are not there (any more, or yet), side by side. Each start of a container asks
+   * for it, so it costs nothing when there is nothing to do. `onProgress`: compressed bytes of one layer consumed so
+   * far.
    */
   async ensureUnpacked(
     image: Pick<Image, "layers" | "manifest">,

@@ -33,8 +33,8 @@ export interface ImportTarget {
 }
 
 /**
- * `docker import`: a tar of a root file system (as it is, or compressed with gzip or zstd) becomes an image with one layer. The blob is the
- * archive itself. Returns the image's id. Throws `invalidArgument` for what is no archive.
+ * `docker import`: a tar of a root file system (as it is, or compressed with gzip or zstd) becomes an image with one
+ * layer. The blob is the archive itself. Returns the image's id. Throws `invalidArgument` for what is no archive.
  */
 export async function importImage(
   store: ImportTarget,

@@ -9,8 +9,8 @@ import type { BlobDescriptor, BlobWriter } from "./blobs.ts";
 const bufferSize = 1024 * 1024;
 
 /**
- * One blob on its way: a file that grows, with a running hash. Opened again after a restart it goes on where the file ends.
- * Owned by the blob store.
+ * One blob on its way: a file that grows, with a running hash. Opened again after a restart it goes on where the file
+ * ends. Owned by the blob store.
  */
 export class Ingest implements BlobWriter, AsyncDisposable {
   readonly digest: Digest;
@@ -109,7 +109,10 @@ export class Ingest implements BlobWriter, AsyncDisposable {
     return this.#arrival.shared;
   }
 
-  /** All has been written: makes it durable, and checks it. Throws `unavailable` when bytes are missing, `invalidArgument` when they are wrong. */
+  /**
+   * All has been written: makes it durable, and checks it. Throws `unavailable` when bytes are missing,
+   * `invalidArgument` when they are wrong.
+   */
   async finish(): Promise<void> {
     await this.#flush();
     if (this.#written < this.size) throw unavailable("unexpected EOF");

@@ -40,11 +40,13 @@ export interface LayerStoreOptions {
 const syncDelayMillis = 60_000;
 
 /**
- * Unpacked layers, each in its own folder `layers/<hex of the diffId>`, in the form in which overlay takes them as a lower directory. Folders
- * in the making are `layers/<hex>.partial`; they get their name when they are whole and verified.
+ * Unpacked layers, each in its own folder `layers/<hex of the diffId>`, in the form in which overlay takes them as a
+ * lower directory. Folders in the making are `layers/<hex>.partial`; they get their name when they are whole and
+ * verified.
  *
- * The files of a layer are not flushed one by one: until the whole file system has been, the row names the boot in which it was unpacked, and
- * a layer of an earlier boot (the power failed) is thrown away and unpacked again when it is needed.
+ * The files of a layer are not flushed one by one: until the whole file system has been, the row names the boot in
+ * which it was unpacked, and a layer of an earlier boot (the power failed) is thrown away and unpacked again when it is
+ * needed.
  */
 export class LayerStore {
   readonly #folder: string;
@@ -114,8 +116,8 @@ export class LayerStore {
 
   /**
    * Unpacks a blob unless its layer is there; layers are unpacked side by side, and those who ask for the same wait for
-   * one another. Throws `invalidArgument` when the content does not have the diffId or is not a valid archive, `notFound` when the blob is
-   * neither there nor on its way.
+   * one another. Throws `invalidArgument` when the content does not have the diffId or is not a valid archive,
+   * `notFound` when the blob is neither there nor on its way.
    */
   async unpack(request: UnpackRequest): Promise<void> {
     const { diffId, signal, onProgress } = request;

@@ -36,8 +36,9 @@ const ignored = /(?:^|\/)(?:VERSION|json|repositories)$/;
 const maxFiles = 100_000;
 
 /**
- * Reads an image archive to its end: every file becomes a blob, which `lease` keeps. `onFile` is told of each before it is read. Throws
- * `invalidArgument` for what is no archive, or when a file below `blobs/` does not have the digest that it is named by.
+ * Reads an image archive to its end: every file becomes a blob, which `lease` keeps. `onFile` is told of each before it
+ * is read. Throws `invalidArgument` for what is no archive, or when a file below `blobs/` does not have the digest that
+ * it is named by.
  */
 export async function readArchive(
   blobs: BlobStore,

@@ -42,8 +42,8 @@ export function dockerManifestOf(blobs: BlobStore, files: ArchiveFiles): DockerA
 }
 
 /**
- * Makes an image of what `docker save` of Docker before 25 wrote, which has no OCI manifest: one is made, in Docker's types, the same for the same
- * content. Throws `invalidArgument` when parts are missing.
+ * Makes an image of what `docker save` of Docker before 25 wrote, which has no OCI manifest: one is made, in Docker's
+ * types, the same for the same content. Throws `invalidArgument` when parts are missing.
  */
 export function fromDockerArchive(
   blobs: BlobStore,

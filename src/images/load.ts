@@ -53,8 +53,8 @@ export interface Loaded {
 }
 
 /**
- * `docker load`: reads an archive in the form of an OCI image layout, of Docker's older one, or both; and unpacks what this host can run. Throws
- * `invalidArgument` for what is no such archive; what was read until then is swept later.
+ * `docker load`: reads an archive in the form of an OCI image layout, of Docker's older one, or both; and unpacks what
+ * this host can run. Throws `invalidArgument` for what is no such archive; what was read until then is swept later.
  */
 export async function loadImages(
   store: LoadTarget,

@@ -11,8 +11,8 @@ export interface Found {
 }
 
 /**
- * Finds an image as Docker does: a whole id, then a name (the tag is `latest` where none is given), then the start of an id. Throws
- * `notFound` (`No such image: x:latest`), and `invalidArgument` for what can be neither.
+ * Finds an image as Docker does: a whole id, then a name (the tag is `latest` where none is given), then the start of
+ * an id. Throws `notFound` (`No such image: x:latest`), and `invalidArgument` for what can be neither.
  */
 export function findImage(table: ImageTable, nameOrId: string): Found {
   const asId = idPrefix(nameOrId);

@@ -51,7 +51,8 @@ function tryParse(text: string): Reference | undefined {
 }
 
 /**
- * The id that a text names when it is taken for an id: whole, or at least four digits of its start; with or without `sha256:`.
+ * The id that a text names when it is taken for an id: whole, or at least four digits of its start; with or without
+ * `sha256:`.
  */
 export function idPrefix(text: string): { prefix: string; whole: boolean } | undefined {
   const match = /^(?:sha256:)?([0-9a-f]{4,64})$/.exec(text);

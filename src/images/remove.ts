@@ -21,8 +21,9 @@ interface Conflict {
 }
 
 /**
- * `docker rmi`: takes names away, and deletes the image when none is left. `named` is what the user wrote. Only rows change here; the collector
- * takes what they referred to. Throws `conflict` in Docker's words, and has then changed nothing.
+ * `docker rmi`: takes names away, and deletes the image when none is left. `named` is what the user wrote. Only rows
+ * change here; the collector takes what they referred to. Throws `conflict` in Docker's words, and has then changed
+ * nothing.
  */
 export function removeImage(
   context: RemoveContext,
@@ -64,8 +65,8 @@ function removeName(
 }
 
 /**
- * A tag goes alone, and takes the digests of its repository along when it was the last tag there. A digest that is no name of its own stands
- * for all the names of the repository.
+ * A tag goes alone, and takes the digests of its repository along when it was the last tag there. A digest that is no
+ * name of its own stands for all the names of the repository.
  */
 function namesToRemove(table: ImageTable, id: Digest, reference: Reference): string[] {
   const name = storedName(reference);

@@ -33,8 +33,9 @@ type Member = { name: string; bytes: Uint8Array } | { name: string; blob: Digest
 const blobName = (digest: Digest) => `blobs/${algorithmOf(digest)}/${hexOf(digest)}`;
 
 /**
- * `docker save`: one tar that is an OCI image layout, and has Docker's `manifest.json` for older readers. All that can be wrong is
- * thrown here (`notFound`); the returned stream is then read as it is written out. The same images always give the same bytes.
+ * `docker save`: one tar that is an OCI image layout, and has Docker's `manifest.json` for older readers. All that can
+ * be wrong is thrown here (`notFound`); the returned stream is then read as it is written out. The same images always
+ * give the same bytes.
  */
 export function saveImages(
   source: SaveSource,

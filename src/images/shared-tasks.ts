@@ -12,7 +12,9 @@ export interface WaitOptions {
   onProgress?: ((progress: number) => void) | undefined;
 }
 
-/** Work that several may ask for at once: it is done once, all of them wait, and it stops when the last has given up. */
+/**
+ * Work that several may ask for at once: it is done once, all of them wait, and it stops when the last has given up.
+ */
 export class SharedTasks {
   readonly #running = new Map<string, Running>();
 
@@ -22,8 +24,9 @@ export class SharedTasks {
   }
 
   /**
-   * Waits for the work of `key`, and starts it when nobody has. `isDone` is asked before each start, since the work that went on until now
-   * may have done it. Rejects with what the work throws, or `cancelled` as soon as `signal` fires.
+   * Waits for the work of `key`, and starts it when nobody has. `isDone` is asked before each start, since the work
+   * that went on until now may have done it. Rejects with what the work throws, or `cancelled` as soon as `signal`
+   * fires.
    */
   async run(
     key: string,

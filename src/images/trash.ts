@@ -7,8 +7,8 @@ import { cryptoRandom, type RandomBytes } from "../base/ids.ts";
 const prefix = "image-";
 
 /**
- * Where files and folders go to be deleted: they are out of sight at once, by a rename, and deleted in a Worker. What a crash leaves
- * there is deleted at the next start.
+ * Where files and folders go to be deleted: they are out of sight at once, by a rename, and deleted in a Worker. What a
+ * crash leaves there is deleted at the next start.
  */
 export class Trash {
   readonly #folder: string;

@@ -81,7 +81,10 @@ export interface Route {
   index: number;
 }
 
-/** The IPv4 routes of the main table (and those of VPNs, which like tables of their own), without the kernel's local ones. */
+/**
+ * The IPv4 routes of the main table (and those of VPNs, which like tables of their own), without the kernel's local
+ * ones.
+ */
 export function listRoutes(socket: NetlinkSocket): Route[] {
   return socket.dump({ type: RTM_GETROUTE, header: routeHeader(0) }).flatMap((payload) => {
     const attributes = decodeAttributes(payload.subarray(12));

@@ -9,9 +9,9 @@ const freshMillis = 8;
 /**
  * Makes the kernel ready for moving a process into another cgroup, which every start of a container does.
  *
- * The first migration after a pause waits for an RCU grace period (`cgroup_threadgroup_rwsem`, kernel/cgroup/cgroup.c), one that follows
- * soon after does not. Moving ourselves to where we are already is a migration too: done in the background as soon as
- * a start is to be expected, it takes the wait out of the way of that start.
+ * The first migration after a pause waits for an RCU grace period (`cgroup_threadgroup_rwsem`, kernel/cgroup/cgroup.c),
+ * one that follows soon after does not. Moving ourselves to where we are already is a migration too: done in the
+ * background as soon as a start is to be expected, it takes the wait out of the way of that start.
  */
 export class CgroupReadiness {
   readonly #path: string | undefined;

@@ -54,10 +54,10 @@ function deleteUdpFlows({ ip, port }: FlowTarget): NetlinkMessage {
 }
 
 /**
- * Makes the kernel forget the UDP flows that were sent to `targets`. A flow keeps the translation (or the lack of one) that its
- * first packet got, so one that never pauses would go on to where the port led before. 0.4 ms each, but 10 to 20 ms while a
- * network namespace is dying: the kernel does both under one lock. Needs Linux 5.8; an older kernel, or one without
- * ctnetlink, keeps its flows until they time out: returns false.
+ * Makes the kernel forget the UDP flows that were sent to `targets`. A flow keeps the translation (or the lack of one)
+ * that its first packet got, so one that never pauses would go on to where the port led before. 0.4 ms each, but 10 to
+ * 20 ms while a network namespace is dying: the kernel does both under one lock. Needs Linux 5.8; an older kernel, or
+ * one without ctnetlink, keeps its flows until they time out: returns false.
  */
 export function forgetUdpFlows(targets: readonly FlowTarget[]): boolean {
   if (targets.length === 0) return true;

@@ -1,8 +1,8 @@
 import { check, errno, libc, SyscallError } from "./libc.ts";
 
 /**
- * System calls on files named relative to a directory's fd. Names are byte strings (each character one byte), since file
- * names are bytes and need not be UTF-8.
+ * System calls on files named relative to a directory's fd. Names are byte strings (each character one byte), since
+ * file names are bytes and need not be UTF-8.
  */
 const c = libc({
   syscall: { args: ["i64", "i64", "ptr", "ptr", "i64"], returns: "i64" },

@@ -154,7 +154,9 @@ export function setHairpin(port: string): NetlinkMessage {
   ]);
 }
 
-/** Makes what a bridge carries between its ports pass the IPv4 firewall, whatever the host's setting for all bridges is. */
+/**
+ * Makes what a bridge carries between its ports pass the IPv4 firewall, whatever the host's setting for all bridges is.
+ */
 export function filterBridged(bridge: string): NetlinkMessage {
   return changeLink(bridge, [
     [IFLA_INFO_KIND, text("bridge")],

@@ -111,7 +111,10 @@ function mountWithContext(overlay: OverlayMount): boolean {
   return true;
 }
 
-/** The way of kernels before 6.7: mount(2), whose options have to fit on a page, so each directory is named by a descriptor. */
+/**
+ * The way of kernels before 6.7: mount(2), whose options have to fit on a page, so each directory is named by a
+ * descriptor.
+ */
 export function mountOverlayWithOptions({ target, lower, upper, options = [] }: OverlayMount): void {
   const directories = upper ? [upper.directory, upper.work, ...lower] : lower;
   withShortNames(directories, (names) => {

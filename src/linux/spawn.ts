@@ -55,7 +55,8 @@ let home: { mounts: number; root: number } | undefined;
 
 /**
  * Runs `start`, which starts a process synchronously, in a copy of the mount namespace without the mount at
- * `hidden.path`. Mounts and unmounts elsewhere keep their propagation; only `hidden.parent` becomes private in the copy.
+ * `hidden.path`. Mounts and unmounts elsewhere keep their propagation; only `hidden.parent` becomes private in the
+ * copy.
  */
 function withoutMount<T>(hidden: { parent: string; path: string }, start: () => T): T {
   home ??= { mounts: openSync("/proc/self/ns/mnt", "r"), root: openSync("/", "r") };

@@ -3,7 +3,9 @@ import { existsSync, readFileSync, writeFileSync } from "node:fs";
 // Names have `/` between their parts, since interface names may hold dots: `net/ipv4/conf/eth0.5/forwarding`.
 const pathOf = (name: string) => `/proc/sys/${name}`;
 
-/** The value, or undefined when this kernel has no such setting. Those of `net/` are of the thread's network namespace. */
+/**
+ * The value, or undefined when this kernel has no such setting. Those of `net/` are of the thread's network namespace.
+ */
 export function readSysctl(name: string): string | undefined {
   return existsSync(pathOf(name)) ? readFileSync(pathOf(name), "utf8").trim() : undefined;
 }

@@ -31,7 +31,9 @@ export interface BridgeRequest {
 
 export const defaultMtu = 1500;
 
-/** Finds or makes the default bridge, with its address, and up. The caller holds the lock on choosing names and subnets. */
+/**
+ * Finds or makes the default bridge, with its address, and up. The caller holds the lock on choosing names and subnets.
+ */
 export function openBridge(request: BridgeRequest): { settings: BridgeSettings; link: Link } {
   const { host, config } = request;
   const settings = config.bridge ? administered(request, config.bridge) : own(request);

@@ -68,7 +68,9 @@ export class NetworkManager {
     this.#bridge?.apply(this.#ports.allocator.ipv4());
   }
 
-  /** Drops what belongs to containers that are not in `live` (full ids) or to nobody, and mends rules that were changed. */
+  /**
+   * Drops what belongs to containers that are not in `live` (full ids) or to nobody, and mends rules that were changed.
+   */
   async reconcile(live: Iterable<string>): Promise<void> {
     const alive = new Set(live);
     for (const id of [...this.#attached.keys()]) if (!alive.has(id)) await this.release(id);
@@ -157,7 +159,9 @@ export class NetworkManager {
     return this.#bridge && formatIPv4(this.#bridge.address.address);
   }
 
-  /** Ends the daemon's part. While containers run, all that they use stays; else the bridge and the rules go as well. */
+  /**
+   * Ends the daemon's part. While containers run, all that they use stays; else the bridge and the rules go as well.
+   */
   async shutdown(): Promise<void> {
     this.#pools.bridge.close();
     this.#pools.bare.close();

@@ -46,8 +46,8 @@ const maxLayers = 500;
 const maxManifests = 10_000;
 
 /**
- * Parses a manifest or index of at most `maxManifestSize` bytes. `contentType` is what the registry said it is; it decides where
- * the document does not say so itself, and must agree where it does. Throws `invalidArgument`.
+ * Parses a manifest or index of at most `maxManifestSize` bytes. `contentType` is what the registry said it is; it
+ * decides where the document does not say so itself, and must agree where it does. Throws `invalidArgument`.
  */
 export function parseManifestOrIndex(bytes: Uint8Array, contentType?: string): Manifest | Index {
   const object = parseJsonObject(bytes, "manifest", maxManifestSize);

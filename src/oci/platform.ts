@@ -81,8 +81,8 @@ export function hostPlatform(): Platform {
 }
 
 /**
- * How well something built for `offered` runs where `wanted` is asked for: 0 is exact, more is worse, undefined is not at
- * all. An older variant of arm runs on a newer one, 32-bit arm on arm64 and 386 on amd64 only as the last choice
+ * How well something built for `offered` runs where `wanted` is asked for: 0 is exact, more is worse, undefined is not
+ * at all. An older variant of arm runs on a newer one, 32-bit arm on arm64 and 386 on amd64 only as the last choice
  * (the order of containerd's `platforms.Only`).
  */
 export function platformDistance(wanted: Platform, offered: Platform): number | undefined {

@@ -42,7 +42,9 @@ const toldAs: Partial<Record<RegistryErrorKind, string>> = {
   METHOD: "UNSUPPORTED",
 };
 
-/** An expected error of the registry. `details` has one entry for each thing that is wrong, as the spec wants it told. */
+/**
+ * An expected error of the registry. `details` has one entry for each thing that is wrong, as the spec wants it told.
+ */
 export class RegistryError extends EngineError {
   readonly kind: RegistryErrorKind;
   readonly details: readonly unknown[];

@@ -71,7 +71,8 @@ export class Manifests {
 
   /**
    * Stores a manifest or index under its digest, and under a tag when `reference` is one. What it consists of must be
-   * there already, its subject need not. Returns its digest, and the subject's when it has one. Throws MANIFEST_INVALID, MANIFEST_BLOB_UNKNOWN, SIZE_INVALID, DIGEST_INVALID.
+   * there already, its subject need not. Returns its digest, and the subject's when it has one. Throws
+   * MANIFEST_INVALID, MANIFEST_BLOB_UNKNOWN, SIZE_INVALID, DIGEST_INVALID.
    */
   async put(name: string, reference: string, bytes: Uint8Array, contentType?: string) {
     const byDigest = isDigest(reference);

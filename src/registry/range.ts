@@ -5,8 +5,8 @@ export interface ByteRange {
 }
 
 /**
- * What a `Range` header asks of `size` bytes (RFC 9110, 14.2): undefined means all of it (no header, another unit, several
- * ranges, not understood), "unsatisfiable" means 416.
+ * What a `Range` header asks of `size` bytes (RFC 9110, 14.2): undefined means all of it (no header, another unit,
+ * several ranges, not understood), "unsatisfiable" means 416.
  */
 export function parseRange(
   header: string | undefined,
@@ -27,8 +27,8 @@ export function parseRange(
 }
 
 /**
- * The `Content-Range` of an uploaded chunk: `<start>-<end>` (distribution-spec, "Pushing a blob in chunks"), and RFC 9110's
- * `bytes <start>-<end>/<size>`, which some clients send. Undefined when it is neither.
+ * The `Content-Range` of an uploaded chunk: `<start>-<end>` (distribution-spec, "Pushing a blob in chunks"), and RFC
+ * 9110's `bytes <start>-<end>/<size>`, which some clients send. Undefined when it is neither.
  */
 export function parseChunkRange(header: string): ByteRange | undefined {
   const match = /^(?:bytes[ =])?(\d{1,15})-(\d{1,15})(?:\/(?:\d+|\*))?$/.exec(header.trim());

@@ -71,7 +71,9 @@ const resources: readonly Match[] = [
   resource(/^\/v2\/(?<name>.+)\/referrers\/(?<digest>[^/]+)$/, ["name", "digest"], { GET: listReferrers }),
 ];
 
-/** What answers `method` on `path`. Throws NAME_INVALID, METHOD (405), NAME_UNKNOWN (404) when there is nothing there. */
+/**
+ * What answers `method` on `path`. Throws NAME_INVALID, METHOD (405), NAME_UNKNOWN (404) when there is nothing there.
+ */
 export function route(path: string, method: string): Call {
   for (const match of resources) {
     const call = match(path, method);

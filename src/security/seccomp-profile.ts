@@ -42,7 +42,9 @@ export interface SeccompContext {
   kernelRelease: string;
 }
 
-/** The filter that `profile` means for one container. Throws `invalidArgument` for a profile that contradicts itself. */
+/**
+ * The filter that `profile` means for one container. Throws `invalidArgument` for a profile that contradicts itself.
+ */
 export function resolveProfile(profile: SeccompProfile, context: SeccompContext): SeccompSpec {
   if (profile.architectures?.length && profile.archMap?.length) {
     throw invalidArgument(

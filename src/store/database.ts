@@ -117,7 +117,8 @@ export class Database implements Disposable {
 
   /**
    * A transaction that survives the death of this process, but maybe not a power failure: for what a power failure ends
-   * anyway (mounts, namespaces, running processes). Saves the wait for the disk. Within a `transaction` it is part of that.
+   * anyway (mounts, namespaces, running processes). Saves the wait for the disk. Within a `transaction` it is part of
+   * that.
    */
   relaxed<T>(work: () => T): T {
     if (this.#sqlite.inTransaction) return work();

@@ -13,7 +13,9 @@ export function isPropagationMode(text: string): text is PropagationMode {
   return (propagationModes as readonly string[]).includes(text);
 }
 
-/** Words of a bind's mode; at most one of each group. Labels and consistency have no effect on Linux without SELinux. */
+/**
+ * Words of a bind's mode; at most one of each group. Labels and consistency have no effect on Linux without SELinux.
+ */
 const groups: readonly (readonly string[])[] = [
   ["ro", "rw"],
   ["z", "Z"],

@@ -30,8 +30,8 @@ export interface Seen {
 type Decide = (seen: Seen, nth: number) => Fault | undefined;
 
 /**
- * A registry in memory that speaks real HTTP and can be told to fail: what no well-behaved registry does on demand. Serves whatever is
- * put into `blobs` and `manifests`, to any repository name.
+ * A registry in memory that speaks real HTTP and can be told to fail: what no well-behaved registry does on demand.
+ * Serves whatever is put into `blobs` and `manifests`, to any repository name.
  */
 export class TestRegistry implements AsyncDisposable {
   readonly blobs = new Map<string, Uint8Array>();

@@ -93,7 +93,9 @@ export class CrunBox implements Disposable {
     return this.runInput(this.input(script, config, hostConfig, rest));
   }
 
-  /** Runs to the end and removes the bundle. `before`: shell commands in the mount namespace that crun is started in. */
+  /**
+   * Runs to the end and removes the bundle. `before`: shell commands in the mount namespace that crun is started in.
+   */
   runInput(input: SpecInput, before = "true"): Ran {
     const bundle = this.#writeBundle(input);
     const result = this.#crun(before, `run -b '${bundle}' ${input.id}`);

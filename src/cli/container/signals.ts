@@ -2,8 +2,8 @@ import type { Client } from "../../client/client.ts";
 import { forwardInterrupts } from "../interrupt.ts";
 
 /**
- * The signals that are sent on besides interrupts: all that can be caught, but those that tell of this very process (faults, its children,
- * a broken pipe) and of its terminal's size.
+ * The signals that are sent on besides interrupts: all that can be caught, but those that tell of this very process
+ * (faults, its children, a broken pipe) and of its terminal's size.
  */
 const forwarded = [
   "SIGHUP",

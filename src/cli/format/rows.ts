@@ -14,7 +14,9 @@ import {
 } from "../../gotemplate/types.ts";
 import { alignTabs } from "./tabwriter.ts";
 
-/** What a template can ask of one row: a text, a value with another Go type, or a function of one text (`.Label "x"`). */
+/**
+ * What a template can ask of one row: a text, a value with another Go type, or a function of one text (`.Label "x"`).
+ */
 export type Column<R> =
   | ((row: R) => string | Value)
   | { readonly ofText: (row: R, argument: string) => string };

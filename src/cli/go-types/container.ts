@@ -1,4 +1,7 @@
-/** What `GET /containers/{id}/json` answers, as Go types: templates see Go's names and print by Go's rules. Notation: `gotemplate/declarations.ts`. */
+/**
+ * What `GET /containers/{id}/json` answers, as Go types: templates see Go's names and print by Go's rules. Notation:
+ * `gotemplate/declarations.ts`.
+ */
 export const containerTypes = `
 container.HealthcheckResult {
   Start time.Time

@@ -1,4 +1,7 @@
-/** What `GET /images/{name}/json` answers, as Go types: templates see Go's names and print by Go's rules. Notation: `gotemplate/declarations.ts`. */
+/**
+ * What `GET /images/{name}/json` answers, as Go types: templates see Go's names and print by Go's rules. Notation:
+ * `gotemplate/declarations.ts`.
+ */
 export const imageTypes = `
 nat.Port string
 nat.PortSet map[nat.Port]struct{}

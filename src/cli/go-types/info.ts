@@ -1,4 +1,7 @@
-/** What `docker info --format` sees, as Go types: templates see Go's names and print by Go's rules. Notation: `gotemplate/declarations.ts`. */
+/**
+ * What `docker info --format` sees, as Go types: templates see Go's names and print by Go's rules. Notation:
+ * `gotemplate/declarations.ts`.
+ */
 export const infoTypes = `
 system.PluginsInfo {
   Volume []string

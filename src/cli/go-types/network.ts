@@ -1,4 +1,7 @@
-/** What `GET /networks/{id}` answers, as Go types: templates see Go's names and print by Go's rules. Notation: `gotemplate/declarations.ts`. */
+/**
+ * What `GET /networks/{id}` answers, as Go types: templates see Go's names and print by Go's rules. Notation:
+ * `gotemplate/declarations.ts`.
+ */
 export const networkTypes = `
 network.IPAMConfig {
   Subnet string ?

@@ -1,4 +1,7 @@
-/** What `docker version --format` sees, as Go types: templates see Go's names and print by Go's rules. Notation: `gotemplate/declarations.ts`. */
+/**
+ * What `docker version --format` sees, as Go types: templates see Go's names and print by Go's rules. Notation:
+ * `gotemplate/declarations.ts`.
+ */
 export const versionTypes = `
 system.platformInfo {
   Name string ?

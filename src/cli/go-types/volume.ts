@@ -1,4 +1,7 @@
-/** What `GET /volumes/{name}` answers, as Go types: templates see Go's names and print by Go's rules. Notation: `gotemplate/declarations.ts`. */
+/**
+ * What `GET /volumes/{name}` answers, as Go types: templates see Go's names and print by Go's rules. Notation:
+ * `gotemplate/declarations.ts`.
+ */
 export const volumeTypes = `
 swarm.Version {
   Index uint64 ?

@@ -2,7 +2,10 @@ import { invalidArgument, notImplemented } from "../../base/errors.ts";
 import type { LoadedConfig } from "./config.ts";
 import { isStockRuntime } from "./values.ts";
 
-/** Throws `invalidArgument` or `notImplemented` for settings that do not go together, or that would be ignored at a risk. */
+/**
+ * Throws `invalidArgument` or `notImplemented` for settings that do not go together, or that would be ignored at a
+ * risk.
+ */
 export function checkConfig({ config, given }: LoadedConfig): void {
   if (
     config.defaultRuntime !== "" &&

@@ -28,9 +28,13 @@ export interface Reply {
   status(code: number): void;
 }
 
-/** JSON values one after another. Until something was sent or flushed, a thrown error becomes an ordinary error answer. */
+/**
+ * JSON values one after another. Until something was sent or flushed, a thrown error becomes an ordinary error answer.
+ */
 export interface MessagesReply<T> extends Reply {
-  /** Sends one value; resolves when the client can take more. Never rejects: a client that is gone is told by `signal`. */
+  /**
+   * Sends one value; resolves when the client can take more. Never rejects: a client that is gone is told by `signal`.
+   */
   send(message: T): Promise<void>;
   /** Sends status and headers now. */
   flush(): void;

@@ -54,7 +54,9 @@ function patternOf(path: string): { pattern: RegExp; names: string[] } {
   return { pattern: new RegExp(`^${source}$`), names };
 }
 
-/** Finds the operation of a method and path. Paths without parameters come before those with, which keep their order. */
+/**
+ * Finds the operation of a method and path. Paths without parameters come before those with, which keep their order.
+ */
 export class Router<Id extends string> {
   readonly #exact = new Map<string, { id: Id; operation: Operation }>();
   /** By method and first segment. */

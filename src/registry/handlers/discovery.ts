@@ -25,7 +25,9 @@ export async function listTags(exchange: Exchange, { name }: { name: string }): 
   sendJson(exchange, 200, { name, tags: page }, headers);
 }
 
-/** The manifests that have `digest` as their subject, as an index; never a 404 (distribution-spec, "Listing Referrers"). */
+/**
+ * The manifests that have `digest` as their subject, as an index; never a 404 (distribution-spec, "Listing Referrers").
+ */
 export async function listReferrers(
   exchange: Exchange,
   { name, digest: text }: { name: string; digest: string },

@@ -3,7 +3,9 @@ export const longestPiece = 16 * 1024;
 
 const newline = 10;
 
-/** Takes whole lines (each with its end), or one piece of a line without an end. The bytes are valid during the call. */
+/**
+ * Takes whole lines (each with its end), or one piece of a line without an end. The bytes are valid during the call.
+ */
 export interface LineSink {
   lines(bytes: Uint8Array): void;
   piece(bytes: Uint8Array): void;
@@ -37,7 +39,9 @@ export class LineSplitter {
     this.#pendingLength = rest.length;
   }
 
-  /** The stream has ended: what is left is logged without an end, so that `logs` shows what was written, byte by byte. */
+  /**
+   * The stream has ended: what is left is logged without an end, so that `logs` shows what was written, byte by byte.
+   */
   end(): void {
     if (this.#pendingLength === 0) return;
     const last = this.pending;

@@ -271,7 +271,9 @@ export class SupervisorClient implements AsyncDisposable {
     await this.#callAgain("update", { id, resources });
   }
 
-  /** Removes what the runtime keeps of a container that has ended; its cgroup is gone after it. Clients that wait end. */
+  /**
+   * Removes what the runtime keeps of a container that has ended; its cgroup is gone after it. Clients that wait end.
+   */
   async delete(id: string): Promise<void> {
     await this.#callAgain("delete", { id });
     this.#exits.forget(id);
