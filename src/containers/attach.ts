@@ -115,9 +115,13 @@ export function joinStreams(connection: Duplex, process: Duplex, options: JoinOp
       connection.end();
       resolve();
     };
-    output.on("end", () => void (options.settled ?? Promise.resolve()).then(finish));
+    const ended = () => void (options.settled ?? Promise.resolve()).then(finish);
     process.on("error", finish);
     connection.on("error", finish).on("close", finish);
+    // Bun tells the end of a socket that gave nothing even while it is paused: before anybody here listens.
+    if (process.readableEnded) return ended();
+    if (process.destroyed || connection.destroyed) return finish();
+    output.on("end", ended);
     output.pipe(connection, { end: false });
     if (!options.stdin) {
       connection.resume();
