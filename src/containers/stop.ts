@@ -7,6 +7,7 @@ import { startContainer } from "./start.ts";
 const SIGTERM = 15;
 const SIGKILL = 9;
 const defaultStopTimeout = 10;
+const thawInterval = 100;
 
 /** A signal's number. Throws `invalidArgument` with Docker's words. */
 export function parseSignal(text: string): number {
@@ -98,28 +99,38 @@ async function endsAfter(
   const giveUp = new AbortController();
   const exit = deps.waiters.wait(container.id, "exit", giveUp.signal).then(() => true);
   await sendSignal(deps, container, signal);
-  // A frozen process gets its signal when it is thawed.
-  if (container.state.status === "paused") await thaw(deps, container);
+  await thaw(deps, container);
+  // Another client's pause may come between a signal and its effect.
+  const thawing = setInterval(() => void thaw(deps, container), thawInterval);
   const { promise: late, resolve } = Promise.withResolvers<boolean>();
   const timer = timeout < 0 ? undefined : setTimeout(() => resolve(false), timeout * 1000);
   try {
     return await Promise.race([exit, late]);
   } finally {
+    clearInterval(thawing);
     clearTimeout(timer);
     giveUp.abort();
   }
 }
 
-/** Where the signal reaches frozen processes too (cgroup v2), there may be nothing left to thaw. */
+/**
+ * A frozen process gets its signal when it is thawed. Where signals reach frozen processes too (cgroup v2), there may be
+ * nothing left to thaw.
+ */
 async function thaw(deps: ContainerDeps, container: Container): Promise<void> {
-  try {
-    await deps.supervisor.resume(container.id);
-  } catch (error) {
-    deps.log.debug("a paused container has ended before it was thawed", {
-      container: container.id,
-      error: messageOf(error),
-    });
-  }
+  if (container.state.status !== "paused") return;
+  await deps.turns.run(container.id, async () => {
+    if (container.state.status !== "paused") return;
+    try {
+      await deps.supervisor.resume(container.id);
+      deps.set.setState(container, { status: "running" });
+    } catch (error) {
+      deps.log.debug("a paused container has ended before it was thawed", {
+        container: container.id,
+        error: messageOf(error),
+      });
+    }
+  });
 }
 
 function stopSignal(container: Container): number {
