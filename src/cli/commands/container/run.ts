@@ -118,12 +118,11 @@ async function removed(client: Client, id: string): Promise<void> {
 
 /** What an attached run needs besides: loaded while the container is created. */
 async function loadAttachParts() {
-  const [{ forwardSignals }, { copyStreams }, { beginWait }] = await Promise.all([
+  const [{ forwardSignals }, { attachBeforeStart }] = await Promise.all([
     import("../../container/signals.ts"),
-    import("../../container/stream-io.ts"),
-    import("../../container/wait-exit.ts"),
+    import("../../container/attach-before-start.ts"),
   ]);
-  return { forwardSignals, copyStreams, beginWait };
+  return { forwardSignals, attachBeforeStart };
 }
 
 async function runAttached(
@@ -131,35 +130,18 @@ async function runAttached(
   client: Client,
   id: string,
   { flags }: Invocation<RunFlags>,
-  { forwardSignals, copyStreams, beginWait }: Awaited<ReturnType<typeof loadAttachParts>>,
+  { forwardSignals, attachBeforeStart }: Awaited<ReturnType<typeof loadAttachParts>>,
   streams: { readonly stdin: boolean; readonly stdout: boolean; readonly stderr: boolean },
 ): Promise<number> {
   const detachKeys = flags["detach-keys"] || cli.config.detachKeys || "";
   using _signals = flags["sig-proxy"] ? forwardSignals(client, id) : undefined;
-  const [connection, { exited }] = await wrapped(() =>
-    Promise.all([
-      client.hijack("ContainerAttach", {
-        params: { id },
-        query: { stream: true, ...streams, detachKeys: detachKeys || undefined },
-      }),
-      beginWait(cli, client, id, flags.rm),
-    ]),
-  );
-  const copied = copyStreams(connection, { ...streams, tty: flags.tty, detachKeys, cli });
-  // Where the start fails, that is the error to show.
-  copied.catch(() => {});
+  const options = { id, streams, tty: flags.tty, detachKeys, autoRemove: flags.rm };
+  const attached = await wrapped(() => attachBeforeStart(cli, client, options));
   try {
-    await client.call("ContainerStart", { params: { id } });
+    await attached.start();
   } catch (error) {
-    connection.close();
-    await copied.catch(() => {});
-    if (flags.rm) await exited;
+    if (flags.rm) await attached.exited;
     throw runError(error);
   }
-  using _size =
-    flags.tty && cli.out.isTerminal
-      ? await (await import("../../container/resize.ts")).followSize(client, "container", id, cli.out.fd)
-      : undefined;
-  if ((await copied) === "detached") return 0;
-  return await exited;
+  return await attached.follow();
 }

@@ -19,10 +19,7 @@ export default command<StartFlags>({
   flags,
   run: async (cli, invocation) => {
     const { args, flags } = invocation;
-    if (flags["detach-keys"] !== "" && !flags.attach && !flags.interactive) {
-      // Keys make no sense for what is not connected; the Go client ignores them, too.
-      return await startAll(cli, args);
-    }
+    // Keys make no sense for what is not connected; the Go client ignores them, too.
     if (!flags.attach && !flags.interactive) return await startAll(cli, args);
     if (args.length > 1) throw invalidArgument("you cannot start and attach multiple containers at once");
     return await startAttached(cli, invocation);
@@ -57,31 +54,16 @@ async function startAttached(cli: Cli, { args, flags }: Invocation<StartFlags>):
   const tty = Config.Tty ?? false;
   const stdin = flags.interactive && (Config.OpenStdin ?? false);
   const { forwardSignals } = await import("../../container/signals.ts");
-  const { copyStreams } = await import("../../container/stream-io.ts");
-  const { beginWait } = await import("../../container/wait-exit.ts");
+  const { attachBeforeStart } = await import("../../container/attach-before-start.ts");
   const detachKeys = flags["detach-keys"] || cli.config.detachKeys || "";
   using _signals = tty ? undefined : forwardSignals(client, id);
-  const [connection, { exited }] = await Promise.all([
-    client.hijack("ContainerAttach", {
-      params: { id },
-      query: { stream: true, stdin, stdout: true, stderr: true, detachKeys: detachKeys || undefined },
-    }),
-    beginWait(cli, client, id, HostConfig.AutoRemove ?? false),
-  ]);
-  const copied = copyStreams(connection, { stdin, stdout: true, stderr: true, tty, detachKeys, cli });
-  // Where the start fails, that is the error to show.
-  copied.catch(() => {});
-  try {
-    await client.call("ContainerStart", { params: { id } });
-  } catch (error) {
-    connection.close();
-    await copied.catch(() => {});
-    throw error;
-  }
-  using _size =
-    tty && cli.out.isTerminal
-      ? await (await import("../../container/resize.ts")).followSize(client, "container", id, cli.out.fd)
-      : undefined;
-  if ((await copied) === "detached") return 0;
-  return await exited;
+  const attached = await attachBeforeStart(cli, client, {
+    id,
+    streams: { stdin, stdout: true, stderr: true },
+    tty,
+    detachKeys,
+    autoRemove: HostConfig.AutoRemove ?? false,
+  });
+  await attached.start();
+  return await attached.follow();
 }
