@@ -1,3 +1,4 @@
+import { join } from "node:path";
 import type { LinuxSpec, RuntimeSpec } from "../../oci/runtime-spec.ts";
 import { containerDevices } from "../../security/devices.ts";
 import { defaultReadonlyPaths } from "../../security/paths.ts";
@@ -104,7 +105,8 @@ function linuxSpec(input: SpecInput, host: SpecHost, { options, mounts, seccomp 
 function cgroupsPath({ id, hostConfig, cgroupDriver, cgroupParent }: SpecInput): string {
   const parent = hostConfig.CgroupParent || cgroupParent;
   if (cgroupDriver === "systemd") return `${parent}:docker:${id}`;
-  return `${parent.replace(/\/+$/, "")}/${id}`;
+  // From the root of the hierarchy on, and never out of it.
+  return join("/", parent, id);
 }
 
 /** The kernel's settings of the container's own namespaces; only a network of its own takes the network's. */
