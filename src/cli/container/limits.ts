@@ -1,4 +1,5 @@
 import type { ThrottleDevice, Ulimit, WeightDevice } from "../../api/containers.ts";
+import { ulimitNames } from "../../base/ulimits.ts";
 import { parseSize } from "./flag-types.ts";
 
 function devicePath(text: string): [string, string] {
@@ -38,24 +39,6 @@ export function parseThrottle(text: string, inBytes: boolean): ThrottleDevice {
     throw fail();
   }
 }
-
-const ulimitNames = new Set([
-  "core",
-  "cpu",
-  "data",
-  "fsize",
-  "locks",
-  "memlock",
-  "msgqueue",
-  "nice",
-  "nofile",
-  "nproc",
-  "rss",
-  "rtprio",
-  "rttime",
-  "sigpending",
-  "stack",
-]);
 
 /** `--ulimit nofile=1024:2048`; -1 is no limit. A later one of the same name wins. */
 export function parseUlimit(text: string, before: ReadonlyMap<string, Ulimit>): ReadonlyMap<string, Ulimit> {

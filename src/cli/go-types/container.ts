@@ -1,8 +1,11 @@
+import { containerConfigTypes } from "./container-config.ts";
+
 /**
  * What `GET /containers/{id}/json` answers, as Go types: templates see Go's names and print by Go's rules. Notation:
  * `gotemplate/declarations.ts`.
  */
 export const containerTypes = `
+${containerConfigTypes}
 container.HealthcheckResult {
   Start time.Time
   End time.Time
@@ -33,7 +36,6 @@ container.LogConfig {
   Config map[string]string
 }
 container.NetworkMode string
-nat.Port string
 nat.PortBinding {
   HostIP string HostIp
   HostPort string
@@ -44,7 +46,6 @@ container.RestartPolicy {
   Name container.RestartPolicyMode
   MaximumRetryCount int
 }
-strslice.StrSlice []string
 container.CgroupnsMode string
 container.IpcMode string
 container.CgroupSpec string
@@ -233,43 +234,6 @@ container.MountPoint {
   Mode string
   RW bool
   Propagation mount.Propagation
-}
-nat.PortSet map[nat.Port]struct{}
-time.Duration int64
-v1.HealthcheckConfig {
-  Test []string ?
-  Interval time.Duration ?
-  Timeout time.Duration ?
-  StartPeriod time.Duration ?
-  StartInterval time.Duration ?
-  Retries int ?
-}
-container.Config {
-  Hostname string
-  Domainname string
-  User string
-  AttachStdin bool
-  AttachStdout bool
-  AttachStderr bool
-  ExposedPorts nat.PortSet ?
-  Tty bool
-  OpenStdin bool
-  StdinOnce bool
-  Env []string
-  Cmd strslice.StrSlice
-  Healthcheck *v1.HealthcheckConfig ?
-  ArgsEscaped bool ?
-  Image string
-  Volumes map[string]struct{}
-  WorkingDir string
-  Entrypoint strslice.StrSlice
-  NetworkDisabled bool ?
-  MacAddress string ?
-  OnBuild []string
-  Labels map[string]string
-  StopSignal string ?
-  StopTimeout *int ?
-  Shell strslice.StrSlice ?
 }
 network.Address {
   Addr string

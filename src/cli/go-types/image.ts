@@ -1,47 +1,11 @@
+import { containerConfigTypes } from "./container-config.ts";
+
 /**
  * What `GET /images/{name}/json` answers, as Go types: templates see Go's names and print by Go's rules. Notation:
  * `gotemplate/declarations.ts`.
  */
 export const imageTypes = `
-nat.Port string
-nat.PortSet map[nat.Port]struct{}
-strslice.StrSlice []string
-time.Duration int64
-v1.HealthcheckConfig {
-  Test []string ?
-  Interval time.Duration ?
-  Timeout time.Duration ?
-  StartPeriod time.Duration ?
-  StartInterval time.Duration ?
-  Retries int ?
-}
-container.Config {
-  Hostname string
-  Domainname string
-  User string
-  AttachStdin bool
-  AttachStdout bool
-  AttachStderr bool
-  ExposedPorts nat.PortSet ?
-  Tty bool
-  OpenStdin bool
-  StdinOnce bool
-  Env []string
-  Cmd strslice.StrSlice
-  Healthcheck *v1.HealthcheckConfig ?
-  ArgsEscaped bool ?
-  Image string
-  Volumes map[string]struct{}
-  WorkingDir string
-  Entrypoint strslice.StrSlice
-  NetworkDisabled bool ?
-  MacAddress string ?
-  OnBuild []string
-  Labels map[string]string
-  StopSignal string ?
-  StopTimeout *int ?
-  Shell strslice.StrSlice ?
-}
+${containerConfigTypes}
 v1.ImageConfig {
   User string ?
   ExposedPorts map[string]struct{} ?

@@ -1,8 +1,11 @@
+import { clientVersionTypes } from "./client-version.ts";
+
 /**
  * What `docker info --format` sees, as Go types: templates see Go's names and print by Go's rules. Notation:
  * `gotemplate/declarations.ts`.
  */
 export const infoTypes = `
+${clientVersionTypes}
 system.PluginsInfo {
   Volume []string
   Network []string
@@ -227,21 +230,6 @@ system.Info {
   DiscoveredDevices []system.DeviceInfo ?
   Containerd *system.ContainerdInfo ?
   Warnings []string
-}
-system.platformInfo {
-  Name string ?
-}
-system.clientVersion {
-  Platform *system.platformInfo ?
-  Version string ?
-  APIVersion string ApiVersion ?
-  DefaultAPIVersion string ?
-  GitCommit string ?
-  GoVersion string ?
-  Os string ?
-  Arch string ?
-  BuildTime string ?
-  Context string
 }
 metadata.Metadata {
   SchemaVersion string ?

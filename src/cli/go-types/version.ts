@@ -1,23 +1,11 @@
+import { clientVersionTypes } from "./client-version.ts";
+
 /**
  * What `docker version --format` sees, as Go types: templates see Go's names and print by Go's rules. Notation:
  * `gotemplate/declarations.ts`.
  */
 export const versionTypes = `
-system.platformInfo {
-  Name string ?
-}
-system.clientVersion {
-  Platform *system.platformInfo ?
-  Version string ?
-  APIVersion string ApiVersion ?
-  DefaultAPIVersion string ?
-  GitCommit string ?
-  GoVersion string ?
-  Os string ?
-  Arch string ?
-  BuildTime string ?
-  Context string
-}
+${clientVersionTypes}
 types.ComponentVersion {
   Name string
   Version string

@@ -1,30 +1,13 @@
 import type { Ulimit } from "../../api/host-config.ts";
 import { invalidArgument } from "../../base/errors.ts";
-
-const ulimitNames = [
-  "core",
-  "cpu",
-  "data",
-  "fsize",
-  "locks",
-  "memlock",
-  "msgqueue",
-  "nice",
-  "nofile",
-  "nproc",
-  "rss",
-  "rtprio",
-  "rttime",
-  "sigpending",
-  "stack",
-];
+import { ulimitNames } from "../../base/ulimits.ts";
 
 /** `nofile=1024:2048`, `nofile=1024`; -1 is unlimited. */
 export function parseUlimit(text: string): Record<string, Ulimit> {
   const match = /^([^=]+)=(-?\d+)(?::(-?\d+))?$/.exec(text);
   if (!match?.[1]) throw invalidArgument(`invalid ulimit argument: ${text}`);
   const [, name, first, second] = match;
-  if (!ulimitNames.includes(name)) throw invalidArgument(`invalid ulimit type: ${name}`);
+  if (!ulimitNames.has(name)) throw invalidArgument(`invalid ulimit type: ${name}`);
   const Soft = Number(first);
   const Hard = second === undefined ? Soft : Number(second);
   if (Hard !== -1 && (Soft === -1 || Soft > Hard)) {

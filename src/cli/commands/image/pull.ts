@@ -1,8 +1,8 @@
-import { invalidArgument } from "../../../base/errors.ts";
-import { fullString, parseReference, withDefaultTag } from "../../../oci/reference.ts";
+import { fullString } from "../../../oci/reference.ts";
 import { command, exactly } from "../../command.ts";
 import { flag } from "../../flags.ts";
 import { pullImage } from "../../image/pull.ts";
+import { referenceToTransfer } from "../../image/reference-to-transfer.ts";
 import { nowhere } from "../../progress.ts";
 
 const flags = {
@@ -17,11 +17,7 @@ export default command<typeof flags>({
   args: exactly(1),
   flags,
   run: async (cli, { args, flags }) => {
-    const given = parseReference(args[0] ?? "");
-    const named = given.tag !== undefined || given.digest !== undefined;
-    if (flags["all-tags"] && named) throw invalidArgument("tag can't be used with --all-tags/-a");
-    const reference = flags["all-tags"] ? given : withDefaultTag(given);
-    if (!named && !flags["all-tags"] && !flags.quiet) cli.print(`Using default tag: ${reference.tag}`);
+    const reference = referenceToTransfer(cli, args[0] ?? "", flags);
     await pullImage(cli, await cli.client(), reference, flags.quiet ? nowhere : cli.out, {
       platform: flags.platform || process.env.DOCKER_DEFAULT_PLATFORM || "",
       allTags: flags["all-tags"],

@@ -1,8 +1,8 @@
-import { invalidArgument } from "../../../base/errors.ts";
-import { fullName, fullString, parseReference, withDefaultTag } from "../../../oci/reference.ts";
+import { fullName, fullString } from "../../../oci/reference.ts";
 import { command, exactly } from "../../command.ts";
 import { flag } from "../../flags.ts";
 import { platformJson } from "../../image/platform.ts";
+import { referenceToTransfer } from "../../image/reference-to-transfer.ts";
 import { displayMessages, nowhere } from "../../progress.ts";
 import { authForImage } from "../../registry-auth.ts";
 
@@ -18,11 +18,7 @@ export default command<typeof flags>({
   args: exactly(1),
   flags,
   run: async (cli, { args, flags }) => {
-    const given = parseReference(args[0] ?? "");
-    const named = given.tag !== undefined || given.digest !== undefined;
-    if (flags["all-tags"] && named) throw invalidArgument("tag can't be used with --all-tags/-a");
-    const reference = flags["all-tags"] ? given : withDefaultTag(given);
-    if (!named && !flags["all-tags"] && !flags.quiet) cli.print(`Using default tag: ${reference.tag}`);
+    const reference = referenceToTransfer(cli, args[0] ?? "", flags);
     const name = fullName(reference);
     const client = await cli.client();
     const messages = await client.messages("ImagePush", {
