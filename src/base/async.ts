@@ -39,6 +39,11 @@ export class Limiter {
   }
 }
 
+/** Resolves when what is due now, answers above all, has been done. */
+export function nextTurn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}
+
 /** Resolves after `millis`; rejects with `cancelled` when `signal` fires first. */
 export function sleep(millis: number, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {

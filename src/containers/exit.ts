@@ -1,3 +1,4 @@
+import { nextTurn } from "../base/async.ts";
 import { rfc3339Nano } from "../base/clock.ts";
 import { messageOf } from "../base/errors.ts";
 import type { Exit } from "../runtime/supervisor/protocol.ts";
@@ -83,6 +84,8 @@ async function clearAfterExit(
     deps.waiters.removed(id, { exitCode });
     deps.events("destroy", container, {});
   }
+  // Unmounting waits for the kernel for milliseconds: those who wait are answered first.
+  await nextTurn();
   unmountRootfs(deps, id);
   await deps.volumes.release(id);
   await deps.supervisor.delete(id);

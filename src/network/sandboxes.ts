@@ -1,6 +1,6 @@
 import { closeSync, constants, mkdirSync, openSync, readdirSync } from "node:fs";
 import { basename, join } from "node:path";
-import { sleep } from "../base/async.ts";
+import { nextTurn, sleep } from "../base/async.ts";
 import { newId, shortId } from "../base/ids.ts";
 import { type Cidr, type IPv4, ipv4Bytes } from "../base/ipv4.ts";
 import type { Logger } from "../base/log.ts";
@@ -25,6 +25,13 @@ export interface Sandbox {
 interface Remains {
   netns: string;
   link?: { name: string; address?: Cidr };
+}
+
+interface Dying {
+  remains: Remains;
+  since: number;
+  /** The file that keeps it alive is still there. */
+  pinned: boolean;
 }
 
 export interface BridgePort {
@@ -54,8 +61,9 @@ export class Sandboxes {
   readonly #log: Logger;
   /** Made by this process, and not retired. */
   readonly #alive = new Set<string>();
-  readonly #dying = new Map<string, { remains: Remains; since: number }>();
+  readonly #dying = new Map<string, Dying>();
   #reaping: Promise<void> = Promise.resolve();
+  #isReaping = false;
   bridge: BridgePort | undefined;
 
   constructor(resources: ResourceTable, directory: string, host: NetlinkSocket, log: Logger) {
@@ -153,17 +161,15 @@ export class Sandboxes {
   retire(remains: Remains): void {
     if (this.#dying.has(remains.netns)) return;
     this.#alive.delete(remains.netns);
-    removeNetns(remains.netns);
-    if (!remains.link) {
-      this.#buried([remains]);
-      return;
-    }
-    this.#dying.set(remains.netns, { remains, since: performance.now() });
-    if (this.#dying.size > 1) return;
-    // Whatever stays has its rows, and the next daemon tries again.
-    this.#reaping = this.#reap().catch((error) =>
-      this.#log.error("network namespaces were left behind", { error }),
-    );
+    this.#dying.set(remains.netns, { remains, since: performance.now(), pinned: true });
+    if (this.#isReaping) return;
+    this.#isReaping = true;
+    this.#reaping = this.#reap()
+      // Whatever stays has its rows, and the next daemon tries again.
+      .catch((error) => this.#log.error("network namespaces were left behind", { error }))
+      .finally(() => {
+        this.#isReaping = false;
+      });
   }
 
   /** Retires what the rows and the directory hold, but neither `kept` (paths) nor this process made. */
@@ -187,14 +193,25 @@ export class Sandboxes {
   }
 
   async #reap(): Promise<void> {
+    // Taking a pin away waits for the kernel for milliseconds: whoever caused this is answered first.
+    await nextTurn();
     for (let wait = 10; this.#dying.size > 0; wait = Math.min(wait * 1.5, 100)) {
+      this.#unpin();
       await sleep(wait);
       const gone: Remains[] = [];
-      for (const { remains, since } of this.#dying.values()) {
-        if (this.#isGone(remains, since)) gone.push(remains);
+      for (const { remains, since, pinned } of this.#dying.values()) {
+        if (!pinned && this.#isGone(remains, since)) gone.push(remains);
       }
       if (gone.length > 0) wait = 10;
       this.#buried(gone);
+    }
+  }
+
+  #unpin(): void {
+    for (const dying of this.#dying.values()) {
+      if (!dying.pinned) continue;
+      removeNetns(dying.remains.netns);
+      dying.pinned = false;
     }
   }
 
