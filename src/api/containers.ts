@@ -101,7 +101,6 @@ export const containerStatuses = [
   "exited",
   "dead",
 ] as const;
-export type ContainerStatus = (typeof containerStatuses)[number];
 
 export const HealthcheckResult = struct("container.HealthcheckResult", () => ({
   Start: string,

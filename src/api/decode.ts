@@ -40,8 +40,6 @@ function decodeAt(schema: Schema, value: unknown, place: Place): unknown {
       return typeof value === "string" ? value : wrongType(value, schema.go, place);
     case "bool":
       return typeof value === "boolean" ? value : wrongType(value, schema.go, place);
-    case "float":
-      return typeof value === "number" ? value : wrongType(value, schema.go, place);
     case "int":
       return decodeInt(schema.go, value, place);
     case "strings":
@@ -63,7 +61,6 @@ function decodeAt(schema: Schema, value: unknown, place: Place): unknown {
 }
 
 const intRanges: Record<string, readonly [number, number]> = {
-  uint8: [0, 0xff],
   uint16: [0, 0xffff],
   uint32: [0, 0xffff_ffff],
   uint64: [0, 2 ** 64],
@@ -142,7 +139,6 @@ function zeroOf(schema: Schema): unknown {
     case "bool":
       return false;
     case "int":
-    case "float":
       return 0;
     case "any":
     case "nullable":

@@ -65,7 +65,6 @@ function absent(schema: Schema, version: string): unknown {
     case "bool":
       return false;
     case "int":
-    case "float":
       return 0;
     case "struct":
       return encodeValue(schema, {}, version);

@@ -10,7 +10,7 @@ export interface Typed<T> {
   readonly [valueType]?: T;
 }
 
-export type ScalarKind = "string" | "bool" | "float" | "int" | "any" | "strings";
+export type ScalarKind = "string" | "bool" | "int" | "any" | "strings";
 
 export interface Scalar<T> extends Typed<T> {
   readonly kind: ScalarKind;
@@ -75,10 +75,8 @@ const scalar = <T>(kind: ScalarKind, go: string): Scalar<T> => ({ kind, go });
 
 export const string: Scalar<string> = scalar("string", "string");
 export const bool: Scalar<boolean> = scalar("bool", "bool");
-export const float: Scalar<number> = scalar("float", "float64");
 export const int: Scalar<number> = scalar("int", "int");
 export const int64: Scalar<number> = scalar("int", "int64");
-export const uint8: Scalar<number> = scalar("int", "uint8");
 export const uint16: Scalar<number> = scalar("int", "uint16");
 export const uint32: Scalar<number> = scalar("int", "uint32");
 export const uint64: Scalar<number> = scalar("int", "uint64");

@@ -142,7 +142,7 @@ async function runCommand(
   try {
     const code = await command.run(cli, {
       args: parsed.args,
-      flags: parsed.values as never,
+      flags: parsed.values,
       changed: (name) => parsed.changed.has(name),
       path,
     });

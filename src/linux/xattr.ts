@@ -3,7 +3,6 @@ import { check, errno, libc, SyscallError } from "./libc.ts";
 const c = libc({
   fsetxattr: { args: ["i32", "ptr", "ptr", "u64", "i32"], returns: "i32" },
   lsetxattr: { args: ["ptr", "ptr", "ptr", "u64", "i32"], returns: "i32" },
-  fgetxattr: { args: ["i32", "ptr", "ptr", "u64"], returns: "i64" },
   lgetxattr: { args: ["ptr", "ptr", "ptr", "u64"], returns: "i64" },
   llistxattr: { args: ["ptr", "ptr", "u64"], returns: "i64" },
 });
@@ -40,12 +39,6 @@ export function getXattr(path: string, key: string): Uint8Array | undefined {
   const buffer = new Uint8Array(maxValue);
   const length = Number(c.lgetxattr(bytes(path), bytes(key), buffer, maxValue));
   return length < 0 ? absent("lgetxattr", key) : buffer.slice(0, length);
-}
-
-export function getXattrFd(fd: number, key: string): Uint8Array | undefined {
-  const buffer = new Uint8Array(maxValue);
-  const length = Number(c.fgetxattr(fd, bytes(key), buffer, maxValue));
-  return length < 0 ? absent("fgetxattr", key) : buffer.slice(0, length);
 }
 
 function absent(call: string, key: string): undefined {

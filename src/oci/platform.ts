@@ -36,12 +36,6 @@ function normalise(os: string, architecture: string, variant = ""): Platform {
   return kind === "" ? { os: name, architecture: arch } : { os: name, architecture: arch, variant: kind };
 }
 
-/** A platform with the usual names for its architecture and variant. */
-export function normalisePlatform(platform: Platform): Platform {
-  const { variant, ...rest } = platform;
-  return { ...rest, ...normalise(platform.os, platform.architecture, variant) };
-}
-
 /**
  * Parses what `--platform` takes: `linux/arm64`, `linux/arm/v7`, `arm64` (the host's system), `linux` (the host's
  * architecture). Throws `invalidArgument` in containerd's words.

@@ -11,6 +11,7 @@ import { isMac } from "./checks.ts";
 import type { CreateFlags } from "./create-flags.ts";
 import { readDevices } from "./devices.ts";
 import { pairs, readEnvironment, readLabels } from "./environment.ts";
+import { orNil } from "./go-nil.ts";
 import { parseVolumeFlag } from "./mounts.ts";
 import type { NetworkAttachment } from "./networks.ts";
 import { addPublished, exposedPorts } from "./ports.ts";
@@ -29,8 +30,6 @@ export interface CreateInput {
   /** The daemon's socket, where the container is to have it (`--use-api-socket`). */
   readonly apiSocket?: string;
 }
-
-const orNull = <T>(items: readonly T[]): T[] => (items.length > 0 ? [...items] : (null as unknown as T[]));
 
 /** The body of `POST /containers/create`. Throws `invalidArgument` with the Go client's texts. */
 export function createRequest(input: CreateInput): ContainerCreateRequest {
@@ -59,15 +58,15 @@ export function createRequest(input: CreateInput): ContainerCreateRequest {
     OpenStdin: flags.interactive,
     // An attached client that goes away closes the input.
     StdinOnce: flags.interactive && attachStdin,
-    Env: orNull(env),
-    Cmd: orNull(input.command),
+    Env: orNil(env),
+    Cmd: orNil(input.command),
     ...(healthcheck ? { Healthcheck: healthcheck } : {}),
     Image: input.image,
     Volumes: Object.fromEntries(volumes.flatMap(({ anonymous }) => (anonymous ? [[anonymous, {}]] : []))),
     WorkingDir: flags.workdir,
-    Entrypoint: changed("entrypoint") ? [flags.entrypoint] : orNull<string>([]),
+    Entrypoint: changed("entrypoint") ? [flags.entrypoint] : orNil<string>([]),
     ...(flags["mac-address"] ? { MacAddress: flags["mac-address"] } : {}),
-    OnBuild: orNull<string>([]),
+    OnBuild: orNil<string>([]),
     Labels: labels,
     ...(flags["stop-signal"] ? { StopSignal: flags["stop-signal"] } : {}),
     ...(changed("stop-timeout") ? { StopTimeout: flags["stop-timeout"] } : {}),
@@ -197,7 +196,7 @@ function hostConfig(
   const networks = flags.network;
   const mounts = [...flags.mount, ...(input.apiSocket ? [socketMount(input.apiSocket)] : [])];
   return {
-    Binds: orNull(volumes.flatMap(({ bind }) => (bind === undefined ? [] : [bind]))),
+    Binds: orNil(volumes.flatMap(({ bind }) => (bind === undefined ? [] : [bind]))),
     ContainerIDFile: flags.cidfile,
     LogConfig,
     NetworkMode: networks[0]?.target ?? "default",
@@ -205,26 +204,26 @@ function hostConfig(
     RestartPolicy: restart,
     AutoRemove: flags.rm,
     VolumeDriver: flags["volume-driver"],
-    VolumesFrom: orNull(flags["volumes-from"]),
+    VolumesFrom: orNil(flags["volumes-from"]),
     ConsoleSize: [...input.consoleSize],
     ...(flags.annotation.size > 0 ? { Annotations: Object.fromEntries(flags.annotation) } : {}),
-    CapAdd: orNull(capabilities(flags["cap-add"])),
-    CapDrop: orNull(capabilities(flags["cap-drop"])),
+    CapAdd: orNil(capabilities(flags["cap-add"])),
+    CapDrop: orNil(capabilities(flags["cap-drop"])),
     CgroupnsMode: flags.cgroupns,
     Dns: [...flags.dns],
     DnsOptions: [...flags["dns-option"]],
     DnsSearch: [...flags["dns-search"]],
-    ExtraHosts: orNull(flags["add-host"]),
-    GroupAdd: orNull(flags["group-add"]),
+    ExtraHosts: orNil(flags["add-host"]),
+    GroupAdd: orNil(flags["group-add"]),
     IpcMode: flags.ipc,
     Cgroup: "",
-    Links: orNull(flags.link),
+    Links: orNil(flags.link),
     OomScoreAdj: flags["oom-score-adj"],
     PidMode: flags.pid,
     Privileged: flags.privileged,
     PublishAllPorts: flags["publish-all"],
     ReadonlyRootfs: flags["read-only"],
-    SecurityOpt: security.options ?? orNull<string>([]),
+    SecurityOpt: security.options ?? orNil<string>([]),
     ...notEmpty("StorageOpt", StorageOpt),
     ...notEmpty("Tmpfs", Object.fromEntries(tmpfs)),
     UTSMode: flags.uts,
@@ -260,8 +259,8 @@ function resources(flags: CreateValues, devices: ReturnType<typeof readDevices>)
     CpusetCpus: flags["cpuset-cpus"],
     CpusetMems: flags["cpuset-mems"],
     Devices: devices.mappings,
-    DeviceCgroupRules: orNull(flags["device-cgroup-rule"]),
-    DeviceRequests: orNull([...flags.gpus, ...devices.requests]),
+    DeviceCgroupRules: orNil(flags["device-cgroup-rule"]),
+    DeviceRequests: orNil([...flags.gpus, ...devices.requests]),
     ...(flags["kernel-memory"] === 0 ? {} : { KernelMemory: flags["kernel-memory"] }),
     MemoryReservation: flags["memory-reservation"],
     MemorySwap: flags["memory-swap"],

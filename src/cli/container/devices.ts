@@ -1,5 +1,6 @@
 import type { DeviceMapping, DeviceRequest } from "../../api/containers.ts";
 import { invalidArgument } from "../../base/errors.ts";
+import { goNil } from "./go-nil.ts";
 
 const isMode = (text: string) => /^[rwm]+$/.test(text) && new Set(text).size === text.length;
 /** `vendor.com/class=name`: a device by its CDI name. */
@@ -17,9 +18,7 @@ function parseDevice(text: string): DeviceMapping {
   } else if (mode !== undefined && !isMode(mode)) {
     throw invalidArgument(`bad mode specified: ${mode}`);
   }
-  for (const path of [target]) {
-    if (!path.startsWith("/")) throw invalidArgument(`${path} is not an absolute path`);
-  }
+  if (!target.startsWith("/")) throw invalidArgument(`${target} is not an absolute path`);
   return { PathOnHost: source, PathInContainer: target, CgroupPermissions: permissions };
 }
 
@@ -37,8 +36,8 @@ export function readDevices(given: readonly string[]): {
             Driver: "cdi",
             Count: 0,
             DeviceIDs: names,
-            Capabilities: null as unknown as string[][],
-            Options: null as unknown as Record<string, string>,
+            Capabilities: goNil(),
+            Options: goNil(),
           },
         ];
   return { mappings: given.filter((text) => !cdiName.test(text)).map(parseDevice), requests };

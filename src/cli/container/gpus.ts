@@ -1,5 +1,6 @@
 import type { DeviceRequest } from "../../api/containers.ts";
 import { parseCsvRecord } from "./csv.ts";
+import { goNil } from "./go-nil.ts";
 
 function parseCount(text: string): number {
   if (text === "all") return -1;
@@ -13,7 +14,7 @@ export function parseGpus(text: string, before: readonly DeviceRequest[]): reado
   const request = {
     Driver: "",
     Count: 0,
-    DeviceIDs: null as unknown as string[],
+    DeviceIDs: goNil<string[]>(),
     Capabilities: [] as string[][],
     Options: {},
   };

@@ -29,10 +29,7 @@ export default command<typeof flags>({
       platform: flags.platform.toLowerCase() || undefined,
     };
     const client = await cli.client();
-    await displayMessages(
-      await client.messages("ImageCreate", { query, ...(body ? { body } : {}) } as never),
-      cli.out,
-    );
+    await displayMessages(await client.messages("ImageCreate", { query, body }), cli.out);
     return 0;
   },
 });
