@@ -1,3 +1,4 @@
+import { versionAtLeast } from "../api/version.ts";
 import { Cli } from "./cli.ts";
 import type { ArgumentRule, Command, CommandNode } from "./command.ts";
 import { errorText, exitCodeOf, isCancelled, StatusError } from "./exit.ts";
@@ -166,8 +167,6 @@ function argumentProblem(path: string, usage: string, rule: ArgumentRule, count:
   return say(`requires at least ${least} and at most ${plural(most)}`, "Run");
 }
 
-const older = (a: string, b: string) => a.localeCompare(b, "en", { numeric: true }) < 0;
-
 /** Refuses what the daemon is too old for, before anything is sent. Asks the daemon only where it matters. */
 async function checkVersions(
   cli: Cli,
@@ -176,16 +175,19 @@ async function checkVersions(
   parsed: ParsedFlags,
   path: string,
 ): Promise<void> {
-  const gated = [...parsed.changed].filter((name) => command.flags[name]?.since !== undefined);
+  const gated: [name: string, since: string][] = [];
+  const foreign: string[] = [];
   for (const name of parsed.changed) {
-    const said = command.flags[name]?.deprecated;
-    if (said) cli.printError(said);
+    const { since, deprecated, windows } = command.flags[name] ?? {};
+    if (since !== undefined) gated.push([name, since]);
+    if (deprecated) cli.printError(deprecated);
+    if (windows) foreign.push(name);
   }
-  const foreign = [...parsed.changed].filter((name) => command.flags[name]?.windows).sort();
   if (foreign.length > 0) {
     const why =
       "is only supported on a Docker daemon running on windows, but the Docker daemon is running on linux";
-    throw new StatusError(1, foreign.map((name) => `"--${name}" ${why}`).join("\n"));
+    const errors = foreign.sort().map((name) => `"--${name}" ${why}`);
+    throw new StatusError(1, errors.join("\n"));
   }
   if (gated.length === 0 && node.since === undefined) return;
   const version = await (await cli.client()).negotiate();
@@ -194,10 +196,9 @@ async function checkVersions(
       1,
       `${what} requires API version ${since}, but the Docker daemon API version is ${version}`,
     );
-  if (node.since && older(version, node.since)) throw refuse(path, node.since);
-  const errors = gated.flatMap((name) => {
-    const since = command.flags[name]?.since ?? "";
-    return older(version, since) ? [refuse(`"--${name}"`, since).message] : [];
-  });
+  if (node.since && !versionAtLeast(version, node.since)) throw refuse(path, node.since);
+  const errors = gated.flatMap(([name, since]) =>
+    versionAtLeast(version, since) ? [] : [refuse(`"--${name}"`, since).message],
+  );
   if (errors.length > 0) throw new StatusError(1, errors.join("\n"));
 }

@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { errnoOf, invalidArgument } from "../../base/errors.ts";
+import { keyValue } from "../../base/key-value.ts";
 import type { ConfigFile, ProxyConfig } from "../config-file.ts";
 
 /** Reads a file that a flag names. Throws with Go's text where it cannot. */
@@ -48,12 +49,7 @@ export function readLabels(files: readonly string[], given: readonly string[]): 
 
 /** `key=value` strings as an object; a key alone has an empty value. */
 export function pairs(texts: readonly string[]): Record<string, string> {
-  return Object.fromEntries(
-    texts.map((text) => {
-      const equals = text.indexOf("=");
-      return equals < 0 ? [text, ""] : [text.slice(0, equals), text.slice(equals + 1)];
-    }),
-  );
+  return Object.fromEntries(texts.map(keyValue));
 }
 
 const proxyVariables: [keyof ProxyConfig, string][] = [

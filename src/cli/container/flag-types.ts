@@ -1,3 +1,4 @@
+import { keyValue } from "../../base/key-value.ts";
 import { parseGoDuration } from "../../base/units.ts";
 import { type Flag, type FlagOptions, flag } from "../flags.ts";
 
@@ -77,10 +78,7 @@ export function mapFlag(
     new Map(),
     (text, before) => {
       check?.(text);
-      const equals = text.indexOf("=");
-      const pair: [string, string] =
-        equals < 0 ? [text, ""] : [text.slice(0, equals), text.slice(equals + 1)];
-      return new Map([...before, pair]);
+      return new Map([...before, keyValue(text)]);
     },
     { initialText: "map[]", ...rest },
   );

@@ -1,4 +1,5 @@
 import type { DeviceRequest } from "../../api/containers.ts";
+import { keyValue } from "../../base/key-value.ts";
 import { parseCsvRecord } from "./csv.ts";
 import { goNil } from "./go-nil.ts";
 
@@ -21,12 +22,10 @@ export function parseGpus(text: string, before: readonly DeviceRequest[]): reado
   const seen = new Set<string>();
   let counted = false;
   for (const field of parseCsvRecord(text)) {
-    const equals = field.indexOf("=");
-    const key = equals < 0 ? field : field.slice(0, equals);
-    const value = equals < 0 ? "" : field.slice(equals + 1);
+    const [key, value] = keyValue(field);
     if (seen.has(key)) throw new Error(`gpu request key '${key}' can be specified only once`);
     seen.add(key);
-    if (equals < 0) {
+    if (!field.includes("=")) {
       seen.add("count");
       request.Count = parseCount(key);
       counted = true;
@@ -38,15 +37,10 @@ export function parseGpus(text: string, before: readonly DeviceRequest[]): reado
       counted = true;
     } else if (key === "device") request.DeviceIDs = value.split(",");
     else if (key === "capabilities") request.Capabilities = [[...value.split(","), "gpu"]];
-    else if (key === "options") request.Options = Object.fromEntries(parseCsvRecord(value).map(pair));
+    else if (key === "options") request.Options = Object.fromEntries(parseCsvRecord(value).map(keyValue));
     else throw new Error(`unexpected key '${key}' in '${field}'`);
   }
   if (!counted && request.DeviceIDs === null) request.Count = 1;
   if (request.Capabilities.length === 0) request.Capabilities = [["gpu"]];
   return [...before, request];
-}
-
-function pair(text: string): [string, string] {
-  const equals = text.indexOf("=");
-  return equals < 0 ? [text, ""] : [text.slice(0, equals), text.slice(equals + 1)];
 }

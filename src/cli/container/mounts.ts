@@ -1,6 +1,7 @@
 import { resolve } from "node:path";
 import type { Mount } from "../../api/containers.ts";
 import { invalidArgument } from "../../base/errors.ts";
+import { keyValue } from "../../base/key-value.ts";
 import { parseCsvRecord } from "./csv.ts";
 import { parseSize } from "./flag-types.ts";
 
@@ -10,11 +11,6 @@ function bool(key: string, text: string): boolean {
   const value = truths[text] ?? truths[text === text.toUpperCase() ? text.toLowerCase() : ""];
   if (value === undefined) throw new Error(`invalid value for ${key}: ${text}`);
   return value;
-}
-
-function keyValue(text: string): [string, string] {
-  const equals = text.indexOf("=");
-  return equals < 0 ? [text, ""] : [text.slice(0, equals), text.slice(equals + 1)];
 }
 
 type Settings = { -readonly [K in keyof Mount]: Mount[K] };

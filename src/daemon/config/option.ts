@@ -1,6 +1,7 @@
 import { decode } from "../../api/decode.ts";
 import { any, bool, input, int64, list, map, type Schema, string } from "../../api/schema.ts";
 import { invalidArgument } from "../../base/errors.ts";
+import { keyValue } from "../../base/key-value.ts";
 import { parseBytes } from "../../base/units.ts";
 
 /** One setting of the daemon: a flag, a key of daemon.json, or both. */
@@ -153,10 +154,8 @@ export const mapOption = (
       placeholder: "map",
       schema: map(string),
       parse: (text, before) => {
-        const equals = text.indexOf("=");
-        return equals < 0
-          ? { ...before, [text]: "" }
-          : { ...before, [text.slice(0, equals)]: text.slice(equals + 1) };
+        const [key, value] = keyValue(text);
+        return { ...before, [key]: value };
       },
     },
     extra,
