@@ -1,6 +1,6 @@
 /**
  * The closed set of errors. Whatever can be expected to go wrong is an `EngineError` with one of these codes;
- * everything else is a bug. Each transport maps the code once: `daemon/status.ts` to an HTTP status,
+ * everything else is a bug. Each transport maps the code once: `daemon/http/status.ts` to an HTTP status,
  * `cli/exit.ts` to an exit code, `registry/errors.ts` to the registry's JSON.
  */
 export const errorCodes = [

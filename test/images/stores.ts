@@ -1,5 +1,4 @@
-import { createHash } from "node:crypto";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
@@ -120,8 +119,4 @@ export async function gather(chunks: AsyncIterable<Uint8Array>): Promise<Buffer>
   const parts: Buffer[] = [];
   for await (const chunk of chunks) parts.push(Buffer.from(chunk));
   return Buffer.concat(parts);
-}
-
-export function digestOfFile(path: string): Digest {
-  return `sha256:${createHash("sha256").update(readFileSync(path)).digest("hex")}`;
 }
