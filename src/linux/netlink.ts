@@ -162,7 +162,7 @@ export class NetlinkSocket implements Disposable {
 
   /**
    * Sends `messages` in one call and waits until each has been answered. The kernel works on them in order, and on the
-   * rest even when one fails: the first failure is thrown, as a `SyscallError` named `syscall`.
+   * rest even when one fails: the first failure is thrown, as a `SyscallError` with the `subject` of its message.
    */
   request(...messages: readonly NetlinkMessage[]): void {
     const first = this.#sequence + 1;

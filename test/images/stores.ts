@@ -14,7 +14,6 @@ import type { ImageEvent } from "../../src/images/image-events.ts";
 import { ImageStore } from "../../src/images/images.ts";
 import { LayerStore } from "../../src/images/layers.ts";
 import { Trash } from "../../src/images/trash.ts";
-import type { Digest } from "../../src/oci/digest.ts";
 import { sha256Of } from "../../src/oci/digester.ts";
 import type { ImageConfig } from "../../src/oci/image-config.ts";
 import type { Descriptor } from "../../src/oci/manifest.ts";
