@@ -15,6 +15,11 @@ export class KeyedQueue {
     this.#tails.set(key, tail);
     return result;
   }
+
+  /** Resolves when nothing runs or waits. */
+  async idle(): Promise<void> {
+    while (this.#tails.size > 0) await Promise.all(this.#tails.values());
+  }
 }
 
 /** Lets `limit` tasks run at a time; the others wait in order. */

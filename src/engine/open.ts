@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { DiskWorkers } from "../archive/disk-workers.ts";
-import { KeyedQueue } from "../base/async.ts";
+import { KeyedQueue, sleep } from "../base/async.ts";
 import { dockerRelease } from "../base/build.ts";
 import { systemClock } from "../base/clock.ts";
 import { Cleanups, runCleanups } from "../base/disposables.ts";
@@ -40,6 +40,9 @@ import type { Engine, EngineSettings } from "./engine.ts";
 import { EventBus } from "./events.ts";
 import { reconcile, startByPolicy, takeUpContainers } from "./reconcile.ts";
 import { lockRoots } from "./root-lock.ts";
+
+/** How long starts and clearings-up that are under way may hold up the daemon's end, in milliseconds. */
+const turnsPatience = 5000;
 
 const migrations = [
   ...metaMigrations,
@@ -101,6 +104,8 @@ export async function openEngine(settings: EngineSettings, log: Logger): Promise
     random: cryptoRandom,
     log,
   };
+  // What is under way is brought to its end: with half of it the next daemon would have to deal.
+  undo.add(() => waitAtMost(turnsPatience, containers.turns.idle()));
   undo.add(() => containers.restarts.stop());
   const inits = await takeUpContainers(containers);
   const watching = watchExits(containers);
@@ -132,6 +137,13 @@ export async function openEngine(settings: EngineSettings, log: Logger): Promise
     securityOptions: securityOptions(containers, cgroup),
     [Symbol.asyncDispose]: () => runCleanups(steps),
   };
+}
+
+async function waitAtMost(millis: number, work: Promise<void>): Promise<void> {
+  const patience = new AbortController();
+  const late = sleep(millis, patience.signal).catch(() => {}); // `work` was faster
+  await Promise.race([work, late]);
+  patience.abort();
 }
 
 interface ImageParts {
