@@ -193,6 +193,15 @@ describe.each(clients)("%s", (name, program) => {
     );
   });
 
+  test("a single file is bound too, read-only as well", async () => {
+    const path = join(daemon.root, `file for ${name}`);
+    writeFileSync(path, "one\n");
+    const write = "cat /f; echo two > /f 2>/dev/null; echo $?";
+    expect(await shell(["-v", `${path}:/f:ro`], write)).toBe("one\n1");
+    expect(await shell(["--mount", `type=bind,src=${path},dst=/f,readonly`], write)).toBe("one\n1");
+    expect(await shell(["-v", `${path}:/f`], write)).toBe("one\n0");
+  });
+
   test("-v with a name keeps the volume; without one, --rm takes it along", async () => {
     const volume = `kept-${daemon.client.length}`;
     await shell(["-v", `${volume}:/v`, "-v", "/anonymous"], "echo kept > /v/file");

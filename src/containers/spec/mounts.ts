@@ -1,3 +1,4 @@
+import { statSync } from "node:fs";
 import type { HostConfig } from "../../api/host-config.ts";
 import { errnoOf, invalidArgument } from "../../base/errors.ts";
 import { type MountInfo, readMounts } from "../../linux/mountinfo.ts";
@@ -157,14 +158,16 @@ function tmpfsMount(destination: string, options: readonly string[]): MountSpec 
   return file(destination, "tmpfs", "tmpfs", mergeTmpfsOptions([...defaultTmpfsOptions, ...given]));
 }
 
-/** `rro` covers what is mounted below the source as well. */
+/** `rro` covers what is mounted below the source as well: nothing, where it is a file, and there crun (1.8) refuses it. */
 function readOnlyOption(mount: MountPoint, possible: boolean): "ro" | "rro" {
   const bind = mount.spec?.BindOptions;
   if (bind?.ReadOnlyForceRecursive && !possible) {
     throw invalidArgument(`mount ${mount.destination}: recursively read-only is not supported here`);
   }
-  return possible && !bind?.ReadOnlyNonRecursive ? "rro" : "ro";
+  return possible && !bind?.ReadOnlyNonRecursive && isDirectory(mount.source) ? "rro" : "ro";
 }
+
+const isDirectory = (path: string) => statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
 
 /** The mount of this process that `path` is on. */
 function mountOf(path: string, mounts: readonly MountInfo[]): MountInfo | undefined {
