@@ -25,6 +25,10 @@ test("a container finds itself and the hosts that were added in /etc/hosts", () 
   expect(text.split("\n")[0]).toBe("127.0.0.1\tlocalhost");
 });
 
+test("a host name with a domain is found whole and bare", () => {
+  expect(etcHosts({ ...hosts, hostname: "web.example.org" })).toEndWith("172.17.0.2\tweb.example.org web\n");
+});
+
 test("host-gateway without a bridge is an error, not a wrong line", () => {
   expect(() => etcHosts({ ...hosts, hostGateway: undefined, extraHosts: ["h:host-gateway"] })).toThrow(
     "unable to derive the IP value for host-gateway",

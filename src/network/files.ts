@@ -29,7 +29,10 @@ export interface HostsRequest {
 
 /** /etc/hosts: hosts(5), as Docker writes it. Throws `invalidArgument` for `host-gateway` without a gateway. */
 export function etcHosts({ hostname, domainname, addresses, extraHosts, hostGateway }: HostsRequest): string {
-  const names = domainname === "" ? hostname : `${hostname}.${domainname} ${hostname}`;
+  // The name may be given whole as the host name; both the whole and the bare name are found.
+  const whole = domainname === "" ? hostname : `${hostname}.${domainname}`;
+  const dot = whole.indexOf(".");
+  const names = dot < 0 ? whole : `${whole} ${whole.slice(0, dot)}`;
   const own = addresses.map((address) => `${address}\t${names}`);
   const lines = [...hostsHead, ...extraHosts.map((entry) => extraHost(entry, hostGateway)), ...own];
   return `${lines.join("\n")}\n`;

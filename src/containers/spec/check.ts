@@ -39,7 +39,11 @@ export function checkHostConfig(
   checkScores(hostConfig);
   const { value, warnings } = adaptResources(hostConfig, features);
   const open = hostConfig.Privileged || options.systemPathsUnconfined;
-  return { value: open ? value : withSystemPaths(value, host), warnings };
+  const discarded =
+    hostConfig.NetworkMode === "host" && Object.keys(hostConfig.PortBindings ?? {}).length > 0
+      ? ["Published ports are discarded when using host network mode"]
+      : [];
+  return { value: open ? value : withSystemPaths(value, host), warnings: [...warnings, ...discarded] };
 }
 
 function withSystemPaths(hostConfig: HostConfig, host: SpecHost): HostConfig {

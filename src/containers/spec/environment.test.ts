@@ -16,3 +16,7 @@ test("the later wins, in the place of the first; a name alone takes it away", ()
     ]),
   ).toEqual(["PATH=/bin", "A=2", "B=x=y", "HOME=/x"]);
 });
+
+test("a name alone leaves what its own list says", () => {
+  expect(env([["A=1", "A", "PATH"]])).toEqual(["HOSTNAME=h", "A=1", "HOME=/root"]);
+});

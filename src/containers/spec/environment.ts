@@ -6,7 +6,7 @@ export interface EnvironmentInput {
   tty: boolean;
   /** From the user database. */
   home: string;
-  /** Each list over those before it; `NAME` without a value takes the name away. */
+  /** Each list over those before it; `NAME` without a value takes away what the earlier lists say. */
   layers: readonly (readonly string[])[];
 }
 
@@ -17,14 +17,22 @@ export function environment({ hostname, tty, home, layers }: EnvironmentInput): 
     ["HOSTNAME", hostname],
   ]);
   if (tty) values.set("TERM", "xterm");
-  for (const entry of layers.flat()) {
-    const equals = entry.indexOf("=", 1);
-    if (equals < 0) values.delete(entry);
-    else values.set(entry.slice(0, equals), entry.slice(equals + 1));
-  }
+  for (const layer of layers) apply(values, layer);
   if (!values.get("HOME")) {
     values.delete("HOME");
     values.set("HOME", home);
   }
   return Array.from(values, ([name, value]) => `${name}=${value}`);
+}
+
+function apply(values: Map<string, string>, layer: readonly string[]) {
+  const earlier = new Set(values.keys());
+  const own = new Set<string>();
+  for (const entry of layer) {
+    const equals = entry.indexOf("=", 1);
+    if (equals >= 0) {
+      own.add(entry.slice(0, equals));
+      values.set(entry.slice(0, equals), entry.slice(equals + 1));
+    } else if (earlier.has(entry) && !own.has(entry)) values.delete(entry);
+  }
 }
