@@ -99,10 +99,7 @@ export interface ClientTls {
 
 /** For `createClient` of `create.ts`. */
 export interface ClientOptions {
-  /**
-   * `unix:///path`, `tcp://host:port`, `ssh://user@host[:port][/path]`, `fd`-less; default
-   * `unix:///var/run/docker.sock`.
-   */
+  /** `unix:///path`, `tcp://host:port`, `ssh://user@host[:port][/path]`; default `unix:///var/run/docker.sock`. */
   host?: string | undefined;
   tls?: ClientTls | undefined;
   /** Fixes the API version (`DOCKER_API_VERSION`) instead of negotiating it. */

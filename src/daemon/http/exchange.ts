@@ -202,7 +202,8 @@ export class Exchange {
     this.#reply.header("Content-Type", operation.response.contentType ?? "application/octet-stream");
     const source = (await handler(request, this.#reply)) as AsyncIterable<Uint8Array>;
     const iterator = source[Symbol.asyncIterator]();
-    // An iteration that waits cannot be left: `return` is called at once, besides the signal.
+    // An iteration that waits cannot be left: `return` is called at once, besides the signal. What it fails with then
+    // concerns nobody: the client is gone.
     const leave = () => void Promise.resolve(iterator.return?.()).catch(() => {});
     this.#abort.signal.addEventListener("abort", leave, { once: true });
     let going = true;
