@@ -76,7 +76,7 @@ test("its own processes, host name, IPC and mounts; nothing of the host's", asyn
   const { stdout } = Bun.spawnSync(["sh", "-c", script]);
   const outside = stdout.toString().trim().split("\n");
   for (const [i, name] of namespaces.entries()) expect([name, inside[i]]).not.toEqual([name, outside[i]]);
-  expect(await shell([], "ls -d /proc/[0-9]* | wc -l")).toBe("3");
+  expect(await shell([], "echo /proc/[0-9]*")).toBe("/proc/1");
   expect(await shell([], "echo $$")).toBe("1");
   expect(await shell([], "mount | wc -l")).not.toBe("0");
   expect(await shell([], `grep -c ${daemon.root} /proc/self/mounts || true`)).toBe("1");
