@@ -48,6 +48,7 @@ export class Reaper implements Disposable {
   #scan(): void {
     if (this.#held > 0) {
       for (const pid of [...this.#children.keys()]) this.#reapChild(pid);
+      this.#pollAdopted();
       return;
     }
     for (;;) {
@@ -65,9 +66,20 @@ export class Reaper implements Disposable {
   }
 
   #ended(pid: number, status: number | undefined): void {
-    const onEnd = this.#children.get(pid);
+    const onEnd = this.#children.get(pid) ?? this.#abandon(pid);
     this.#children.delete(pid);
     onEnd?.(status);
+  }
+
+  /** No longer watches an adopted process by its pidfd. */
+  #abandon(pid: number): OnEnd | undefined {
+    for (const [pidfd, onEnd] of this.#adopted) {
+      if (pidfd.pid !== pid) continue;
+      this.#adopted.delete(pidfd);
+      pidfd[Symbol.dispose]();
+      return onEnd;
+    }
+    return undefined;
   }
 
   #adopt(pid: number): void {
@@ -84,8 +96,8 @@ export class Reaper implements Disposable {
   }
 
   #pollAdopted(): void {
-    for (const [pidfd, onEnd] of this.#adopted) {
-      if (!pidfd.ended) continue;
+    for (const [pidfd, onEnd] of [...this.#adopted]) {
+      if (this.#becameChild(pidfd, onEnd) || !pidfd.ended) continue;
       // Not reaped yet by its new parent, or reaped: the kernel tells the status in different places.
       const status = zombieStatus(pidfd.pid) ?? pidfd.waitStatus();
       this.#adopted.delete(pidfd);
@@ -95,6 +107,19 @@ export class Reaper implements Disposable {
     if (this.#adopted.size > 0) return;
     clearInterval(this.#timer);
     this.#timer = undefined;
+  }
+
+  /**
+   * A process that has just been started is handed over by its runtime's own last process, which may end a moment
+   * after the runtime: until then it is nobody's child that we know, afterwards it is ours.
+   */
+  #becameChild(pidfd: Pidfd, onEnd: OnEnd): boolean {
+    const ended = reap(pidfd.pid);
+    if (ended === "noChild") return false;
+    this.#abandon(pidfd.pid);
+    if (ended === "none") this.#children.set(pidfd.pid, onEnd);
+    else onEnd(ended.status);
+    return true;
   }
 
   [Symbol.dispose](): void {
