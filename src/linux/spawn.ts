@@ -1,9 +1,11 @@
 import { closeSync, openSync } from "node:fs";
-import { check, cstring, libc } from "./libc.ts";
+import { check, cstring, errno, libc } from "./libc.ts";
 import { setPropagation, unmount } from "./mount.ts";
 
 const CLONE_FS = 0x200;
 const CLONE_NEWNS = 0x20000;
+const EINVAL = 22;
+const maxTries = 50;
 
 const c = libc({
   unshare: { args: ["i32"], returns: "i32" },
@@ -66,13 +68,24 @@ function withoutMount<T>(hidden: { parent: string; path: string }, start: () => 
     unmount(hidden.path, { detach: true });
     return start();
   } finally {
-    // A thread that was started meanwhile shares this one's root and current directory, which setns does not allow.
-    check(c.unshare(CLONE_FS), "unshare", "file system attributes");
-    // A thread that stayed in the wrong namespace would not see later mounts: there is no going on without this.
-    check(c.setns(home.mounts, CLONE_NEWNS), "setns", "home");
+    comeHome(home.mounts);
     // It leads to the root of the namespace, which is not ours when we run in a chroot(2).
     check(c.fchdir(home.root), "fchdir", "/");
     check(c.chroot(cstring(".")), "chroot", "/");
+  }
+}
+
+/**
+ * A thread that was started meanwhile shares this one's root and current directory, which setns does not allow; another
+ * one may come between the two calls. A thread that stayed in the wrong namespace would not see later mounts: there is
+ * no going on without this.
+ */
+function comeHome(mounts: number): void {
+  for (let tries = 0; ; tries++) {
+    check(c.unshare(CLONE_FS), "unshare", "file system attributes");
+    const result = c.setns(mounts, CLONE_NEWNS);
+    if (result === 0) return;
+    if (errno() !== EINVAL || tries === maxTries) check(result, "setns", "home");
   }
 }
 
