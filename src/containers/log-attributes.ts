@@ -1,5 +1,6 @@
 import { matchesPattern } from "../base/filters.ts";
 import { shortId } from "../base/ids.ts";
+import { keyValue } from "../base/key-value.ts";
 import type { Container } from "./container.ts";
 
 /**
@@ -8,12 +9,7 @@ import type { Container } from "./container.ts";
  */
 export function logAttributes(container: Container): { attributes?: Record<string, string> } {
   const options = container.spec.hostConfig.LogConfig?.Config ?? {};
-  const variables = Object.fromEntries(
-    (container.spec.config.Env ?? []).map((entry) => {
-      const equals = entry.indexOf("=");
-      return equals < 0 ? [entry, ""] : [entry.slice(0, equals), entry.slice(equals + 1)];
-    }),
-  );
+  const variables = Object.fromEntries((container.spec.config.Env ?? []).map(keyValue));
   const attributes = {
     ...chosen(container.spec.config.Labels ?? {}, options.labels, options["labels-regex"]),
     ...chosen(variables, options.env, options["env-regex"]),
