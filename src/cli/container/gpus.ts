@@ -1,6 +1,6 @@
 import type { DeviceRequest } from "../../api/containers.ts";
+import { parseCsvRecord } from "../../base/csv.ts";
 import { keyValue } from "../../base/key-value.ts";
-import { parseCsvRecord } from "./csv.ts";
 import { goNil } from "./go-nil.ts";
 
 function parseCount(text: string): number {

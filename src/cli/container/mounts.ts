@@ -1,8 +1,8 @@
 import { resolve } from "node:path";
 import type { Mount } from "../../api/containers.ts";
+import { parseCsvRecord } from "../../base/csv.ts";
 import { invalidArgument } from "../../base/errors.ts";
 import { keyValue } from "../../base/key-value.ts";
-import { parseCsvRecord } from "./csv.ts";
 import { parseSize } from "./flag-types.ts";
 
 const truths: Record<string, boolean> = { 1: true, t: true, true: true, 0: false, f: false, false: false };

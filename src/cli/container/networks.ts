@@ -1,4 +1,4 @@
-import { parseCsvRecord } from "./csv.ts";
+import { parseCsvRecord } from "../../base/csv.ts";
 
 /** One `--network`: the plain name, or `name=…,alias=…,ip=…`. */
 export interface NetworkAttachment {
