@@ -24,22 +24,37 @@ export class KeyedQueue {
 
 /** Lets `limit` tasks run at a time; the others wait in order. */
 export class Limiter {
-  #free: number;
+  #limit: number;
+  #running = 0;
   #waiting: (() => void)[] = [];
 
   constructor(limit: number) {
-    this.#free = limit;
+    this.#limit = limit;
+  }
+
+  /** From now on; more than `limit` that run already come to their end. */
+  set limit(limit: number) {
+    this.#limit = limit;
+    this.#admit();
+  }
+
+  #admit(): void {
+    while (this.#running < this.#limit) {
+      const next = this.#waiting.shift();
+      if (!next) return;
+      this.#running++;
+      next();
+    }
   }
 
   async run<T>(task: () => Promise<T>): Promise<T> {
-    if (this.#free > 0) this.#free--;
+    if (this.#running < this.#limit) this.#running++;
     else await new Promise<void>((resolve) => this.#waiting.push(resolve));
     try {
       return await task();
     } finally {
-      const next = this.#waiting.shift();
-      if (next) next();
-      else this.#free++;
+      this.#running--;
+      this.#admit();
     }
   }
 }

@@ -1,9 +1,9 @@
 import { describe, expect, test } from "bun:test";
-import { Registries, validateMirror } from "./endpoints.ts";
+import { Registries } from "./endpoints.ts";
 import { InsecureRegistries } from "./insecure.ts";
 
 const urls = async (registries: Registries, domain: string, purpose: "pull" | "push" = "pull") =>
-  (await registries.endpoints(domain, purpose)).map(({ url, tls }) =>
+  (await registries.places({ domain, path: "app" }, purpose)).map(({ endpoint: { url, tls } }) =>
     tls?.rejectUnauthorized === false ? `${url.origin} unverified` : url.origin,
   );
 const certsDir = "/nonexistent";
@@ -17,11 +17,26 @@ describe("endpoints", () => {
     expect(await urls(registries, "quay.io")).toEqual(["https://quay.io"]);
   });
 
+  test("any registry may have mirrors; those of --registry-mirror come first", async () => {
+    const registryMirrors = {
+      "docker.io": ["https://second.example"],
+      "quay.io/team": ["https://m.example/quay"],
+    };
+    const registries = new Registries({ mirrors: ["https://first.example"], registryMirrors, certsDir });
+    expect((await urls(registries, "docker.io")).slice(0, 2)).toEqual([
+      "https://first.example",
+      "https://second.example",
+    ]);
+    const [mirror, own] = await registries.places({ domain: "quay.io", path: "team/app" }, "pull");
+    expect([mirror?.endpoint.url.host, mirror?.repository]).toEqual(["m.example", "quay/app"]);
+    expect([own?.endpoint.url.host, own?.repository]).toEqual(["quay.io", "team/app"]);
+  });
+
   test("an insecure registry is asked by HTTPS without verification, then by HTTP, unless HTTP is known to work", async () => {
     const registries = new Registries({ certsDir });
     const both = ["https://127.0.0.1:5000 unverified", "http://127.0.0.1:5000"];
     expect(await urls(registries, "127.0.0.1:5000")).toEqual(both);
-    const [, plain] = await registries.endpoints("127.0.0.1:5000", "pull");
+    const [, plain] = await registries.endpoints("127.0.0.1:5000");
     if (plain) registries.confirm(plain);
     expect(await urls(registries, "127.0.0.1:5000")).toEqual(both.toReversed());
   });
@@ -59,20 +74,5 @@ describe("InsecureRegistries", () => {
     ["10.0.0.0/33", "is not valid"],
   ])("refuses %p", (entry, message) => {
     expect(() => new InsecureRegistries([entry])).toThrow(message);
-  });
-});
-
-describe("validateMirror", () => {
-  test("takes hosts with http and https", () => {
-    expect(validateMirror("http://127.0.0.1:5000")).toBe("http://127.0.0.1:5000/");
-  });
-
-  test.each([
-    ["ftp://x", 'invalid mirror: unsupported scheme "ftp" in "ftp://x"'],
-    ["x", 'invalid mirror: "x" is not a valid URI'],
-    ["https://u:secret@x/", 'invalid mirror: username/password not allowed in URI "https://xxxxx@x/"'],
-    ["https://x/path", 'invalid mirror: path, query, or fragment at end of the URI "https://x/path"'],
-  ])("refuses %p", (text, message) => {
-    expect(() => validateMirror(text)).toThrow(message);
   });
 });

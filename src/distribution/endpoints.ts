@@ -1,8 +1,8 @@
-import { invalidArgument } from "../base/errors.ts";
-import { defaultDomain } from "../oci/reference.ts";
+import { defaultDomain, type Reference } from "../oci/reference.ts";
 import { defaultCertsDir, readCertificates } from "./certificates.ts";
 import type { TlsOptions } from "./http.ts";
 import { InsecureRegistries } from "./insecure.ts";
+import { type MirrorSettings, Mirrors, validateMirror } from "./mirrors.ts";
 
 /** One place where the images of a registry can be had. */
 export interface Endpoint {
@@ -16,9 +16,18 @@ export interface Endpoint {
 export interface RegistryOptions {
   /** Mirrors of Docker Hub, in the order in which they are asked: `http://host:port` or `https://host`. */
   mirrors?: readonly string[];
+  /** Mirrors of any registry; where one has mirrors of Docker Hub as a whole too, they come after `mirrors`. */
+  registryMirrors?: MirrorSettings;
   /** As `--insecure-registry` takes them. */
   insecureRegistries?: readonly string[];
-  certsDir?: string;
+  /** Where the certificates of registries are looked for, before Docker's place for them. */
+  certsDir?: string | undefined;
+}
+
+/** A repository at an endpoint: a mirror may have it under another name. */
+export interface Place {
+  endpoint: Endpoint;
+  repository: string;
 }
 
 /** Docker Hub's API is not at the name that its images have. */
@@ -30,9 +39,9 @@ export const hubIndexServer = "https://index.docker.io/v1/";
  * Where each registry is, after the daemon's configuration. `configure` replaces it while pulls run.
  */
 export class Registries {
-  #mirrors: URL[] = [];
+  #mirrors = new Mirrors({});
   #insecure = new InsecureRegistries([]);
-  #certsDir = defaultCertsDir;
+  #certsDirs: readonly string[] = [defaultCertsDir];
   /** Plain HTTP worked for these hosts: TLS is not tried again. */
   readonly #plain = new Set<string>();
 
@@ -42,11 +51,11 @@ export class Registries {
 
   /** Throws `invalidArgument`, and changes nothing, when a mirror or a registry is not valid. */
   configure(options: RegistryOptions): void {
-    const mirrors = (options.mirrors ?? []).map((text) => new URL(validateMirror(text)));
+    const mirrors = new Mirrors(mirrorsByKey(options));
     const insecure = new InsecureRegistries(options.insecureRegistries ?? []);
     this.#mirrors = mirrors;
     this.#insecure = insecure;
-    this.#certsDir = options.certsDir ?? defaultCertsDir;
+    this.#certsDirs = [...(options.certsDir ? [options.certsDir] : []), defaultCertsDir];
     this.#plain.clear();
   }
 
@@ -55,12 +64,24 @@ export class Registries {
     return this.#insecure.has(host);
   }
 
-  /** What to ask for the images of `domain`, in order: mirrors first (not for a push), then the registry itself. */
-  async endpoints(domain: string, purpose: "pull" | "push"): Promise<Endpoint[]> {
-    const mirrors = domain === defaultDomain && purpose === "pull" ? this.#mirrors : [];
-    const own =
-      domain === defaultDomain ? [await this.#at(new URL(hubEndpoint), false)] : await this.#own(domain);
-    return [...(await Promise.all(mirrors.map((url) => this.#at(url, true)))), ...own];
+  /** Where to ask for a repository, in order: mirrors first (not for a push), then the registry itself. */
+  async places(reference: Pick<Reference, "domain" | "path">, purpose: "pull" | "push"): Promise<Place[]> {
+    const mirrors = purpose === "pull" ? this.#mirrors.of(reference) : [];
+    const copies = mirrors.map(async ({ url, repository }) => ({
+      endpoint: await this.#at(url, true),
+      repository,
+    }));
+    const own = await this.endpoints(reference.domain);
+    return [
+      ...(await Promise.all(copies)),
+      ...own.map((endpoint) => ({ endpoint, repository: reference.path })),
+    ];
+  }
+
+  /** Where the registry itself is, in order. */
+  async endpoints(domain: string): Promise<Endpoint[]> {
+    if (domain === defaultDomain) return [await this.#at(new URL(hubEndpoint), false)];
+    return this.#own(domain);
   }
 
   /** The registry at `host`: by HTTPS, and for an insecure one by HTTP when it does not speak TLS. */
@@ -73,10 +94,18 @@ export class Registries {
 
   async #at(url: URL, mirror: boolean): Promise<Endpoint> {
     if (url.protocol === "http:") return { url, mirror, tls: undefined };
-    const own = await readCertificates(this.#certsDir, url.host);
+    const own = await this.#certificates(url.host);
     const tls: TlsOptions = { ...own };
     if (await this.#insecure.has(url.host)) tls.rejectUnauthorized = false;
     return { url, mirror, tls: Object.keys(tls).length > 0 ? tls : undefined };
+  }
+
+  async #certificates(host: string): Promise<TlsOptions | undefined> {
+    for (const folder of this.#certsDirs) {
+      const found = await readCertificates(folder, host);
+      if (found !== undefined) return found;
+    }
+    return undefined;
   }
 
   /** Remembers that `endpoint` answered. */
@@ -86,23 +115,7 @@ export class Registries {
   }
 }
 
-/**
- * Checks what `--registry-mirror` takes; returns it with a slash at its end. Throws `invalidArgument` in Docker's
- * words.
- */
-export function validateMirror(text: string): string {
-  if (!URL.canParse(text)) throw invalidArgument(`invalid mirror: "${text}" is not a valid URI`);
-  const url = new URL(text);
-  if (url.protocol !== "http:" && url.protocol !== "https:") {
-    throw invalidArgument(`invalid mirror: unsupported scheme "${url.protocol.slice(0, -1)}" in "${text}"`);
-  }
-  if (url.username !== "" || url.password !== "") {
-    url.username = "xxxxx";
-    url.password = "";
-    throw invalidArgument(`invalid mirror: username/password not allowed in URI "${url.href}"`);
-  }
-  if (url.pathname !== "/" || url.search !== "" || url.hash !== "") {
-    throw invalidArgument(`invalid mirror: path, query, or fragment at end of the URI "${text}"`);
-  }
-  return url.href;
+function mirrorsByKey({ mirrors = [], registryMirrors = {} }: RegistryOptions): MirrorSettings {
+  const hub = [...mirrors.map(validateMirror), ...(registryMirrors[defaultDomain] ?? [])];
+  return hub.length === 0 ? registryMirrors : { ...registryMirrors, [defaultDomain]: hub };
 }

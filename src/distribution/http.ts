@@ -1,6 +1,7 @@
 import { getCACertificates, rootCertificates } from "node:tls";
 import { cancelled, internal } from "../base/errors.ts";
 import { networkError, redactUrl } from "./network-error.ts";
+import { ProxyRules, type ProxySettings, proxiesOfEnvironment } from "./proxies.ts";
 
 /** What a TLS connection to one host needs beyond the system's own certificates; PEM texts. */
 export interface TlsOptions {
@@ -30,20 +31,28 @@ export interface HttpOptions {
   userAgent: string;
   /** How long a server may take until its answer begins, in milliseconds; for requests without a body. */
   answerTimeout?: number;
+  /** What the environment says where not given. */
+  proxies?: ProxySettings;
 }
 
 /**
  * Sends requests as a registry client must: bodies as they come (no decompression), redirects followed by itself so
- * that credentials stay with the host that they are for, failures in Docker's words. `HTTP_PROXY`, `HTTPS_PROXY` and
- * `NO_PROXY` are obeyed.
+ * that credentials stay with the host that they are for, failures in Docker's words, through the proxies that are set.
  */
 export class HttpClient {
   readonly #userAgent: string;
   readonly #answerTimeout: number;
+  #proxies: ProxyRules;
 
   constructor(options: HttpOptions) {
     this.#userAgent = options.userAgent;
     this.#answerTimeout = options.answerTimeout ?? 60_000;
+    this.#proxies = new ProxyRules(options.proxies ?? proxiesOfEnvironment(process.env));
+  }
+
+  /** Requests from now on go through these. Throws `invalidArgument`. */
+  useProxies(proxies: ProxySettings): void {
+    this.#proxies = new ProxyRules(proxies);
   }
 
   /** Throws `unavailable` when no answer came, `cancelled` when `signal` fired. Whoever calls consumes the body. */
@@ -93,8 +102,8 @@ export class HttpClient {
       };
       if (body !== undefined) init.body = body;
       if (url.protocol === "https:") init.tls = withAuthorities(tls);
-      // As in Go, a proxy is never asked for what is on this machine. Bun's types do not know `false` yet.
-      if (isLoopback(url)) Object.assign(init, { proxy: false });
+      // Without a word Bun would look into the environment; its types do not know `false` yet.
+      Object.assign(init, { proxy: this.#proxies.proxyFor(url) ?? false });
       return await fetch(url.href, init);
     } catch (error) {
       if (signal?.aborted) throw cancelled("context canceled", error);
@@ -103,10 +112,6 @@ export class HttpClient {
       clearTimeout(timer);
     }
   }
-}
-
-function isLoopback({ hostname }: URL): boolean {
-  return hostname === "localhost" || hostname === "[::1]" || /^127(\.\d+){3}$/.test(hostname);
 }
 
 function redirectOf(request: HttpRequest, response: Response): string | undefined {

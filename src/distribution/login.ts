@@ -23,7 +23,7 @@ export async function login(
   credentials: Credentials,
   signal?: AbortSignal,
 ): Promise<LoginResult> {
-  const endpoints = await transport.registries.endpoints(domainOf(credentials.serveraddress), "push");
+  const endpoints = await transport.registries.endpoints(domainOf(credentials.serveraddress));
   return firstEndpoint(transport, endpoints, (endpoint) => loginAt(transport, endpoint, credentials, signal));
 }
 

@@ -9,6 +9,7 @@ import type { ProgressSink } from "./progress.ts";
 import { pullContent } from "./pull-content.ts";
 import type { PullContext } from "./pull-context.ts";
 import { pullError } from "./pull-error.ts";
+import { quotaText } from "./quota.ts";
 import type { FetchedManifest } from "./registry-client.ts";
 import { RegistryError } from "./registry-error.ts";
 import { Repository } from "./repository.ts";
@@ -70,6 +71,8 @@ export async function pull(
       ? "Downloaded newer image for"
       : "Image is up to date for";
     progress({ status: `Status: ${outcome} ${familiarString(reference)}` });
+    const quota = repository.clients.find((client) => client.quota !== undefined)?.quota;
+    if (quota !== undefined) progress({ status: quotaText(quota) });
     return pulled;
   } catch (error) {
     throw pullError(error, reference);

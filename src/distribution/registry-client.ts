@@ -7,6 +7,7 @@ import { Authorizer } from "./authorizer.ts";
 import type { Credentials } from "./credentials.ts";
 import type { Endpoint } from "./endpoints.ts";
 import type { HttpClient, HttpRequest, Method } from "./http.ts";
+import { type Quota, quotaOf } from "./quota.ts";
 import { readBounded, readRegistryError } from "./registry-error.ts";
 
 /** A manifest as it came, verified when it was asked for by digest. */
@@ -33,6 +34,7 @@ export class RegistryClient {
   readonly endpoint: Endpoint;
   readonly repository: string;
   readonly #authorizer: Authorizer;
+  #quota: Quota | undefined;
 
   constructor(options: {
     http: HttpClient;
@@ -57,6 +59,11 @@ export class RegistryClient {
         ...(options.mountFrom ?? []).map((name) => `repository:${name}:pull`),
       ],
     });
+  }
+
+  /** What the last answer about a manifest said. */
+  get quota(): Quota | undefined {
+    return this.#quota;
   }
 
   /** The URL of `path` in this repository. */
@@ -95,6 +102,7 @@ export class RegistryClient {
   async #askManifest(method: "GET" | "HEAD", reference: string, signal?: AbortSignal): Promise<Response> {
     const headers = { accept: manifestAccept.join(", ") };
     const response = await this.send(method, this.url(`manifests/${reference}`), { headers, signal });
+    this.#quota = quotaOf(response.headers) ?? this.#quota;
     if (response.ok) return response;
     throw await readRegistryError(response, "manifest unknown");
   }

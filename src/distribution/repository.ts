@@ -26,11 +26,8 @@ export class Repository {
     options: { credentials: Credentials; access: Access; mountFrom?: readonly string[] },
   ): Promise<Repository> {
     const purpose = options.access === "pull" ? "pull" : "push";
-    const endpoints = await transport.registries.endpoints(reference.domain, purpose);
-    const clients = endpoints.map(
-      (endpoint) =>
-        new RegistryClient({ http: transport.http, endpoint, repository: reference.path, ...options }),
-    );
+    const places = await transport.registries.places(reference, purpose);
+    const clients = places.map((place) => new RegistryClient({ http: transport.http, ...place, ...options }));
     return new Repository(transport, clients);
   }
 

@@ -42,7 +42,7 @@ export async function search(transport: RegistryTransport, request: SearchReques
   const query = new URLSearchParams({ q: term, n: String(limit) });
   const credentials = request.credentials ?? {};
   const hub: Endpoint = { url: new URL(hubIndexServer), mirror: false, tls: undefined };
-  const endpoints = domain === defaultDomain ? [hub] : await transport.registries.endpoints(domain, "push");
+  const endpoints = domain === defaultDomain ? [hub] : await transport.registries.endpoints(domain);
   try {
     const results = await firstEndpoint(transport, endpoints, async (endpoint) => {
       const { url: registry, tls } = endpoint;

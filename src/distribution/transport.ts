@@ -2,6 +2,7 @@ import { Limiter } from "../base/async.ts";
 import { type Logger, silentLogger } from "../base/log.ts";
 import { Registries, type RegistryOptions } from "./endpoints.ts";
 import { HttpClient } from "./http.ts";
+import { type ProxySettings, proxiesOfEnvironment } from "./proxies.ts";
 
 /** What all pulls and pushes of a daemon share. */
 export interface RegistryTransport {
@@ -18,15 +19,21 @@ export interface RegistryTransport {
   log: Logger;
 }
 
-export interface TransportOptions extends RegistryOptions {
-  userAgent: string;
-  /** `--max-concurrent-downloads`, 3 where not given. */
+/** What a daemon may change while it runs. */
+export interface TransferOptions extends RegistryOptions {
+  /** What the environment says where not given. */
+  proxies?: ProxySettings;
+  /** `--max-concurrent-downloads`, 3 where not given or 0. */
   maxConcurrentDownloads?: number;
-  /** `--max-concurrent-uploads`, 5 where not given. */
+  /** `--max-concurrent-uploads`, 5 where not given or 0. */
   maxConcurrentUploads?: number;
   /** `--max-download-attempts`, 5 where not given. */
   maxDownloadAttempts?: number;
   retryDelays?: readonly number[];
+}
+
+export interface TransportOptions extends TransferOptions {
+  userAgent: string;
   stallTimeout?: number;
   answerTimeout?: number;
   log?: Logger;
@@ -37,15 +44,37 @@ function backOff(attempts: number): number[] {
   return Array.from({ length: Math.max(0, attempts - 1) }, (_, index) => Math.min(30_000, 1000 * 2 ** index));
 }
 
+const downloadsAtOnce = ({ maxConcurrentDownloads }: TransferOptions) => maxConcurrentDownloads || 3;
+const uploadsAtOnce = ({ maxConcurrentUploads }: TransferOptions) => maxConcurrentUploads || 5;
+const retryDelays = (options: TransferOptions) =>
+  options.retryDelays ?? backOff(options.maxDownloadAttempts || 5);
+
 export function createTransport(options: TransportOptions): RegistryTransport {
-  const { userAgent, answerTimeout } = options;
+  const { userAgent, answerTimeout, proxies } = options;
   return {
-    http: new HttpClient(answerTimeout === undefined ? { userAgent } : { userAgent, answerTimeout }),
+    http: new HttpClient({
+      userAgent,
+      ...(answerTimeout !== undefined && { answerTimeout }),
+      ...(proxies && { proxies }),
+    }),
     registries: new Registries(options),
-    downloads: new Limiter(options.maxConcurrentDownloads ?? 3),
-    uploads: new Limiter(options.maxConcurrentUploads ?? 5),
-    retryDelays: options.retryDelays ?? backOff(options.maxDownloadAttempts ?? 5),
+    downloads: new Limiter(downloadsAtOnce(options)),
+    uploads: new Limiter(uploadsAtOnce(options)),
+    retryDelays: retryDelays(options),
     stallTimeout: options.stallTimeout ?? 60_000,
     log: options.log ?? silentLogger,
   };
+}
+
+/**
+ * Changes what a daemon may change while it runs; pulls and pushes that are under way keep the endpoints that they
+ * have. Throws `invalidArgument`, and changes nothing, when the options are not valid.
+ */
+export function configureTransport(transport: RegistryTransport, options: TransferOptions): void {
+  const proxies = options.proxies ?? proxiesOfEnvironment(process.env);
+  transport.http.useProxies(proxies);
+  transport.registries.configure(options);
+  transport.downloads.limit = downloadsAtOnce(options);
+  transport.uploads.limit = uploadsAtOnce(options);
+  transport.retryDelays = retryDelays(options);
 }

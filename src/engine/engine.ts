@@ -3,7 +3,8 @@ import type { DiskWorkers } from "../archive/disk-workers.ts";
 import type { Clock } from "../base/clock.ts";
 import type { Logger } from "../base/log.ts";
 import type { ContainerDeps } from "../containers/deps.ts";
-import type { RegistryTransport } from "../distribution/transport.ts";
+import type { ProxySettings } from "../distribution/proxies.ts";
+import type { RegistryTransport, TransferOptions } from "../distribution/transport.ts";
 import type { BlobStore } from "../images/blobs.ts";
 import type { ImageStore } from "../images/images.ts";
 import type { LayerStore } from "../images/layers.ts";
@@ -19,8 +20,8 @@ export interface EngineSettings {
   execRoot: string;
   debug: boolean;
   labels: readonly string[];
-  mirrors: readonly string[];
-  insecureRegistries: readonly string[];
+  /** Where images are got from. */
+  transfer: TransferOptions & { proxies: ProxySettings };
   network: NetworkConfig;
   logDriver: string;
   logOptions: Readonly<Record<string, string>>;
@@ -35,9 +36,6 @@ export interface EngineSettings {
   init: boolean;
   initPath: string | undefined;
   securityDefaults: Partial<SecurityOptions>;
-  maxConcurrentDownloads: number;
-  maxConcurrentUploads: number;
-  maxDownloadAttempts: number;
   /** The command that starts a supervisor. */
   supervisorCommand: readonly string[];
 }

@@ -5,6 +5,8 @@ import { maxApiVersion, minApiVersion } from "../api/version.ts";
 import { buildCommit, buildVersion, dockerRelease } from "../base/build.ts";
 import { rfc3339Nano } from "../base/clock.ts";
 import { hubIndexServer } from "../distribution/endpoints.ts";
+import { validateMirror } from "../distribution/mirrors.ts";
+import { withoutUser } from "../distribution/proxies.ts";
 import type { Engine } from "./engine.ts";
 import { goArch, kernelVersion, machine, memoryTotal, operatingSystem, sysctlIsOn } from "./host.ts";
 
@@ -67,9 +69,9 @@ export function systemInfo(engine: Engine): SystemInfo {
     RegistryConfig: registryConfig(engine),
     GenericResources: null,
     DockerRootDir: settings.dataRoot,
-    HttpProxy: process.env.HTTP_PROXY ?? "",
-    HttpsProxy: process.env.HTTPS_PROXY ?? "",
-    NoProxy: process.env.NO_PROXY ?? "",
+    HttpProxy: withoutUser(settings.transfer.proxies.httpProxy),
+    HttpsProxy: withoutUser(settings.transfer.proxies.httpsProxy),
+    NoProxy: settings.transfer.proxies.noProxy,
     Labels: [...settings.labels],
     ExperimentalBuild: false,
     ServerVersion: dockerRelease,
@@ -158,22 +160,25 @@ function runtimes(engine: Engine) {
   };
 }
 
+/** Mirrors of other registries than Docker Hub stand with their indexes, by the key that they are configured under. */
 function registryConfig(engine: Engine): SystemInfo["RegistryConfig"] {
-  const { mirrors, insecureRegistries } = engine.settings;
+  const { mirrors = [], registryMirrors = {}, insecureRegistries = [] } = engine.settings.transfer;
   const isCidr = (text: string) => /^[0-9a-f.:]+\/\d+$/i.test(text);
-  const index = (name: string, official: boolean, secure: boolean) => ({
+  const insecureHosts = insecureRegistries.filter((registry) => !isCidr(registry));
+  const hub = [...mirrors.map(validateMirror), ...(registryMirrors["docker.io"] ?? [])];
+  const index = (name: string, official = false) => ({
     Name: name,
-    Mirrors: official ? [...mirrors] : [],
-    Secure: secure,
+    Mirrors: official ? hub : [...(registryMirrors[name] ?? [])],
+    Secure: !insecureHosts.includes(name),
     Official: official,
   });
-  const insecureHosts = insecureRegistries.filter((registry) => !isCidr(registry));
   return {
     InsecureRegistryCIDRs: [...insecureRegistries.filter(isCidr), "::1/128", "127.0.0.0/8"],
-    IndexConfigs: {
-      "docker.io": index("docker.io", true, true),
-      ...Object.fromEntries(insecureHosts.map((host) => [host, index(host, false, false)])),
-    },
-    Mirrors: [...mirrors],
+    IndexConfigs: Object.fromEntries(
+      [...new Set([...insecureHosts, ...Object.keys(registryMirrors)])]
+        .map((name) => [name, index(name)])
+        .concat([["docker.io", index("docker.io", true)]]),
+    ),
+    Mirrors: hub,
   };
 }

@@ -126,11 +126,7 @@ export async function openEngine(settings: EngineSettings, log: Logger): Promise
     ...imageParts,
     transport: createTransport({
       userAgent: `docker/${dockerRelease} longshore`,
-      mirrors: settings.mirrors,
-      insecureRegistries: settings.insecureRegistries,
-      maxConcurrentDownloads: settings.maxConcurrentDownloads,
-      maxConcurrentUploads: settings.maxConcurrentUploads,
-      maxDownloadAttempts: settings.maxDownloadAttempts,
+      ...settings.transfer,
       log,
     }),
     cgroup,

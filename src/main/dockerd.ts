@@ -2,11 +2,12 @@ import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node
 import { dirname } from "node:path";
 import { buildCommit, buildVersion, dockerRelease } from "../base/build.ts";
 import { conflict, isEngineError, messageOf } from "../base/errors.ts";
-import { createLogger, type Logger, type LogLevel } from "../base/log.ts";
+import { createLogger, type Logger } from "../base/log.ts";
 import { type DaemonConfig, loadConfig } from "../daemon/config/config.ts";
 import { helpText } from "../daemon/config/help.ts";
 import { endpointsOf } from "../daemon/config/hosts.ts";
-import { engineSettings } from "../daemon/config/settings.ts";
+import { reload } from "../daemon/config/reload.ts";
+import { engineSettings, logLevelOf } from "../daemon/config/settings.ts";
 import { type Endpoint, listen } from "../daemon/http/listeners.ts";
 import { ApiServer } from "../daemon/http/server.ts";
 import { allHandlers } from "../daemon/routes/all.ts";
@@ -24,7 +25,7 @@ export async function main(argv: string[]): Promise<number> {
     if (config.version)
       return print(`Docker version ${dockerRelease}, build ${buildCommit} (Longshore ${buildVersion})\n`);
     if (config.validate) return print("configuration OK\n");
-    return await serve(config, endpointsOf(loaded));
+    return await serve(config, endpointsOf(loaded), argv);
   } catch (error) {
     process.stderr.write(`${isEngineError(error) ? error.message : traceOf(error)}\n`);
     return 1;
@@ -36,16 +37,27 @@ function print(text: string): number {
   return 0;
 }
 
-async function serve(config: DaemonConfig, endpoints: readonly Endpoint[]): Promise<number> {
-  const log = createLogger(config.debug ? "debug" : (config.logLevel as LogLevel));
+async function serve(
+  config: DaemonConfig,
+  endpoints: readonly Endpoint[],
+  argv: readonly string[],
+): Promise<number> {
+  const log = createLogger(logLevelOf(config));
   // What Bun would take from it must not reach the programs that the daemon starts.
   for (const name of ["BUN_OPTIONS", "BUN_BE_BUN"]) delete process.env[name];
   survive(log);
+  // Whoever asks for a reload before the daemon is up has nothing to wait for, and must not end it.
+  let onReload = () => {};
+  process.on("SIGHUP", () => onReload());
   using _pidfile = claimPidfile(config.pidfile);
   const stopped = new Promise<string>((resolve) => {
     for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => resolve(signal));
   });
   await using engine = await openEngine(engineSettings(config), log);
+  let current = config;
+  onReload = () => {
+    current = reload(engine, current, argv, log);
+  };
   const server = new ApiServer({
     handlers: allHandlers(engine),
     serverName: `Docker/${dockerRelease} (linux)`,

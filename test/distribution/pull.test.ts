@@ -426,6 +426,21 @@ describe("several at once", () => {
   });
 });
 
+test("what Docker Hub says is left of the quota is shown", async () => {
+  using folder = temporaryFolder();
+  await using stores = openStores(folder.path);
+  await using registry = await serve(image, "library/app:1");
+  registry.decide = ({ path }) =>
+    path.includes("/manifests/")
+      ? { also: { "ratelimit-limit": "100;w=21600", "ratelimit-remaining": "76;w=21600" } }
+      : undefined;
+  const lines = await run(stores, "app:1", { mirrors: [registry.url] });
+  expect(lines.slice(-2)).toEqual([
+    "Status: Downloaded newer image for app:1",
+    "Pulls left: 76 of 100 in 6 hours",
+  ]);
+});
+
 describe("mirrors of Docker Hub", () => {
   test("are asked in order; what one does not have, cannot give or gives wrongly comes from the next", async () => {
     using folder = temporaryFolder();

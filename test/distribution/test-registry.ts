@@ -9,6 +9,8 @@ export interface Fault {
   status?: number;
   headers?: Record<string, string>;
   body?: string;
+  /** Headers beside those of a good answer. */
+  also?: Record<string, string>;
   /** Cut the connection after so many bytes of the body. */
   cutAt?: number;
   /** Send so many bytes and then nothing more. */
@@ -91,6 +93,7 @@ export class TestRegistry implements AsyncDisposable {
     this.requests.push(seen);
     const fault = this.decide(seen, nth) ?? {};
     await fault.until;
+    for (const [name, value] of Object.entries(fault.also ?? {})) response.setHeader(name, value);
     if (fault.status !== undefined) {
       response.writeHead(fault.status, fault.headers);
       response.end(method === "HEAD" ? undefined : fault.body);

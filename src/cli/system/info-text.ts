@@ -47,7 +47,12 @@ function registries(info: SystemInfo): string[] {
   if (!config) return [];
   const plain = Object.values(config.IndexConfigs ?? {}).filter((index) => !index.Secure);
   const insecure = [...plain.map(({ Name }) => Name), ...(config.InsecureRegistryCIDRs ?? [])];
-  return [...block("Insecure Registries", insecure), ...block("Registry Mirrors", config.Mirrors)];
+  // Docker knows mirrors of Docker Hub only; others stand with what they are for.
+  const others = Object.values(config.IndexConfigs ?? {}).flatMap(({ Name, Mirrors, Official }) =>
+    Official ? [] : (Mirrors ?? []).map((mirror) => `${mirror} (${Name})`),
+  );
+  const mirrors = [...(config.Mirrors ?? []), ...others];
+  return [...block("Insecure Registries", insecure), ...block("Registry Mirrors", mirrors)];
 }
 
 function pools(info: SystemInfo): string[] {

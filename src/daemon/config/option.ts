@@ -188,21 +188,6 @@ export function checkLabel(text: string): void {
   if (!/^[^=]+=/.test(text)) throw invalidArgument(`bad attribute format: ${text}`);
 }
 
-export function checkMirror(text: string): void {
-  const [, scheme = "", rest = ""] = /^([a-z]*):\/\/(.*)$/i.exec(text) ?? [];
-  if (scheme !== "http" && scheme !== "https") {
-    throw invalidArgument(
-      `invalid mirror: unsupported scheme ${JSON.stringify(scheme)} in ${JSON.stringify(text)}`,
-    );
-  }
-  if (rest.includes("@")) {
-    throw invalidArgument("invalid mirror: username/password not allowed in URI");
-  }
-  if (rest === "" || /[?#]/.test(rest)) {
-    throw invalidArgument(`invalid mirror: query or fragment at end of the URI ${JSON.stringify(text)}`);
-  }
-}
-
 /** A runtime as daemon.json names it. */
 export const RuntimeConfig = input("system.Runtime", () => ({
   path: string,

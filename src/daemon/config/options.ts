@@ -2,6 +2,8 @@ import { Ulimit } from "../../api/host-config.ts";
 import { any, type Infer, list, map, string } from "../../api/schema.ts";
 import { invalidArgument } from "../../base/errors.ts";
 import { logLevels } from "../../base/log.ts";
+import { type MirrorSettings, Mirrors, validateMirror } from "../../distribution/mirrors.ts";
+import { ProxyRules } from "../../distribution/proxies.ts";
 import { parseListenAddress } from "./listen-address.ts";
 import {
   AddressPool,
@@ -9,7 +11,6 @@ import {
   bytesOption,
   checkIp,
   checkLabel,
-  checkMirror,
   intOption,
   listOption,
   mapOption,
@@ -110,8 +111,17 @@ export const options = {
 
   registryMirrors: listOption("registry-mirror", "Mirror of Docker Hub to prefer", {
     key: "registry-mirrors",
-    checkItem: checkMirror,
+    checkItem: (text) => void validateMirror(text),
   }),
+  /** Ours: mirrors of any registry, or of a part of it. See `distribution/mirrors.ts`. */
+  mirrors: ownOption(undefined, "", "", {} as MirrorSettings, map(list(string)), (_, before) => before, {
+    key: "mirrors",
+    check: (value) => void new Mirrors(value),
+  }),
+  registryCertsDir: stringOption(
+    "registry-certs-dir",
+    "Directory of registries' certificates, before /etc/docker/certs.d",
+  ),
   insecureRegistries: listOption("insecure-registry", "Registry to use without verified TLS", {
     key: "insecure-registries",
   }),
@@ -122,8 +132,8 @@ export const options = {
     initial: 5,
   }),
   maxDownloadAttempts: intOption("max-download-attempts", "How often to try a download", { initial: 5 }),
-  httpProxy: stringOption("http-proxy", "Proxy for outgoing HTTP"),
-  httpsProxy: stringOption("https-proxy", "Proxy for outgoing HTTPS"),
+  httpProxy: stringOption("http-proxy", "Proxy for outgoing HTTP", { check: checkProxy }),
+  httpsProxy: stringOption("https-proxy", "Proxy for outgoing HTTPS", { check: checkProxy }),
   noProxy: stringOption("no-proxy", "Hosts that are reached without a proxy"),
 
   storageDriver: stringOption("storage-driver", "Storage driver", { short: "s" }),
@@ -206,6 +216,10 @@ export type OptionName = keyof typeof options;
 export type DaemonConfig = {
   readonly [Name in OptionName]: (typeof options)[Name] extends Option<infer T> ? T : never;
 };
+
+function checkProxy(text: string): void {
+  void new ProxyRules({ httpProxy: text, httpsProxy: "", noProxy: "" });
+}
 
 function checkLogLevel(text: string): void {
   if (!(logLevels as readonly string[]).includes(text))

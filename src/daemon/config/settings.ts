@@ -1,5 +1,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
+import type { LogLevel } from "../../base/log.ts";
+import { proxiesOfEnvironment } from "../../distribution/proxies.ts";
 import type { EngineSettings } from "../../engine/engine.ts";
 import type { DaemonConfig } from "./options.ts";
 
@@ -12,6 +14,11 @@ const initPrograms = [
   "/usr/bin/catatonit",
 ];
 
+/** The least severe messages that are logged. */
+export function logLevelOf(config: DaemonConfig): LogLevel {
+  return config.debug ? "debug" : (config.logLevel as LogLevel);
+}
+
 /** The configuration as the engine takes it. */
 export function engineSettings(config: DaemonConfig): EngineSettings {
   return {
@@ -19,8 +26,7 @@ export function engineSettings(config: DaemonConfig): EngineSettings {
     execRoot: resolve(config.execRoot),
     debug: config.debug,
     labels: config.labels,
-    mirrors: config.registryMirrors,
-    insecureRegistries: config.insecureRegistries,
+    transfer: transferSettings(config),
     network: networkSettings(config),
     logDriver: config.logDriver,
     logOptions: config.logOpts,
@@ -33,10 +39,25 @@ export function engineSettings(config: DaemonConfig): EngineSettings {
     init: config.init,
     initPath: config.initPath || initPrograms.find((path) => existsSync(path)),
     securityDefaults: securityDefaults(config),
+    supervisorCommand: supervisorCommand(),
+  };
+}
+
+function transferSettings(config: DaemonConfig): EngineSettings["transfer"] {
+  const environment = proxiesOfEnvironment(process.env);
+  return {
+    mirrors: config.registryMirrors,
+    registryMirrors: config.mirrors,
+    insecureRegistries: config.insecureRegistries,
+    certsDir: config.registryCertsDir || undefined,
+    proxies: {
+      httpProxy: config.httpProxy || environment.httpProxy,
+      httpsProxy: config.httpsProxy || environment.httpsProxy,
+      noProxy: config.noProxy || environment.noProxy,
+    },
     maxConcurrentDownloads: config.maxConcurrentDownloads,
     maxConcurrentUploads: config.maxConcurrentUploads,
     maxDownloadAttempts: config.maxDownloadAttempts,
-    supervisorCommand: supervisorCommand(),
   };
 }
 
