@@ -155,9 +155,6 @@ export const BuildPruneResponse = struct("build.CachePruneReport", () => ({
 }));
 export type BuildPruneResponse = Infer<typeof BuildPruneResponse>;
 
-export const IDResponse = struct("container.CommitResponse", () => ({ Id: string }));
-export type IDResponse = Infer<typeof IDResponse>;
-
 export const DistributionInspect = struct("registry.DistributionInspect", () => ({
   Descriptor: OCIDescriptor,
   Platforms: list(OCIPlatform),

@@ -18,7 +18,8 @@ const byResource: Readonly<Record<string, () => Promise<Group>>> = {
  * loading all of the table than on its requests. What is not found in that part is looked up in the whole.
  */
 export async function operationOf(id: OperationId): Promise<Operation> {
-  const resource = /^[A-Z][a-z]+/.exec(id)?.[0] ?? "";
+  // An exec is made by an operation of its container, and declared with those of execs.
+  const resource = id === "ContainerExec" ? "Exec" : (/^[A-Z][a-z]+/.exec(id)?.[0] ?? "");
   const group: Group = (await byResource[resource]?.()) ?? {};
   return group[id] ?? (await import("./operations.ts")).operations[id];
 }

@@ -23,6 +23,8 @@ export interface RunOptions {
   stderr?: ChildStdio | "pipe";
   cwd?: string;
   env?: Record<string, string>;
+  /** What the process takes itself to be, where `command` names it otherwise. */
+  argv0?: string;
   /** A mount that the process must not see, and nobody else may lose. */
   hiddenMount?: { parent: string; path: string };
 }
@@ -42,6 +44,7 @@ export async function run(command: readonly string[], options: RunOptions = {}):
       stdio: [options.stdin ?? "ignore", options.stdout ?? "ignore", options.stderr ?? "ignore"],
       env: options.env ?? {},
       ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
+      ...(options.argv0 === undefined ? {} : { argv0: options.argv0 }),
     });
   const child = options.hiddenMount ? withoutMount(options.hiddenMount, start) : start();
   const [stdout, stderr] = await Promise.all([collect(child.stdout), collect(child.stderr)]);

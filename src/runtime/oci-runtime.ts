@@ -1,6 +1,7 @@
 import { accessSync, constants, existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { delimiter, dirname, isAbsolute, join } from "node:path";
 import { invalidArgument, messageOf, unavailable } from "../base/errors.ts";
+import { sealedCopy } from "../linux/sealed-copy.ts";
 import { type ChildStdio, type RunResult, run } from "../linux/spawn.ts";
 import { lastRuntimeError, type RuntimeAction, runtimeError } from "./oci-errors.ts";
 import type { RuntimeBinary } from "./supervisor/protocol.ts";
@@ -169,8 +170,9 @@ export class OciRuntime {
   }
 
   #simple(command: string[]): Promise<RunResult> {
-    return run([this.#runtime.path, ...this.#runtime.arguments, "--root", this.#root, ...command], {
+    return run([this.#executable(), ...this.#runtime.arguments, "--root", this.#root, ...command], {
       stderr: "pipe",
+      argv0: this.#runtime.path,
       env: environment(),
       cwd: "/",
       ...this.#hiddenMount(),
@@ -184,10 +186,11 @@ export class OciRuntime {
     rmSync(log, { force: true });
     const globals = ["--root", this.#root, "--log", log, "--log-format", "json"];
     try {
-      const result = await run([this.#runtime.path, ...this.#runtime.arguments, ...globals, ...command], {
+      const result = await run([this.#executable(), ...this.#runtime.arguments, ...globals, ...command], {
         stdin: stdio.stdin,
         stdout: stdio.stdout,
         stderr: stdio.stderr,
+        argv0: this.#runtime.path,
         env: environment(),
         cwd,
         ...this.#hiddenMount(),
@@ -196,6 +199,11 @@ export class OciRuntime {
     } catch (error) {
       throw unavailable(`cannot run the OCI runtime ${this.#runtime.path}: ${messageOf(error)}`, error);
     }
+  }
+
+  /** crun starts itself twice otherwise, which is a quarter of the time of an exec. */
+  #executable(): string {
+    return this.#runtime.isCrun ? sealedCopy(this.#runtime.path) : this.#runtime.path;
   }
 
   #hiddenMount(): { hiddenMount?: { parent: string; path: string } } {

@@ -1,5 +1,5 @@
 import { ExecConfig, ExecInspectResponse, ExecStartConfig } from "../exec.ts";
-import { IDResponse } from "../images.ts";
+import { IDResponse } from "../id-response.ts";
 import { answers, get, json, optionalJson, post, query } from "../operation.ts";
 
 export const execOperations = {

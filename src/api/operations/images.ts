@@ -1,8 +1,8 @@
 import { ContainerConfig } from "../containers.ts";
+import { IDResponse } from "../id-response.ts";
 import {
   AttestationStatement,
   DistributionInspect,
-  IDResponse,
   ImageDeleteResponseItem,
   ImageHistoryResponseItem,
   ImageInspect,

@@ -1,4 +1,4 @@
-import { IDResponse } from "../images.ts";
+import { IDResponse } from "../id-response.ts";
 import { answers, del, get, json, post, query } from "../operation.ts";
 import { list } from "../schema.ts";
 import { Config, ConfigSpec, Secret, SecretSpec } from "../swarm.ts";

@@ -42,8 +42,8 @@ export class SupervisorServer implements Disposable {
     this.#handlers = makeHandlers(options.supervisor, () => this.#shutdown());
     options.supervisor.exits.on((exit) => {
       this.#tell({ event: "exit", exit });
-      // Without anybody who heard it, it is kept for the next welcome.
-      if (this.#controls.size > 0) options.supervisor.forgetExec(exit);
+      // Without anybody who heard it, it is kept for the next welcome. Its clients see their ends before its files go.
+      if (this.#controls.size > 0) setImmediate(() => options.supervisor.forgetExec(exit));
     });
   }
 
