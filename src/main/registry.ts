@@ -39,7 +39,7 @@ async function serve({ host, port, root, logLevel }: ServeOptions): Promise<numb
   const stopped = new Promise<string>((resolve) => {
     for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => resolve(signal));
   });
-  const store = await RegistryStore.open(root);
+  await using store = await RegistryStore.open(root);
   const clean = () =>
     store.removeAbandoned().catch((error) => log.error("cleaning failed", { error: messageOf(error) }));
   await clean();

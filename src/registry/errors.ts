@@ -29,6 +29,8 @@ const kinds = {
   DENIED: { code: "forbidden", message: "requested access to the resource is denied" },
   UNSUPPORTED: { code: "invalidArgument", message: "the operation is unsupported" },
   METHOD: { code: "notImplemented", message: "the operation is unsupported" },
+  IMMUTABLE: { code: "conflict", message: "the tag is immutable" },
+  TOOMANYREQUESTS: { code: "unavailable", message: "too many requests", status: 429 },
   UNAVAILABLE: { code: "unavailable", message: "service unavailable" },
   UNKNOWN: { code: "internal", message: "unknown error" },
 } as const satisfies Record<string, Kind>;
@@ -40,6 +42,7 @@ const toldAs: Partial<Record<RegistryErrorKind, string>> = {
   RANGE_INVALID: "BLOB_UPLOAD_INVALID",
   TOO_LARGE: "SIZE_INVALID",
   METHOD: "UNSUPPORTED",
+  IMMUTABLE: "DENIED",
 };
 
 /**

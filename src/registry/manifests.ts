@@ -1,6 +1,5 @@
-import { open, readFile } from "node:fs/promises";
-import { dirname } from "node:path";
 import { KeyedQueue } from "../base/async.ts";
+import type { Clock } from "../base/clock.ts";
 import { isEngineError } from "../base/errors.ts";
 import { type Digest, isDigest } from "../oci/digest.ts";
 import { digestLike, sha256Of } from "../oci/digester.ts";
@@ -8,14 +7,13 @@ import { type Index, type Manifest, parseManifestOrIndex } from "../oci/manifest
 import { isTag } from "../oci/reference.ts";
 import type { Blobs } from "./blobs.ts";
 import { RegistryError } from "./errors.ts";
-import { orMissing, removeFile, syncDirectory, writeWhole } from "./files.ts";
-import type { Layout } from "./layout.ts";
-import { checkReferences } from "./manifest-check.ts";
-import { type Referrers, referrerDescriptor } from "./referrers.ts";
-import type { Tags } from "./tags.ts";
-
-/** Longer than the four media types that a manifest can have. */
-const maxTypeLength = 128;
+import type { Database, Queries, Transaction } from "./index/database.ts";
+import { manifestKey, tagKey } from "./layout.ts";
+import { checkReferences, type RepositoryContent } from "./manifest-check.ts";
+import { describe, insertManifest, type ManifestRow } from "./manifest-rows.ts";
+import { matchesPattern } from "./patterns.ts";
+import { touchRepository } from "./repositories.ts";
+import type { Storage } from "./storage/storage.ts";
 
 /** A manifest as it was pushed. */
 export interface StoredManifest {
@@ -24,57 +22,59 @@ export interface StoredManifest {
   bytes: Uint8Array;
 }
 
-/** The manifests and indexes of repositories, with the tags and referrers that hang on them. */
+/** What a push did. */
+export interface PutResult {
+  digest: Digest;
+  mediaType: string;
+  subject?: Digest;
+}
+
+/**
+ * The manifests and indexes of repositories, with the tags and referrers that hang on them. The index is what is
+ * served; the storage has a copy of each for the day when the index is lost.
+ */
 export class Manifests {
-  readonly #layout: Layout;
+  readonly #storage: Storage;
+  readonly #database: Database;
   readonly #blobs: Blobs;
-  readonly #tags: Tags;
-  readonly #referrers: Referrers;
-  /** Pushes and deletions of one repository come one after another, so that no tag points to what is going. */
+  readonly #clock: Clock;
+  /** Copies into the storage are made in the order of the changes. */
   readonly #queue = new KeyedQueue();
 
-  constructor(layout: Layout, parts: { blobs: Blobs; tags: Tags; referrers: Referrers }) {
-    this.#layout = layout;
-    this.#blobs = parts.blobs;
-    this.#tags = parts.tags;
-    this.#referrers = parts.referrers;
+  constructor(storage: Storage, database: Database, blobs: Blobs, clock: Clock) {
+    this.#storage = storage;
+    this.#database = database;
+    this.#blobs = blobs;
+    this.#clock = clock;
   }
 
   /** The manifest that a tag or digest names. Throws MANIFEST_UNKNOWN. */
   async get(name: string, reference: string): Promise<StoredManifest> {
-    const digest = isDigest(reference) ? reference : await this.#resolve(name, reference);
-    const found = digest && (await this.#read(name, digest));
-    if (!found) throw manifestUnknown(name, reference);
-    return found;
-  }
-
-  async #resolve(name: string, tag: string): Promise<Digest | undefined> {
-    return isTag(tag) ? this.#tags.get(name, tag) : undefined;
-  }
-
-  async #read(name: string, digest: Digest): Promise<StoredManifest | undefined> {
-    const file = await orMissing(readFile(this.#layout.manifest(name, digest)), undefined);
-    if (!file) return undefined;
-    const lineFeed = file.indexOf(0x0a);
-    return { digest, mediaType: file.toString("latin1", 0, lineFeed), bytes: file.subarray(lineFeed + 1) };
-  }
-
-  /** The size of a manifest, from its file's size and first line: an index may name ten thousand big ones. */
-  async #size(name: string, digest: Digest): Promise<number | undefined> {
-    const handle = await orMissing(open(this.#layout.manifest(name, digest), "r"), undefined);
-    if (!handle) return undefined;
-    await using _closed = handle;
-    const { size } = await handle.stat();
-    const { buffer } = await handle.read(Buffer.alloc(maxTypeLength), 0, maxTypeLength, 0);
-    return size - buffer.indexOf(0x0a) - 1;
+    const columns = "m.digest, m.media_type, m.payload";
+    const row = await this.#database.get<{ digest: Digest; media_type: string; payload: string }>(
+      isDigest(reference)
+        ? `SELECT ${columns} FROM manifests m WHERE m.repository = ? AND m.digest = ?`
+        : `SELECT ${columns} FROM tags t JOIN manifests m ON m.repository = t.repository AND m.digest = t.digest
+           WHERE t.repository = ? AND t.name = ?`,
+      name,
+      reference,
+    );
+    if (!row) throw manifestUnknown(name, reference);
+    return { digest: row.digest, mediaType: row.media_type, bytes: Buffer.from(row.payload) };
   }
 
   /**
    * Stores a manifest or index under its digest, and under a tag when `reference` is one. What it consists of must be
-   * there already, its subject need not. Returns its digest, and the subject's when it has one. Throws
-   * MANIFEST_INVALID, MANIFEST_BLOB_UNKNOWN, SIZE_INVALID, DIGEST_INVALID.
+   * there already, its subject need not; with `partial`, as in a cache, the blobs need not either. Throws
+   * MANIFEST_INVALID, MANIFEST_BLOB_UNKNOWN, SIZE_INVALID, DIGEST_INVALID, IMMUTABLE.
    */
-  async put(name: string, reference: string, bytes: Uint8Array, contentType?: string) {
+  async put(
+    name: string,
+    reference: string,
+    bytes: Uint8Array,
+    contentType?: string,
+    { partial = false }: { partial?: boolean } = {},
+  ): Promise<PutResult> {
     const byDigest = isDigest(reference);
     if (!byDigest && !isTag(reference)) throw invalid("invalid tag");
     const digest = byDigest ? digestLike(reference, bytes) : sha256Of(bytes);
@@ -82,43 +82,121 @@ export class Manifests {
       throw new RegistryError("DIGEST_INVALID", { details: [{ digest: reference, actual: digest }] });
     }
     const document = parse(bytes, contentType);
+    const row = await describe(name, digest, document, payloadOf(bytes), {
+      config: (wanted) => this.#blobs.read(wanted),
+      manifest: (wanted) => this.#sizeOf(this.#database, name, wanted),
+    });
+    const tag = byDigest ? undefined : reference;
+    await this.#database.transaction((queries) => this.#insert(queries, row, document, { tag, partial }));
+    await this.#queue.run(name, async () => {
+      const copy = Buffer.concat([Buffer.from(`${document.mediaType}\n`), bytes]);
+      await this.#storage.write(manifestKey(name, digest), copy);
+      if (tag !== undefined) await this.#copyTag(name, tag);
+    });
     const subject = document.subject?.digest;
-    await this.#queue.run(name, async () => {
-      await checkReferences(document, {
-        blobSize: (wanted) => this.#blobs.size(name, wanted),
-        manifestSize: (wanted) => this.#size(name, wanted),
-      });
-      const file = Buffer.concat([Buffer.from(`${document.mediaType}\n`), bytes]);
-      await writeWhole(this.#layout.manifest(name, digest), file, this.#layout.scratch);
-      if (subject) {
-        await this.#referrers.add(name, subject, referrerDescriptor(document, digest, bytes.byteLength));
-      }
-      if (!byDigest) await this.#tags.set(name, reference, digest);
-    });
-    return subject ? { digest, subject } : { digest };
+    return { digest, mediaType: document.mediaType, ...(subject && { subject }) };
   }
 
-  /** Deletes a tag, or a manifest with all tags that point to it. Throws MANIFEST_UNKNOWN. */
-  async remove(name: string, reference: string): Promise<void> {
-    await this.#queue.run(name, async () => {
-      const gone = isDigest(reference)
-        ? await this.#removeManifest(name, reference)
-        : isTag(reference) && (await this.#tags.remove(name, reference));
-      if (!gone) throw manifestUnknown(name, reference);
-    });
+  async #insert(
+    queries: Transaction,
+    row: ManifestRow,
+    document: Manifest | Index,
+    { tag, partial }: { tag: string | undefined; partial: boolean },
+  ): Promise<void> {
+    const name = row.repository;
+    const now = this.#clock.now();
+    await touchRepository(queries, name, now);
+    await lock(queries, name);
+    if (!partial) await checkReferences(document, contentOf(queries, name));
+    if (tag !== undefined) await refuseImmutable(queries, name, tag, row.digest);
+    await insertManifest(queries, row, now);
+    await queries.run("UPDATE repositories SET pushed_at = ? WHERE name = ?", now, name);
+    if (tag === undefined) return;
+    await queries.run(
+      `INSERT INTO tags (repository, name, digest, updated_at) VALUES (?, ?, ?, ?)
+       ON CONFLICT (repository, name) DO UPDATE SET digest = excluded.digest, updated_at = excluded.updated_at`,
+      name,
+      tag,
+      row.digest,
+      now,
+    );
   }
 
-  async #removeManifest(name: string, digest: Digest): Promise<boolean> {
-    const found = await this.#read(name, digest);
-    if (!found) return false;
-    await this.#tags.removeAllOf(name, digest);
-    const { subject } = parse(found.bytes, found.mediaType);
-    if (subject) await this.#referrers.remove(name, subject.digest, digest);
-    const path = this.#layout.manifest(name, digest);
-    await removeFile(path);
-    await syncDirectory(dirname(path));
-    return true;
+  async #sizeOf(queries: Queries, name: string, digest: Digest) {
+    const sql = "SELECT size, content_size FROM manifests WHERE repository = ? AND digest = ?";
+    return queries.get<{ size: number; content_size: number }>(sql, name, digest);
   }
+
+  /** Brings the storage's copy of a tag up to what the index says now. */
+  async #copyTag(name: string, tag: string): Promise<void> {
+    const sql = "SELECT digest FROM tags WHERE repository = ? AND name = ?";
+    const row = await this.#database.get<{ digest: Digest }>(sql, name, tag);
+    if (row) await this.#storage.write(tagKey(name, tag), row.digest);
+    else await this.#storage.remove(tagKey(name, tag));
+  }
+
+  /**
+   * Deletes a tag, or a manifest with all tags that point to it; returns the manifest's digest. Throws
+   * MANIFEST_UNKNOWN, IMMUTABLE.
+   */
+  async remove(name: string, reference: string): Promise<Digest> {
+    const gone = await this.#database.transaction((queries) => removeRows(queries, name, reference));
+    if (!gone) throw manifestUnknown(name, reference);
+    await this.#queue.run(name, async () => {
+      for (const tag of gone.tags) await this.#copyTag(name, tag);
+      if (!isDigest(reference) || (await this.#sizeOf(this.#database, name, reference))) return;
+      await this.#storage.remove(manifestKey(name, reference));
+    });
+    return gone.digest;
+  }
+}
+
+/** One change of a repository at a time, over all instances. */
+export async function lock(queries: Transaction, name: string): Promise<void> {
+  await queries.get(`SELECT name FROM repositories WHERE name = ?${queries.forUpdate}`, name);
+}
+
+function contentOf(queries: Queries, name: string): RepositoryContent {
+  const size = async (table: "repository_blobs" | "manifests", digest: Digest) => {
+    const sql = `SELECT size FROM ${table} WHERE repository = ? AND digest = ?`;
+    return (await queries.get<{ size: number }>(sql, name, digest))?.size;
+  };
+  return {
+    blobSize: (digest) => size("repository_blobs", digest),
+    manifestSize: (digest) => size("manifests", digest),
+  };
+}
+
+async function removeRows(queries: Transaction, name: string, reference: string) {
+  await lock(queries, name);
+  const byDigest = isDigest(reference);
+  const tags = await queries.all<{ name: string; digest: Digest }>(
+    `SELECT name, digest FROM tags WHERE repository = ? AND ${byDigest ? "digest" : "name"} = ?`,
+    name,
+    reference,
+  );
+  for (const tag of tags) {
+    await refuseImmutable(queries, name, tag.name);
+    await queries.run("DELETE FROM tags WHERE repository = ? AND name = ?", name, tag.name);
+  }
+  const names = tags.map((tag) => tag.name);
+  if (!byDigest) return tags[0] && { digest: tags[0].digest, tags: names };
+  const sql = "DELETE FROM manifests WHERE repository = ? AND digest = ?";
+  if ((await queries.run(sql, name, reference)) === 0) return undefined;
+  await queries.run("DELETE FROM manifest_references WHERE repository = ? AND manifest = ?", name, reference);
+  return { digest: reference, tags: names };
+}
+
+/** Throws IMMUTABLE when the tag is there, may not change, and does not point to `digest` already. */
+async function refuseImmutable(queries: Queries, name: string, tag: string, digest?: Digest): Promise<void> {
+  const row = await queries.get<{ immutable: string; digest: Digest }>(
+    `SELECT r.immutable, t.digest FROM tags t JOIN repositories r ON r.name = t.repository
+     WHERE t.repository = ? AND t.name = ?`,
+    name,
+    tag,
+  );
+  if (!row || row.digest === digest || !matchesPattern(row.immutable, tag)) return;
+  throw new RegistryError("IMMUTABLE", { message: `the tag ${tag} is immutable`, details: [{ name, tag }] });
 }
 
 function parse(bytes: Uint8Array, contentType?: string): Manifest | Index {
@@ -128,6 +206,13 @@ function parse(bytes: Uint8Array, contentType?: string): Manifest | Index {
     if (isEngineError(error, "invalidArgument")) throw invalid(error.message, error);
     throw error;
   }
+}
+
+/** The index keeps text: JSON is UTF-8 (RFC 8259, 8.1), and what is not comes not back as it was. */
+function payloadOf(bytes: Uint8Array): string {
+  const text = Buffer.from(bytes).toString("utf8");
+  if (text.includes("\0") || !Buffer.from(text).equals(bytes)) throw invalid("it is not UTF-8");
+  return text;
 }
 
 function invalid(reason: string, cause?: unknown): RegistryError {

@@ -18,13 +18,21 @@ export function pageRequest(query: URLSearchParams): PageRequest {
   return { limit: n === null ? undefined : Number(n), last: query.get("last") ?? "" };
 }
 
-/** The page of `sorted` that is wanted, and the `Link` to the next one when there is more. */
-export function cutPage(sorted: readonly string[], { limit, last }: PageRequest, path: string) {
-  const rest = last === "" ? sorted : sorted.filter((entry) => entry > last);
-  const page = rest.slice(0, limit);
+/** A page without `n`: as many entries as an answer may have. */
+const maxPage = 10_000;
+
+/** The page that is wanted of what `list` gives after an entry, and the `Link` to the next one when there is more. */
+export async function fetchPage(
+  list: (last: string, limit: number) => Promise<string[]>,
+  { limit, last }: PageRequest,
+  path: string,
+) {
+  const most = Math.min(limit ?? maxPage, maxPage);
+  const found = await list(last, most + 1);
+  const page = found.slice(0, most);
   const end = page.at(-1);
-  const more = end !== undefined && page.length < rest.length;
-  const headers = more ? { Link: nextLink(path, { n: String(limit), last: end }) } : {};
+  const more = end !== undefined && page.length < found.length;
+  const headers = more ? { Link: nextLink(path, { n: String(most), last: end }) } : {};
   return { page, headers };
 }
 

@@ -1,10 +1,10 @@
-import { readdir, readFile } from "node:fs/promises";
-import { join } from "node:path";
 import type { Digest } from "../oci/digest.ts";
 import { compact } from "../oci/json.ts";
 import { type Descriptor, type Index, isIndex, type Manifest } from "../oci/manifest.ts";
-import { orMissing, removeFile, syncDirectory, writeWhole } from "./files.ts";
-import type { Layout } from "./layout.ts";
+import type { Database } from "./index/database.ts";
+
+/** How many rows are read at a time. */
+const batch = 200;
 
 /** What the referrers API tells of a manifest (distribution-spec, "Listing Referrers"). */
 export function referrerDescriptor(document: Manifest | Index, digest: Digest, size: number): Descriptor {
@@ -23,30 +23,25 @@ export function referrerDescriptor(document: Manifest | Index, digest: Digest, s
 
 /** Which manifests of a repository name another as their subject: signatures, SBOMs, attestations. */
 export class Referrers {
-  readonly #layout: Layout;
+  readonly #database: Database;
 
-  constructor(layout: Layout) {
-    this.#layout = layout;
-  }
-
-  async add(name: string, subject: Digest, descriptor: Descriptor): Promise<void> {
-    const path = this.#layout.referrer(name, subject, descriptor.digest);
-    await writeWhole(path, JSON.stringify(descriptor), this.#layout.scratch);
-  }
-
-  async remove(name: string, subject: Digest, digest: Digest): Promise<void> {
-    if (await removeFile(this.#layout.referrer(name, subject, digest))) {
-      await syncDirectory(this.#layout.referrers(name, subject));
-    }
+  constructor(database: Database) {
+    this.#database = database;
   }
 
   /** The descriptors that refer to `subject`, sorted by digest, those after the digest `after` only. */
   async *list(name: string, subject: Digest, after = ""): AsyncGenerator<Descriptor> {
-    const folder = this.#layout.referrers(name, subject);
-    for (const file of (await orMissing(readdir(folder), [])).sort()) {
-      if (file <= after.replace(":", "-")) continue;
-      const text = await orMissing(readFile(join(folder, file), "utf8"), undefined);
-      if (text !== undefined) yield JSON.parse(text) as Descriptor;
+    for (let last = after; ; ) {
+      const rows = await this.#database.all<{ digest: Digest; referrer: string }>(
+        `SELECT digest, referrer FROM manifests WHERE repository = ? AND subject = ? AND digest > ?
+         ORDER BY digest LIMIT ${batch}`,
+        name,
+        subject,
+        last,
+      );
+      for (const row of rows) yield JSON.parse(row.referrer) as Descriptor;
+      last = rows.at(-1)?.digest ?? "";
+      if (rows.length < batch) return;
     }
   }
 }

@@ -1,57 +1,83 @@
-import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { type Clock, systemClock } from "../base/clock.ts";
 import { algorithmOf, type Digest } from "../oci/digest.ts";
 import { Blobs } from "./blobs.ts";
-import { RegistryError } from "./errors.ts";
-import { makeDirectory, orMissing, removeFile } from "./files.ts";
-import { Layout } from "./layout.ts";
+import { type Collected, collect } from "./gc.ts";
+import type { Database } from "./index/database.ts";
+import { openPostgres } from "./index/postgres.ts";
+import { rebuild } from "./index/rebuild.ts";
+import { openSqlite } from "./index/sqlite.ts";
 import { Manifests } from "./manifests.ts";
+import { Pulls } from "./pulls.ts";
 import { Referrers } from "./referrers.ts";
-import { listRepositories, namesWithUploads } from "./repositories.ts";
+import { Repositories } from "./repositories.ts";
+import { FolderStorage } from "./storage/folder.ts";
+import { type S3Options, S3Storage } from "./storage/s3.ts";
+import type { Storage } from "./storage/storage.ts";
 import { Tags } from "./tags.ts";
-import { Uploads, uploadLifetimeMillis } from "./uploads.ts";
+import { Uploads } from "./uploads.ts";
+
+/** Where a registry keeps what it has. */
+export interface StoreOptions {
+  /** A folder, or a bucket that several registries may share. */
+  storage: { root: string } | { s3: S3Options };
+  /** `postgres://…`, or a file of SQLite; `index.sqlite` in the folder where none is named. */
+  database?: string;
+}
 
 /**
- * All that a registry keeps, in a folder. Every change is atomic and durable when it returns, so that a second
- * process may add to the folder (`docker-registry seed`) while the server runs on it.
+ * All that a registry keeps. Every change is atomic and durable when it returns, and nothing is kept in memory that
+ * another process on the same storage and index would have to know.
  */
-export class RegistryStore {
+export class RegistryStore implements AsyncDisposable {
+  readonly database: Database;
+  readonly clock: Clock;
   readonly blobs: Blobs;
   readonly uploads: Uploads;
   readonly manifests: Manifests;
   readonly tags: Tags;
   readonly referrers: Referrers;
-  readonly #layout: Layout;
-  readonly #clock: Clock;
+  readonly repositories: Repositories;
+  readonly pulls: Pulls;
+  readonly #storage: Storage;
 
-  private constructor(layout: Layout, clock: Clock) {
-    this.#layout = layout;
-    this.#clock = clock;
-    this.blobs = new Blobs(layout);
-    this.uploads = new Uploads(layout, this.blobs, clock);
-    this.tags = new Tags(layout);
-    this.referrers = new Referrers(layout);
-    this.manifests = new Manifests(layout, this);
+  private constructor(storage: Storage, database: Database, clock: Clock) {
+    this.#storage = storage;
+    this.database = database;
+    this.clock = clock;
+    this.blobs = new Blobs(storage, database, clock);
+    this.uploads = new Uploads(storage, this.blobs, clock);
+    this.manifests = new Manifests(storage, database, this.blobs, clock);
+    this.tags = new Tags(database);
+    this.referrers = new Referrers(database);
+    this.repositories = new Repositories(database);
+    this.pulls = new Pulls(database, clock);
   }
 
-  /** Opens the folder `root`, which is made when it is not there. */
-  static async open(root: string, clock: Clock = systemClock): Promise<RegistryStore> {
-    const layout = new Layout(root);
-    await makeDirectory(layout.scratch);
-    await makeDirectory(layout.repositories);
-    return new RegistryStore(layout, clock);
+  /** Opens what `options` names; a folder is made when it is not there, and an index that is new is filled. */
+  static async open(options: string | StoreOptions, clock: Clock = systemClock): Promise<RegistryStore> {
+    const { storage: place, database: where } =
+      typeof options === "string" ? { storage: { root: options }, database: undefined } : options;
+    const storage = "root" in place ? await FolderStorage.open(place.root) : new S3Storage(place.s3);
+    const file = where ?? ("root" in place ? join(place.root, "index.sqlite") : ":memory:");
+    const database = /^postgres(?:ql)?:/.test(file) ? await openPostgres(file) : await openSqlite(file);
+    const store = new RegistryStore(storage, database, clock);
+    await store.#fill();
+    return store;
   }
 
-  /** The names of all repositories, sorted. */
-  repositories(): Promise<string[]> {
-    return listRepositories(this.#layout);
+  /** An index is filled once; the row is written at the end, so that one that was cut off is filled again. */
+  async #fill(): Promise<void> {
+    const done = await this.database.get("SELECT value FROM settings WHERE name = ?", "filled");
+    if (!done) await this.rebuild();
   }
 
-  /** Throws NAME_UNKNOWN when nothing was ever pushed as `name`. */
-  async requireRepository(name: string): Promise<void> {
-    const found = await orMissing(stat(this.#layout.manifests(name)), undefined);
-    if (!found) throw new RegistryError("NAME_UNKNOWN", { details: [{ name }] });
+  /** Adds to the index what the storage has beside it. */
+  async rebuild(): Promise<{ manifests: number; tags: number }> {
+    const found = await rebuild(this.#storage, this.database, this.clock.now());
+    const sql = "INSERT INTO settings (name, value) VALUES (?, ?) ON CONFLICT (name) DO NOTHING";
+    await this.database.run(sql, "filled", "1");
+    return found;
   }
 
   /** Stores bytes at hand as a blob of the repository. Throws DIGEST_INVALID. */
@@ -62,15 +88,18 @@ export class RegistryStore {
   }
 
   /** Removes what was begun and given up: uploads, and files that a crash left half written. Returns how many. */
-  async removeAbandoned(): Promise<number> {
-    let removed = await this.uploads.removeAbandoned(namesWithUploads(this.#layout));
-    const before = this.#clock.now() - uploadLifetimeMillis;
-    for (const file of await readdir(this.#layout.scratch)) {
-      const path = join(this.#layout.scratch, file);
-      const found = await orMissing(stat(path), undefined);
-      if (found && found.mtimeMs <= before && (await removeFile(path))) removed++;
-    }
-    return removed;
+  removeAbandoned(): Promise<number> {
+    return this.uploads.removeAbandoned();
+  }
+
+  /** Frees what nobody needs any more, while the registry is used. */
+  collect(options: { grace?: number; dryRun?: boolean } = {}): Promise<Collected> {
+    return collect(this, options);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.pulls.flush();
+    await this.database[Symbol.asyncDispose]();
   }
 }
 

@@ -1,14 +1,12 @@
 import { createHash, type Hash, randomUUID } from "node:crypto";
-import { type FileHandle, open, readdir, stat } from "node:fs/promises";
-import { join } from "node:path";
 import { KeyedQueue } from "../base/async.ts";
-import { type Clock, systemClock } from "../base/clock.ts";
+import type { Clock } from "../base/clock.ts";
 import { algorithmOf, type Digest } from "../oci/digest.ts";
 import type { Blobs } from "./blobs.ts";
 import { RegistryError } from "./errors.ts";
-import { makeDirectory, orMissing, readPieces, removeFile } from "./files.ts";
-import type { Layout } from "./layout.ts";
+import { uploadKey, uploadsPrefix } from "./layout.ts";
 import type { ByteRange } from "./range.ts";
+import type { Storage } from "./storage/storage.ts";
 
 /** The hash of the first `size` bytes of an upload. */
 interface Progress {
@@ -19,22 +17,25 @@ interface Progress {
 
 const uploadId = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 /** An upload that got no bytes for so long has been given up. */
-export const uploadLifetimeMillis = 24 * 3600 * 1000;
+const uploadLifetimeMillis = 24 * 3600 * 1000;
+
+/** Hashes that run along at a time. An upload without one is read again at its end. */
+const maxRunning = 1000;
 
 /**
  * Blobs that are arriving: started → appended to, in order → finished or cancelled. What has arrived stays, over
- * broken connections and restarts, until `uploadLifetimeMillis` after its last byte. The hash runs along; after a
- * restart it is taken from the file.
+ * broken connections and restarts, until `uploadLifetimeMillis` after its last byte, and any instance can go on with
+ * it. The hash runs along; where another instance had a part, it is taken from the storage.
  */
 export class Uploads {
-  readonly #layout: Layout;
+  readonly #storage: Storage;
   readonly #blobs: Blobs;
   readonly #clock: Clock;
   readonly #progress = new Map<string, Progress>();
   readonly #queue = new KeyedQueue();
 
-  constructor(layout: Layout, blobs: Blobs, clock: Clock = systemClock) {
-    this.#layout = layout;
+  constructor(storage: Storage, blobs: Blobs, clock: Clock) {
+    this.#storage = storage;
     this.#blobs = blobs;
     this.#clock = clock;
   }
@@ -42,18 +43,18 @@ export class Uploads {
   /** Begins an upload; returns its id. `algorithm` is the one that its digest will probably have. */
   async start(name: string, algorithm = "sha256"): Promise<string> {
     const id = randomUUID();
-    await makeDirectory(this.#layout.uploads(name));
-    const handle = await open(this.#layout.upload(name, id), "wx");
-    await handle.close();
+    await this.#storage.begin(uploadKey(name, id));
+    const [oldest] = this.#progress.keys();
+    if (oldest !== undefined && this.#progress.size >= maxRunning) this.#progress.delete(oldest);
     this.#progress.set(id, { algorithm, hash: createHash(algorithm), size: 0 });
     return id;
   }
 
   /** How many bytes have arrived. Throws BLOB_UPLOAD_UNKNOWN. */
   async size(name: string, id: string): Promise<number> {
-    const found = await orMissing(stat(this.#path(name, id)), undefined);
-    if (!found) throw uploadUnknown(id);
-    return found.size;
+    const size = await this.#storage.arrived(this.#key(name, id));
+    if (size === undefined) throw uploadUnknown(id);
+    return size;
   }
 
   /**
@@ -63,44 +64,26 @@ export class Uploads {
    */
   append(name: string, id: string, body: AsyncIterable<Uint8Array>, range?: ByteRange): Promise<number> {
     return this.#queue.run(id, async () => {
-      await using handle = await this.#open(name, id);
-      const { size } = await handle.stat();
+      const size = await this.size(name, id);
       if (range && range.start !== size) throw outOfOrder(size);
-      if (!range) return await this.#write(handle, id, size, body, Number.POSITIVE_INFINITY);
-      const before = this.#running(id, size);
-      const saved = before && { ...before, hash: before.hash.copy() };
-      const end = await this.#write(handle, id, size, body, range.end + 1);
-      if (end === range.end + 1) return end;
-      await handle.truncate(size);
+      const key = this.#key(name, id);
+      const progress = this.#running(id, size);
+      if (!range) return await this.#storage.append(key, size, hashed(body, progress));
+      const saved = progress && { ...progress, hash: progress.hash.copy() };
+      const limit = range.end + 1 - range.start;
+      const taken = { bytes: 0 };
+      const end = await this.#storage.append(key, size, limited(hashed(body, progress), limit, taken));
+      if (end === range.end + 1 && taken.bytes === limit) return end;
+      await this.#storage.truncate(key, size);
       if (saved) this.#progress.set(id, saved);
       throw new RegistryError("SIZE_INVALID");
     });
   }
 
-  /** The hash that runs along, when it is that of exactly the `size` bytes of the file. */
+  /** The hash that runs along, when it is that of exactly the `size` bytes that are there. */
   #running(id: string, size: number): Progress | undefined {
     const progress = this.#progress.get(id);
     return progress?.size === size ? progress : undefined;
-  }
-
-  /** Returns where the body ends; what goes beyond `limit` is not written. */
-  async #write(
-    handle: FileHandle,
-    id: string,
-    start: number,
-    body: AsyncIterable<Uint8Array>,
-    limit: number,
-  ) {
-    const progress = this.#running(id, start);
-    let position = start;
-    for await (const piece of body) {
-      if (position + piece.length > limit) return position + piece.length;
-      await writeAll(handle, piece, position);
-      position += piece.length;
-      progress?.hash.update(piece);
-      if (progress) progress.size = position;
-    }
-    return position;
   }
 
   /**
@@ -109,27 +92,23 @@ export class Uploads {
    */
   finish(name: string, id: string, digest: Digest): Promise<void> {
     return this.#queue.run(id, async () => {
-      const path = this.#path(name, id);
-      await using handle = await this.#open(name, id);
-      const actual = await this.#digest(handle, id, algorithmOf(digest));
+      const key = this.#key(name, id);
+      const size = await this.size(name, id);
+      const actual = await this.#digest(key, id, size, algorithmOf(digest));
       if (actual !== digest) {
-        await removeFile(path);
+        await this.#storage.cancel(key);
         throw new RegistryError("DIGEST_INVALID", { details: [{ digest, actual }] });
       }
-      await handle.sync();
-      await this.#blobs.adopt(name, digest, path);
+      await this.#blobs.adopt(name, digest, size, (to) => this.#storage.commit(key, to, size));
     });
   }
 
-  async #digest(handle: FileHandle, id: string, algorithm: string): Promise<string> {
-    const { size } = await handle.stat();
+  async #digest(key: string, id: string, size: number, algorithm: string): Promise<string> {
     const progress = this.#running(id, size);
     this.#progress.delete(id);
-    if (progress?.algorithm === algorithm) {
-      return `${algorithm}:${progress.hash.digest("hex")}`;
-    }
+    if (progress?.algorithm === algorithm) return `${algorithm}:${progress.hash.digest("hex")}`;
     const hash = createHash(algorithm);
-    for await (const piece of readPieces(handle, 0, size)) hash.update(piece);
+    for await (const piece of this.#storage.arriving(key, size)) hash.update(piece);
     return `${algorithm}:${hash.digest("hex")}`;
   }
 
@@ -137,43 +116,44 @@ export class Uploads {
   cancel(name: string, id: string): Promise<void> {
     return this.#queue.run(id, async () => {
       this.#progress.delete(id);
-      if (!(await removeFile(this.#path(name, id)))) throw uploadUnknown(id);
+      if (!(await this.#storage.cancel(this.#key(name, id)))) throw uploadUnknown(id);
     });
   }
 
-  /** Drops the uploads of these repositories that have been given up. Returns how many. */
-  async removeAbandoned(names: AsyncIterable<string>): Promise<number> {
-    let removed = 0;
+  /** Drops the uploads that have been given up. Returns how many. */
+  async removeAbandoned(): Promise<number> {
     const before = this.#clock.now() - uploadLifetimeMillis;
-    for await (const name of names) {
-      const folder = this.#layout.uploads(name);
-      for (const id of await orMissing(readdir(folder), [])) {
-        const found = await orMissing(stat(join(folder, id)), undefined);
-        if (found === undefined || found.mtimeMs > before) continue;
-        this.#progress.delete(id);
-        if (await removeFile(join(folder, id))) removed++;
-      }
-    }
-    return removed;
+    return this.#storage.removeAbandoned(uploadsPrefix, before);
   }
 
-  #path(name: string, id: string): string {
+  #key(name: string, id: string): string {
     if (!uploadId.test(id)) throw uploadUnknown(id);
-    return this.#layout.upload(name, id);
-  }
-
-  async #open(name: string, id: string): Promise<FileHandle> {
-    const handle = await orMissing(open(this.#path(name, id), "r+"), undefined);
-    if (!handle) throw uploadUnknown(id);
-    return handle;
+    return uploadKey(name, id);
   }
 }
 
-async function writeAll(handle: FileHandle, piece: Uint8Array, position: number): Promise<void> {
-  let done = 0;
-  while (done < piece.length) {
-    const { bytesWritten } = await handle.write(piece, done, piece.length - done, position + done);
-    done += bytesWritten;
+/** `body`, with the hash running along. */
+async function* hashed(
+  body: AsyncIterable<Uint8Array>,
+  progress: Progress | undefined,
+): AsyncGenerator<Uint8Array> {
+  for await (const piece of body) {
+    yield piece;
+    progress?.hash.update(piece);
+    if (progress) progress.size += piece.length;
+  }
+}
+
+/** `body` up to `limit` bytes; `taken` counts those that came, the first piece beyond the limit too. */
+async function* limited(
+  body: AsyncIterable<Uint8Array>,
+  limit: number,
+  taken: { bytes: number },
+): AsyncGenerator<Uint8Array> {
+  for await (const piece of body) {
+    taken.bytes += piece.length;
+    if (taken.bytes > limit) return;
+    yield piece;
   }
 }
 

@@ -20,6 +20,7 @@ async function startOwn(): Promise<RealRegistry> {
     host: new URL(server.url).host,
     [Symbol.asyncDispose]: async () => {
       await server.stop();
+      await store[Symbol.asyncDispose]();
       rmSync(root, { recursive: true, force: true });
     },
   };

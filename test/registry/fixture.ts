@@ -36,6 +36,7 @@ export class TestRegistry implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#stop();
+    await this.store[Symbol.asyncDispose]();
     await rm(this.root, { recursive: true });
   }
 

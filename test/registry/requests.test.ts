@@ -67,11 +67,10 @@ test("a big body that is refused at once does not keep the client from its answe
 test("an unexpected failure is a 500 that does not tell its reason", async () => {
   await using registry = await TestRegistry.start();
   await registry.pushImage("a", "x", "content");
-  const tag = `${registry.root}/data/repositories/a/_tags/x`;
-  await Bun.write(tag, "not a digest");
+  await registry.store.database.run("DROP TABLE manifests");
   const answer = await registry.fetch("GET", "a/manifests/x");
   expect(answer.status).toBe(500);
-  expect(await answer.text()).not.toContain("digest");
+  expect(await answer.text()).not.toContain("manifests");
 });
 
 test("what was given up is removed a day later, what is under way is not", async () => {

@@ -1,29 +1,23 @@
 import { once } from "node:events";
 import type { ServerResponse } from "node:http";
 import type { Digest } from "../../oci/digest.ts";
-import type { OpenBlob } from "../blobs.ts";
-import { readPieces } from "../files.ts";
+import { blobUnknown } from "../blobs.ts";
 import { digestFrom, type Exchange, type Headers, sendEmpty } from "../http.ts";
 import { type ByteRange, parseRange } from "../range.ts";
+import type { OpenObject } from "../storage/storage.ts";
 
 interface BlobParams {
   name: string;
   digest: string;
 }
 
-/** GET and HEAD of a blob, with `Range`, `If-Range` and `If-None-Match`. */
+/** GET and HEAD of a blob; GET with `Range`, `If-Range` and `If-None-Match`. */
 export async function getBlob(exchange: Exchange, { name, digest: text }: BlobParams): Promise<void> {
   const { request, response, store } = exchange;
   const digest = digestFrom(text);
+  if (request.method === "HEAD") return await headBlob(exchange, name, digest);
   await using blob = await store.blobs.open(name, digest);
-  const headers: Headers = {
-    "Content-Type": "application/octet-stream",
-    "Docker-Content-Digest": digest,
-    "Accept-Ranges": "bytes",
-    // What a digest names never changes.
-    "Cache-Control": "max-age=31536000, immutable",
-    ETag: etagOf(digest),
-  };
+  const headers = headersOf(digest);
   if (request.headers["if-none-match"]?.includes(etagOf(digest))) {
     response.writeHead(304, headers).end();
     return;
@@ -39,16 +33,30 @@ export async function getBlob(exchange: Exchange, { name, digest: text }: BlobPa
     "Content-Length": end - start + 1,
     ...(range && { "Content-Range": `bytes ${start}-${end}/${blob.size}` }),
   });
-  if (request.method === "HEAD") response.end();
-  else await sendPieces(response, blob, { start, end });
+  await sendPieces(response, blob, { start, end });
+}
+
+async function headBlob({ response, store }: Exchange, name: string, digest: Digest): Promise<void> {
+  const size = await store.blobs.size(name, digest);
+  if (size === undefined) throw blobUnknown(digest);
+  response.writeHead(200, { ...headersOf(digest), "Content-Length": size }).end();
+}
+
+function headersOf(digest: Digest): Headers {
+  return {
+    "Content-Type": "application/octet-stream",
+    "Docker-Content-Digest": digest,
+    "Accept-Ranges": "bytes",
+    // What a digest names never changes.
+    "Cache-Control": "max-age=31536000, immutable",
+    ETag: etagOf(digest),
+  };
 }
 
 const etagOf = (digest: Digest) => `"${digest}"`;
 
 function wantedRange({ request }: Exchange, digest: Digest, size: number) {
   const ifRange = request.headers["if-range"];
-  // Range has a meaning for GET only (RFC 9110, 14.2).
-  if (request.method !== "GET") return undefined;
   if (ifRange !== undefined && ifRange !== etagOf(digest)) return undefined;
   return parseRange(request.headers.range, size);
 }
@@ -56,12 +64,12 @@ function wantedRange({ request }: Exchange, digest: Digest, size: number) {
 /** Sends part of a blob no faster than the client takes it; ends early when the client has gone. */
 async function sendPieces(
   response: ServerResponse,
-  blob: OpenBlob,
+  blob: OpenObject,
   { start, end }: ByteRange,
 ): Promise<void> {
   const gone = new AbortController();
   response.once("close", () => gone.abort());
-  for await (const piece of readPieces(blob.handle, start, end - start + 1)) {
+  for await (const piece of blob.read(start, end)) {
     if (gone.signal.aborted) return;
     if (response.write(piece)) continue;
     // Rejects when the client goes away: there is nobody left to tell.

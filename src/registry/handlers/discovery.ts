@@ -2,17 +2,22 @@ import type { Digest } from "../../oci/digest.ts";
 import { type Descriptor, maxManifestSize } from "../../oci/manifest.ts";
 import { mediaTypes } from "../../oci/media-types.ts";
 import { digestFrom, type Exchange, pathOf, sendJson } from "../http.ts";
-import { cutPage, nextLink, pageRequest } from "../pages.ts";
+import { fetchPage, nextLink, pageRequest } from "../pages.ts";
 
 /** GET /v2/: this is a registry. */
 export async function ping(exchange: Exchange): Promise<void> {
   sendJson(exchange, 200, {});
 }
 
-/** The repositories, sorted, in pages (`n`, `last`). */
+/** The repositories that the client may pull from, sorted, in pages (`n`, `last`). */
 export async function catalog(exchange: Exchange): Promise<void> {
+  const { repositories } = exchange.store;
   const wanted = pageRequest(exchange.query);
-  const { page, headers } = cutPage(await exchange.store.repositories(), wanted, "/v2/_catalog");
+  const { page, headers } = await fetchPage(
+    (last, limit) => repositories.names(last, limit),
+    wanted,
+    "/v2/_catalog",
+  );
   sendJson(exchange, 200, { repositories: page }, headers);
 }
 
@@ -20,8 +25,12 @@ export async function catalog(exchange: Exchange): Promise<void> {
 export async function listTags(exchange: Exchange, { name }: { name: string }): Promise<void> {
   const { query, store } = exchange;
   const wanted = pageRequest(query);
-  await store.requireRepository(name);
-  const { page, headers } = cutPage(await store.tags.list(name), wanted, pathOf(name, "tags", "list"));
+  await store.repositories.require(name);
+  const { page, headers } = await fetchPage(
+    (last, limit) => store.tags.list(name, last, limit),
+    wanted,
+    pathOf(name, "tags", "list"),
+  );
   sendJson(exchange, 200, { name, tags: page }, headers);
 }
 
