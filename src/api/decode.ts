@@ -31,6 +31,16 @@ export function parseJson(text: string): unknown {
   }
 }
 
+/** `parseJson`, but integers that a number does not hold exactly come as bigint. */
+export function parseExactJson(text: string): unknown {
+  if (!/\d{16}/.test(text)) return parseJson(text);
+  const reviver = (_key: string, value: unknown, context?: { source?: string }) =>
+    typeof value === "number" && !Number.isSafeInteger(value) && /^-?\d+$/.test(context?.source ?? "")
+      ? BigInt(context?.source ?? 0)
+      : value;
+  return JSON.parse(text, reviver);
+}
+
 function decodeAt(schema: Schema, value: unknown, place: Place): unknown {
   if (value === null && schema.kind !== "any") return zeroOf(schema);
   switch (schema.kind) {
@@ -41,7 +51,9 @@ function decodeAt(schema: Schema, value: unknown, place: Place): unknown {
     case "bool":
       return typeof value === "boolean" ? value : wrongType(value, schema.go, place);
     case "int":
-      return decodeInt(schema.go, value, place);
+      return Number(decodeInt(schema.go, value, place));
+    case "bigint":
+      return BigInt(decodeInt(schema.go, value, place));
     case "strings":
       if (typeof value === "string") return [value];
       return Array.isArray(value)
@@ -68,10 +80,10 @@ const intRanges: Record<string, readonly [number, number]> = {
   int64: [-(2 ** 63), 2 ** 63],
 };
 
-function decodeInt(go: string, value: unknown, place: Place): number {
-  if (typeof value !== "number") return wrongType(value, go, place);
+function decodeInt(go: string, value: unknown, place: Place): number | bigint {
+  if (typeof value !== "number" && typeof value !== "bigint") return wrongType(value, go, place);
   const [least, most] = intRanges[go] ?? [0, 0];
-  if (!Number.isInteger(value) || value < least || value > most) {
+  if (!Number.isInteger(Number(value)) || value < least || value > most) {
     throw typeError(`number ${value}`, go, place);
   }
   return value;
@@ -140,6 +152,8 @@ function zeroOf(schema: Schema): unknown {
       return false;
     case "int":
       return 0;
+    case "bigint":
+      return 0n;
     case "any":
     case "nullable":
       return null;

@@ -37,9 +37,16 @@ function encodeValue(schema: Schema, value: unknown, version: string): unknown {
       }
       return result;
     }
+    case "bigint":
+      return rawJson(String(value));
     default:
       return value;
   }
+}
+
+/** Text that JSON.stringify writes as it is. (TC39 proposal-json-parse-with-source) */
+function rawJson(text: string): unknown {
+  return (JSON as unknown as { rawJSON(text: string): unknown }).rawJSON(text);
 }
 
 function isShown(field: Field, item: unknown, version: string): boolean {
@@ -53,7 +60,8 @@ function isShown(field: Field, item: unknown, version: string): boolean {
 /** Go's notion of empty, for `omitempty`: what a pointer points to is never empty, and neither is a struct. */
 function isEmpty(schema: Schema, item: unknown): boolean {
   if (item === undefined || item === null) return true;
-  if (item === "" || item === 0 || item === false) return schema.kind !== "nullable" && schema.kind !== "any";
+  if (item === "" || item === 0 || item === 0n || item === false)
+    return schema.kind !== "nullable" && schema.kind !== "any";
   if (Array.isArray(item)) return item.length === 0 && schema.kind !== "nullable";
   return schema.kind === "map" && Object.keys(item).length === 0;
 }
@@ -65,6 +73,7 @@ function absent(schema: Schema, version: string): unknown {
     case "bool":
       return false;
     case "int":
+    case "bigint":
       return 0;
     case "struct":
       return encodeValue(schema, {}, version);

@@ -10,7 +10,7 @@ export interface Typed<T> {
   readonly [valueType]?: T;
 }
 
-export type ScalarKind = "string" | "bool" | "int" | "any" | "strings";
+export type ScalarKind = "string" | "bool" | "int" | "bigint" | "any" | "strings";
 
 export interface Scalar<T> extends Typed<T> {
   readonly kind: ScalarKind;
@@ -77,6 +77,8 @@ export const string: Scalar<string> = scalar("string", "string");
 export const bool: Scalar<boolean> = scalar("bool", "bool");
 export const int: Scalar<number> = scalar("int", "int");
 export const int64: Scalar<number> = scalar("int", "int64");
+/** An int64 that may need more than the 53 bits that a number has: nanoseconds since 1970. */
+export const exactInt64: Scalar<bigint> = scalar("bigint", "int64");
 export const uint16: Scalar<number> = scalar("int", "uint16");
 export const uint32: Scalar<number> = scalar("int", "uint32");
 export const uint64: Scalar<number> = scalar("int", "uint64");

@@ -3,6 +3,7 @@ import { ImageSummary } from "./images.ts";
 import {
   any,
   bool,
+  exactInt64,
   type Infer,
   int,
   int64,
@@ -246,6 +247,6 @@ export const EventMessage = struct("events.Message", () => ({
   Actor: EventActor,
   scope: optional(stringOf("local", "swarm")),
   time: optional(int64),
-  timeNano: optional(int64),
+  timeNano: optional(exactInt64),
 }));
 export type EventMessage = Infer<typeof EventMessage>;

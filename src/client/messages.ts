@@ -1,4 +1,4 @@
-import { decode, parseJson } from "../api/decode.ts";
+import { decode, parseExactJson } from "../api/decode.ts";
 import type { Infer, Schema } from "../api/schema.ts";
 import { invalidArgument } from "../base/errors.ts";
 
@@ -19,9 +19,9 @@ export async function* parseMessages<S extends Schema>(
     for (let end = rest.indexOf("\n"); end >= 0; end = rest.indexOf("\n", start)) {
       const line = rest.slice(start, end).trim();
       start = end + 1;
-      if (line !== "") yield decode(schema, parseJson(line));
+      if (line !== "") yield decode(schema, parseExactJson(line));
     }
     rest = rest.slice(start);
   }
-  if (rest.trim() !== "") yield decode(schema, parseJson(rest));
+  if (rest.trim() !== "") yield decode(schema, parseExactJson(rest));
 }

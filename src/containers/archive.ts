@@ -28,7 +28,7 @@ export function readArchive(
   path: string,
 ): { stat: PathStat; archive: AsyncGenerator<Uint8Array> } {
   const found = findFile(deps, container, called, path);
-  deps.events("archive-path", container, { path });
+  deps.events("archive-path", container, {});
   const { dir, base } = found.place;
   // The root is told with an empty name, so that its files begin with one slash.
   const name = Buffer.from(found.stat.name === "/" ? "" : found.stat.name).toString("latin1");
@@ -92,7 +92,7 @@ export async function extractArchive(
   } finally {
     await rm(file, { force: true });
   }
-  deps.events("extract-to-dir", container, { path: request.path });
+  deps.events("extract-to-dir", container, {});
 }
 
 async function extractIdle(

@@ -70,6 +70,8 @@ export interface ContainerDeps {
   waiters: Waiters;
   restarts: Restarts;
   events: ContainerEvents;
+  /** Tells the world that what did not run was removed. Bytes. */
+  pruned: (reclaimed: number) => void;
   clock: Clock;
   random: RandomBytes;
   log: Logger;

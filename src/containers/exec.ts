@@ -36,7 +36,7 @@ export function createExec(deps: ContainerDeps, container: Container, config: Ex
     exitCode: null,
     ended: Promise.withResolvers(),
   });
-  deps.events(`exec_create: ${(config.Cmd ?? []).join(" ")}`, container, { execID: id });
+  tellOfExec(deps, "exec_create", deps.execs.find(id));
   return id;
 }
 
@@ -102,6 +102,7 @@ async function run(deps: ContainerDeps, exec: Exec, options: ExecStartConfig): P
   const [height = 0, width = 0] = options.ConsoleSize ?? config.ConsoleSize ?? [];
   const console = height > 0 && width > 0 ? { height, width } : undefined;
   exec.running = true;
+  tellOfExec(deps, "exec_start", exec);
   try {
     const started = await deps.supervisor.exec({
       id: container.id,
@@ -134,5 +135,10 @@ async function run(deps: ContainerDeps, exec: Exec, options: ExecStartConfig): P
     if (isEnding(container.state.pid)) throw conflict(`container ${container.id} is not running`, error);
     throw error;
   }
-  deps.events(`exec_start: ${(config.Cmd ?? []).join(" ")}`, container, { execID: exec.id });
+}
+
+/** The event names the command: program and arguments, with a space between them also where there are none. */
+function tellOfExec(deps: ContainerDeps, action: "exec_create" | "exec_start", exec: Exec): void {
+  const [program = "", ...rest] = exec.config.Cmd ?? [];
+  deps.events(`${action}: ${program} ${rest.join(" ")}`, exec.container, { execID: exec.id });
 }

@@ -41,13 +41,15 @@ export class Execs {
     return ids.length > 0 ? ids : null;
   }
 
-  exited(id: string, exitCode: number): void {
+  /** Takes note of its end; undefined when that is known already. */
+  exited(id: string, exitCode: number): Exec | undefined {
     const exec = this.#byId.get(id);
-    if (!exec) return;
+    if (!exec || exec.exitCode !== null) return undefined;
     exec.running = false;
     exec.exitCode = exitCode;
     exec.ended.resolve();
     this.#forgetLater(exec);
+    return exec;
   }
 
   /** Who started it may still ask how it ended, for a while. */
@@ -55,13 +57,16 @@ export class Execs {
     setTimeout(() => this.#byId.delete(exec.id), keptAfterEnd).unref();
   }
 
-  /** Its execs have ended with it. */
-  containerEnded(containerId: string): void {
-    for (const exec of this.#byId.values()) {
-      if (exec.container.id !== containerId) continue;
-      if (exec.running) this.exited(exec.id, killedExitCode);
-      else this.#forgetLater(exec);
-    }
+  /** Nobody will ask for it. */
+  forget(id: string): void {
+    this.#byId.delete(id);
+  }
+
+  /** Its execs have ended with it; those that ran are returned. */
+  containerEnded(containerId: string): Exec[] {
+    const all = [...this.#byId.values()].filter((exec) => exec.container.id === containerId);
+    for (const exec of all) if (!exec.running) this.#forgetLater(exec);
+    return all.filter((exec) => exec.running && this.exited(exec.id, killedExitCode));
   }
 }
 

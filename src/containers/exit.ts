@@ -4,6 +4,7 @@ import { messageOf } from "../base/errors.ts";
 import type { Exit } from "../runtime/supervisor/protocol.ts";
 import type { Container } from "./container.ts";
 import type { ContainerDeps } from "./deps.ts";
+import type { Exec } from "./execs.ts";
 import { forget, giveUpVolumes } from "./remove.ts";
 import { shouldRestart } from "./restart-policy.ts";
 import { removeHome, removeRunDirectory, unmountRootfs } from "./rootfs.ts";
@@ -12,9 +13,15 @@ import { startInTurn } from "./start.ts";
 /** From now on, what ends is recorded, told, and cleared away. */
 export function watchExits(deps: ContainerDeps): Disposable {
   return deps.supervisor.exits.on((exit) => {
-    if (exit.execId !== undefined) deps.execs.exited(exit.execId, exit.exitCode);
-    else void containerExited(deps, exit);
+    if (exit.execId === undefined) void containerExited(deps, exit);
+    else tellExecEnd(deps, deps.execs.exited(exit.execId, exit.exitCode));
   });
+}
+
+function tellExecEnd(deps: ContainerDeps, exec: Exec | undefined): void {
+  if (!exec) return;
+  const { id, container, exitCode } = exec;
+  deps.events("exec_die", container, { execID: id, exitCode: String(exitCode) });
 }
 
 /** Takes note of an exit, in the container's turn. */
@@ -65,7 +72,7 @@ function recordExit(
   exit: Exit,
   { autoRemove, restart }: { autoRemove: boolean; restart: boolean },
 ): void {
-  deps.execs.containerEnded(container.id);
+  for (const exec of deps.execs.containerEnded(container.id)) tellExecEnd(deps, exec);
   if (autoRemove) forget(deps, container);
   else deps.set.setState(container, { ...outcome(exit), status: restart ? "restarting" : "exited" });
 }
@@ -80,6 +87,8 @@ async function clearAfterExit(
   await deps.network.release(id);
   deps.waiters.exited(id, { exitCode });
   if (autoRemove) {
+    // Who has stopped it tells of that first.
+    if (container.state.stoppedByUser) await nextTurn();
     await giveUpVolumes(deps, container, true);
     deps.waiters.removed(id, { exitCode });
     deps.events("destroy", container, {});

@@ -26,6 +26,7 @@ export async function pruneContainers(
     deleted.push(container.id);
     reclaimed += size;
   }
+  deps.pruned(reclaimed);
   return { ContainersDeleted: deleted.length > 0 ? deleted : null, SpaceReclaimed: reclaimed };
 }
 

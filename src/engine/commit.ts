@@ -48,11 +48,9 @@ export async function commitContainer(engine: Engine, request: CommitRequest): P
     createdBy: processArguments(container.spec.config).join(" "),
     signal: request.signal,
   });
-  deps.events("commit", container, {
-    comment,
-    imageID: id,
-    imageRef: reference ? familiarString(reference) : "",
-  });
+  const imageRef = reference ? familiarString(reference) : "";
+  if (reference) engine.events.emit("image", "tag", id, { name: imageRef });
+  deps.events("commit", container, { comment, imageID: id, imageRef });
   return id;
 }
 

@@ -1,7 +1,8 @@
 import { AsyncQueue, Emitter } from "../base/async.ts";
 import type { Clock } from "../base/clock.ts";
-import { type Filters, hasLabel } from "../base/filters.ts";
-import { shortId } from "../base/ids.ts";
+import type { Filters } from "../base/filters.ts";
+import { matchesFilters } from "./event-filters.ts";
+import type { EventJournal } from "./event-journal.ts";
 
 /** What happened to one object, in the shape of `GET /events`. Times are Unix seconds and nanoseconds. */
 export interface EngineEvent {
@@ -10,37 +11,28 @@ export interface EngineEvent {
   Actor: { ID: string; Attributes: Record<string, string> };
   scope: "local";
   time: number;
+  /** Later than that of every event before it, so that the order can be told from it. */
   timeNano: bigint;
 }
 
-/** How many past events are kept for `--since`, as in Docker. */
-const history = 256;
+/** What is asked of the events. Times in nanoseconds since 1970. */
+export interface EventQuery {
+  since?: bigint | undefined;
+  until?: bigint | undefined;
+  filters: Filters;
+  signal: AbortSignal;
+}
 
-export const eventFilters = [
-  "config",
-  "container",
-  "daemon",
-  "event",
-  "image",
-  "label",
-  "network",
-  "node",
-  "plugin",
-  "scope",
-  "secret",
-  "service",
-  "type",
-  "volume",
-];
-
-/** Everything that happens, told to whoever listens, and the last of it to who comes late. */
+/** Everything that happens, told to whoever listens, and from the journal to who comes late. */
 export class EventBus {
-  #past: EngineEvent[] = [];
+  #journal: EventJournal;
   #emitter = new Emitter<EngineEvent>();
   #clock: Clock;
+  #last = 0n;
 
-  constructor(clock: Clock) {
+  constructor(clock: Clock, journal: EventJournal) {
     this.#clock = clock;
+    this.#journal = journal;
   }
 
   /** How many listen now. */
@@ -49,7 +41,9 @@ export class EventBus {
   }
 
   emit(type: string, action: string, id: string, attributes: Record<string, string> = {}): void {
-    const timeNano = this.#clock.nowNanos();
+    const now = this.#clock.nowNanos();
+    const timeNano = now > this.#last ? now : this.#last + 1n;
+    this.#last = timeNano;
     const event: EngineEvent = {
       Type: type,
       Action: action,
@@ -58,67 +52,66 @@ export class EventBus {
       time: Number(timeNano / 1_000_000_000n),
       timeNano,
     };
-    this.#past.push(event);
-    if (this.#past.length > history) this.#past.shift();
+    this.#journal.append(encode(event));
     this.#emitter.emit(event);
   }
 
   /**
-   * Past events from `since` on (none without it), then those that come, until `until` or `signal`.
-   * Times in nanoseconds since 1970.
+   * Past events from `since` (or all of them, when only `until` is given), then those that come, until `until` or
+   * `signal`. Listening has begun when this returns.
    */
-  async *stream(options: {
-    since?: bigint | undefined;
-    until?: bigint | undefined;
-    filters: Filters;
-    signal: AbortSignal;
-  }): AsyncGenerator<EngineEvent> {
-    const { since, until, filters, signal } = options;
+  listen(query: EventQuery): AsyncGenerator<EngineEvent> {
     const queue = new AsyncQueue<EngineEvent>();
-    using _listening = this.#emitter.on((event) => queue.push(event));
-    const stop = () => queue.end();
-    signal.addEventListener("abort", stop, { once: true });
-    const end = until === undefined ? undefined : Number((until - this.#clock.nowNanos()) / 1_000_000n);
-    const timer = end === undefined ? undefined : setTimeout(stop, Math.max(0, end));
-    try {
-      for (const event of this.#past) {
-        if (since === undefined || event.timeNano < since) continue;
-        if (until !== undefined && event.timeNano > until) continue;
-        if (matchesFilters(event, filters)) yield event;
-      }
-      if (end !== undefined && end <= 0) return;
-      for await (const event of queue) {
-        if (matchesFilters(event, filters)) yield event;
-      }
-    } finally {
-      clearTimeout(timer);
-      signal.removeEventListener("abort", stop);
-    }
+    const listening = this.#emitter.on((event) => queue.push(event));
+    // Nothing comes between the two: what is past now is not in the queue.
+    return follow(query, this.#past(query), queue, listening, this.#clock);
+  }
+
+  #past({ since, until, filters }: EventQuery): EngineEvent[] {
+    if (since === undefined && until === undefined) return [];
+    return this.#journal
+      .lines()
+      .flatMap(decode)
+      .filter(({ timeNano }) => timeNano >= (since ?? 0n) && timeNano <= (until ?? timeNano))
+      .filter((event) => matchesFilters(event, filters));
   }
 }
 
-/** True when `event` passes every filter; values of one filter are alternatives, but all labels must hold. */
-export function matchesFilters(event: EngineEvent, filters: Filters): boolean {
-  const { ID: id, Attributes: attributes } = event.Actor;
-  const names = (wanted: string) => wanted === id || wanted === shortId(id) || wanted === attributes.name;
-  return (
-    filters.exact("type", event.Type) &&
-    filters.exact("scope", event.scope) &&
-    filters.any("event", (wanted) => event.Action === wanted || event.Action.startsWith(`${wanted}:`)) &&
-    filters.get("label").every((wanted) => hasLabel(attributes, wanted)) &&
-    filters.any("container", (wanted) => event.Type === "container" && names(wanted)) &&
-    filters.any("image", (wanted) => imageMatches(event, wanted)) &&
-    ["volume", "network", "plugin", "daemon"].every((type) =>
-      filters.any(type, (wanted) => event.Type === type && names(wanted)),
-    )
-  );
+async function* follow(
+  { until, filters, signal }: EventQuery,
+  past: readonly EngineEvent[],
+  queue: AsyncQueue<EngineEvent>,
+  listening: Disposable,
+  clock: Clock,
+): AsyncGenerator<EngineEvent> {
+  using _ = listening;
+  const stop = () => queue.end();
+  signal.addEventListener("abort", stop, { once: true });
+  const left = until === undefined ? undefined : Number((until - clock.nowNanos()) / 1_000_000n);
+  const timer = left === undefined ? undefined : setTimeout(stop, Math.min(Math.max(0, left), longestTimer));
+  try {
+    yield* past;
+    if (signal.aborted || (left !== undefined && left <= 0)) return;
+    for await (const event of queue) if (matchesFilters(event, filters)) yield event;
+  } finally {
+    clearTimeout(timer);
+    signal.removeEventListener("abort", stop);
+  }
 }
 
-/** `busybox` stands for every tag of it; a container's events match by its image as well. */
-function imageMatches(event: EngineEvent, wanted: string): boolean {
-  const { ID: id, Attributes: attributes } = event.Actor;
-  const candidates = [id, attributes.image, event.Type === "image" ? attributes.name : undefined];
-  return candidates.some(
-    (name) => name !== undefined && (name === wanted || name.slice(0, name.lastIndexOf(":")) === wanted),
-  );
+/** setTimeout(3) of the runtime takes 31 bits. */
+const longestTimer = 2 ** 31 - 1;
+
+function encode({ timeNano, ...event }: EngineEvent): string {
+  return JSON.stringify({ ...event, timeNano: String(timeNano) });
+}
+
+/** A line that is damaged is left out. */
+function decode(line: string): EngineEvent[] {
+  try {
+    const { timeNano, ...event } = JSON.parse(line) as Omit<EngineEvent, "timeNano"> & { timeNano: string };
+    return [{ ...event, timeNano: BigInt(timeNano) }];
+  } catch {
+    return [];
+  }
 }

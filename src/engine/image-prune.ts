@@ -3,6 +3,7 @@ import type { Filters } from "../base/filters.ts";
 import { pruneLimit } from "../containers/prune.ts";
 import type { Engine } from "./engine.ts";
 import { createdMillis } from "./image-list.ts";
+import { pruned } from "./object-events.ts";
 
 export const imagePruneFilters = ["dangling", "label", "label!", "until"];
 
@@ -20,5 +21,6 @@ export async function pruneImages(engine: Engine, filters: Filters): Promise<Ima
       );
     },
   });
+  pruned(engine.events, "image", reclaimed);
   return { ImagesDeleted: deleted.length > 0 ? deleted : null, SpaceReclaimed: reclaimed };
 }

@@ -34,10 +34,11 @@ import { networkMigrations } from "../store/networks.ts";
 import { ResourceTable, resourceMigrations } from "../store/resources.ts";
 import { volumeMigrations } from "../store/volumes.ts";
 import { VolumeStore } from "../volumes/volumes.ts";
-import { containerEvents } from "./container-events.ts";
 import { databaseName, openRoots } from "./data-root.ts";
 import type { Engine, EngineSettings } from "./engine.ts";
+import { EventJournal } from "./event-journal.ts";
 import { EventBus } from "./events.ts";
+import { containerEvents, networkEvents, pruned } from "./object-events.ts";
 import { reconcile, startByPolicy, takeUpContainers } from "./reconcile.ts";
 import { lockRoots } from "./root-lock.ts";
 
@@ -66,13 +67,22 @@ export async function openEngine(settings: EngineSettings, log: Logger): Promise
   const database = Database.open(join(dataRoot, databaseName), migrations);
   undo.add(() => database[Symbol.dispose]());
   const clock = systemClock;
-  const events = new EventBus(clock);
+  const journal = new EventJournal(join(dataRoot, "events.log"), log);
+  undo.add(() => journal[Symbol.dispose]());
+  const events = new EventBus(clock, journal);
   const cgroup = detectCgroups();
   const resources = new ResourceTable(database);
   const set = new ContainerSet(new ContainerTable(database));
   const imageParts = openImages({ settings, log, database, events, set });
   undo.add(() => imageParts.workers[Symbol.dispose]());
-  const network = new NetworkManager({ database, resources, execRoot, config: settings.network, log });
+  const network = new NetworkManager({
+    database,
+    resources,
+    execRoot,
+    config: settings.network,
+    log,
+    events: networkEvents(events),
+  });
   await network.start();
   undo.add(() => network.shutdown());
   const supervisor = await SupervisorClient.connect({ execRoot, command: settings.supervisorCommand, log });
@@ -100,6 +110,7 @@ export async function openEngine(settings: EngineSettings, log: Logger): Promise
     waiters: new Waiters(),
     restarts: new Restarts(),
     events: containerEvents(events),
+    pruned: (reclaimed) => pruned(events, "container", reclaimed),
     clock,
     random: cryptoRandom,
     log,

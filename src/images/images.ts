@@ -277,7 +277,9 @@ export class ImageStore {
   save(nameOrIds: readonly string[], platform?: Platform): AsyncGenerator<Uint8Array> {
     const resolve = (nameOrId: string, wanted?: Platform) => this.resolve(nameOrId, wanted);
     const source = { blobs: this.#blobs, content: this.#content, resolve, names: () => this.names() };
-    return saveImages(source, nameOrIds, platform);
+    const archive = saveImages(source, nameOrIds, platform);
+    for (const name of nameOrIds) this.#onEvent({ action: "save", id: resolve(name).id, name });
+    return archive;
   }
 
   /** `docker load`: see `loadImages`. */

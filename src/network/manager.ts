@@ -89,6 +89,13 @@ export class NetworkManager {
   async connect(request: ConnectRequest): Promise<Connection> {
     if (request.mode.startsWith("container:")) return this.#share(request.mode.slice("container:".length));
     await this.release(request.containerId);
+    const connection = this.#join(request);
+    const attached = this.#attached.get(request.containerId);
+    if (attached) this.#tell("connect", attached);
+    return connection;
+  }
+
+  #join(request: ConnectRequest): Connection {
     if (request.mode === "host")
       return this.#attach(request, "host", { id: newId(), netns: "" }, undefined, {});
     const bridged = request.mode === "bridge" || request.mode === "default";
@@ -125,6 +132,14 @@ export class NetworkManager {
     this.#ports.close(attached.ports);
     this.#table.deleteSandbox(containerId);
     if (attached.sandbox.netns !== "") this.#sandboxes.retire(this.#sandboxOf(attached));
+    this.#tell("disconnect", attached);
+  }
+
+  #tell(action: "connect" | "disconnect", { sandbox, endpoints }: Attachment): void {
+    for (const { networkId } of endpoints) {
+      const network = [...this.#networks.values()].find(({ id }) => id === networkId);
+      if (network) this.#deps.events(action, network, { container: sandbox.containerId });
+    }
   }
 
   /** The container has another name now. */
@@ -133,6 +148,11 @@ export class NetworkManager {
     if (!attached) return;
     this.#table.renameSandbox(containerId, name);
     attached.sandbox.containerName = name;
+  }
+
+  /** A prune is of no single network. */
+  tellPruned(): void {
+    this.#deps.events("prune", { id: "", name: "", driver: "" }, { reclaimed: "0" });
   }
 
   /** The networks, as `GET /networks` and `GET /networks/{id}` tell of them. */

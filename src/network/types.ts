@@ -1,6 +1,7 @@
 import type { EndpointSettings, PortMap } from "../api/endpoints.ts";
 import type { Logger } from "../base/log.ts";
 import type { Database } from "../store/database.ts";
+import type { NetworkRow } from "../store/networks.ts";
 import type { ResourceTable } from "../store/resources.ts";
 
 /** `host`, `none`, `bridge` (also said `default`), or `container:<full id>`. */
@@ -32,6 +33,13 @@ export interface NetworkConfig {
   defaultAddressPools?: readonly { base: string; size: number }[];
 }
 
+/** Tells the world what happened to a network (`create`, `connect`, `disconnect`, `destroy`, `prune`). */
+export type NetworkEvents = (
+  action: string,
+  network: Pick<NetworkRow, "id" | "name" | "driver">,
+  attributes: Record<string, string>,
+) => void;
+
 export interface NetworkDependencies {
   database: Database;
   resources: ResourceTable;
@@ -39,6 +47,7 @@ export interface NetworkDependencies {
   execRoot: string;
   config: NetworkConfig;
   log: Logger;
+  events: NetworkEvents;
   /** How many namespaces are kept ready; 0 makes each when it is asked for. */
   poolSize?: number;
 }

@@ -15,7 +15,7 @@ export interface Volume {
   mountpoint: string;
 }
 
-/** Tells the world what happened to a volume (`create`, `mount`, `unmount`, `destroy`). */
+/** Tells the world what happened to a volume (`create`, `mount`, `unmount`, `destroy`; `prune`, of no volume). */
 export type VolumeEvents = (action: string, volume: string, attributes: Record<string, string>) => void;
 
 /** Docker marks volumes that nobody named with this label. */

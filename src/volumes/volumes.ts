@@ -176,6 +176,7 @@ export class VolumeStore extends ContainerVolumes {
       result.deleted.push(volume.name);
       result.reclaimed += size;
     }
+    this.#events("prune", "", { reclaimed: String(result.reclaimed) });
     return result;
   }
 

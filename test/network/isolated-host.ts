@@ -119,6 +119,7 @@ export class TestDaemon {
     this.resources = new ResourceTable(this.database);
     const { database, resources } = this;
     this.networks = new NetworkManager({
+      events: () => {},
       database,
       resources,
       execRoot,

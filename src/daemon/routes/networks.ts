@@ -42,6 +42,7 @@ export function networkHandlers(networks: NetworkManager): Handlers {
     NetworkPrune({ query }) {
       Filters.from(query.filters, pruneFilters);
       // The predefined ones stay, and there are no others.
+      networks.tellPruned();
       return { NetworksDeleted: null };
     },
   });

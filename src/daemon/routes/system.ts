@@ -1,9 +1,12 @@
+import { invalidArgument } from "../../base/errors.ts";
 import { Filters } from "../../base/filters.ts";
 import { parseTime } from "../../containers/logs.ts";
 import { diskUsage } from "../../engine/df.ts";
 import type { Engine } from "../../engine/engine.ts";
-import { type EngineEvent, eventFilters } from "../../engine/events.ts";
+import { eventFilters } from "../../engine/event-filters.ts";
+import type { EngineEvent } from "../../engine/events.ts";
 import { systemInfo, systemVersion } from "../../engine/info.ts";
+import { pruned } from "../../engine/object-events.ts";
 import { defineHandlers, type Handlers, type Reply } from "../http/handler.ts";
 
 /** `/_ping`, `/version`, `/info`, `/events`, `/system/df`. */
@@ -16,18 +19,23 @@ export function systemHandlers(engine: Engine): Handlers {
 
     async SystemEvents({ query, signal }, reply) {
       const now = engine.clock.nowNanos();
-      const events = engine.events.stream({
-        since: parseTime(query.since, "since", now),
-        until: parseTime(query.until, "until", now),
-        filters: Filters.from(query.filters, eventFilters),
-        signal,
-      });
+      const since = parseTime(query.since, "since", now);
+      const until = parseTime(query.until, "until", now);
+      if (until !== undefined && until < (since ?? until)) {
+        const told = `(${query.since}) cannot be after \`until\` time (${query.until})`;
+        throw invalidArgument(`\`since\` time ${told}`);
+      }
+      const filters = Filters.from(query.filters, eventFilters);
+      const events = engine.events.listen({ since, until, filters, signal });
       reply.flush();
       for await (const event of events) await reply.send(toMessage(event));
     },
 
     // There are none: nothing is built here, and there are no plugins to install.
-    BuildPrune: () => ({ CachesDeleted: null, SpaceReclaimed: 0 }),
+    BuildPrune() {
+      pruned(engine.events, "builder", 0);
+      return { CachesDeleted: null, SpaceReclaimed: 0 };
+    },
     PluginList: () => [],
 
     SystemDataUsage: ({ query }) => diskUsage(engine, query.type),
@@ -52,5 +60,5 @@ function toMessage(event: EngineEvent) {
     ...(event.Type === "container" && image !== undefined ? { from: image } : {}),
   };
   const told = event.Type === "container" || event.Type === "image" ? legacy : {};
-  return { ...told, ...event, timeNano: Number(event.timeNano) } as never;
+  return { ...told, ...event } as never;
 }

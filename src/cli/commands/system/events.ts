@@ -19,10 +19,9 @@ const flags = {
 };
 
 function eventTime({ time = 0, timeNano }: EventMessage): string {
-  const text = localRfc3339(timeNano ? Math.floor(timeNano / 1e9) : time);
+  const text = localRfc3339(timeNano ? Number(timeNano / 1_000_000_000n) : time);
   if (!timeNano) return text;
-  // Nanoseconds since 1970 do not fit a number exactly; the daemon's text is rounded to what does.
-  const fraction = String(BigInt(timeNano) % 1_000_000_000n).padStart(9, "0");
+  const fraction = String(timeNano % 1_000_000_000n).padStart(9, "0");
   return `${text.slice(0, 19)}.${fraction}${text.slice(19)}`;
 }
 
