@@ -1,6 +1,7 @@
 import type { ErrorCode } from "../base/errors.ts";
 import type { Digest } from "../oci/digest.ts";
-import type { PackKind } from "./pack.ts";
+import type { Change } from "./changes.ts";
+import type { PackKind, PackSource } from "./pack.ts";
 import type { Unpacked, UnpackJob } from "./unpack.ts";
 
 /** What the workers do, each by its name: the kinds of disk work that would hold up the event loop. */
@@ -13,6 +14,10 @@ export interface DiskJobs {
     ask: { directory: string; kind: PackKind; output: string };
     answer: { digest: Digest; size: number };
   };
+  /** Sends the tar of a directory, or of one file, in pieces; see `pack-stream.ts`. */
+  packStream: { ask: { source: PackSource; taken: SharedArrayBuffer }; answer: null };
+  /** What an overlay's upper directory changes of the layers below it, the upper one first. */
+  changes: { ask: { upper: string; lower: string[] }; answer: Change[] };
   /** Writes out what the file system of a path holds in memory. */
   syncFileSystem: { ask: { path: string }; answer: null };
 }
@@ -24,8 +29,9 @@ export type DiskRequest = {
   [Kind in DiskJobKind]: { kind: Kind; ask: DiskJobs[Kind]["ask"]; cancel: SharedArrayBuffer };
 }[DiskJobKind];
 
-/** From the worker: progress any number of times, then one of the others. */
+/** From the worker: progress and pieces any number of times, then one of the others. */
 export type DiskReply =
   | { progress: number }
+  | { piece: Uint8Array }
   | { answer: DiskJobs[DiskJobKind]["answer"] }
   | { error: { code: ErrorCode; message: string } };

@@ -5,6 +5,7 @@ import type { DiskJobKind, DiskJobs, DiskReply, DiskRequest } from "./disk-jobs.
 export interface DiskJobOptions {
   signal?: AbortSignal | undefined;
   onProgress?: ((progress: number) => void) | undefined;
+  onPiece?: ((piece: Uint8Array) => void) | undefined;
 }
 
 interface Task {
@@ -82,6 +83,10 @@ export class DiskWorkers implements Disposable {
     if (!task) return;
     if ("progress" in reply) {
       task.options.onProgress?.(reply.progress);
+      return;
+    }
+    if ("piece" in reply) {
+      task.options.onPiece?.(reply.piece);
       return;
     }
     this.#busy.delete(worker);

@@ -1,7 +1,9 @@
 import { EngineError, messageOf } from "../base/errors.ts";
 import { syncFileSystem } from "../linux/file-at.ts";
+import { changesOf } from "./changes.ts";
 import type { DiskJobs, DiskReply, DiskRequest } from "./disk-jobs.ts";
 import { packToFile } from "./pack.ts";
+import { sendPieces } from "./pack-stream.ts";
 import { removeTree } from "./remove-tree.ts";
 import { unpack } from "./unpack.ts";
 
@@ -27,6 +29,11 @@ function run(request: DiskRequest): DiskJobs[DiskRequest["kind"]]["answer"] {
       return unpack(request.ask, onProgress, () => Atomics.load(flag, 0) !== 0);
     case "pack":
       return packToFile(request.ask.directory, request.ask.kind, request.ask.output);
+    case "packStream":
+      sendPieces(request.ask, flag, (piece) => reply({ piece }));
+      return null;
+    case "changes":
+      return changesOf(request.ask.upper, request.ask.lower);
     case "removeTree":
       removeTree(request.ask.path);
       return null;

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
-import { closeSync, fsyncSync, openSync, readSync, writeSync } from "node:fs";
-import { internal } from "../base/errors.ts";
+import { closeSync, fsyncSync, openSync, readSync, statfsSync, writeSync } from "node:fs";
+import { errnoOf, internal } from "../base/errors.ts";
 import {
   closeFd,
   type FileStatus,
@@ -26,6 +26,9 @@ import { opaqueMarker, opaqueXattr, whiteoutPrefix } from "./whiteout.ts";
  * mounts only. `tree`: files as they are.
  */
 export type PackKind = "upper" | "tree";
+
+/** What a tar is made of: all that is below a directory, or what stands in an open one (see `packResource`). */
+export type PackSource = { tree: string } | { dir: number; base: ByteString; name: ByteString };
 
 const chunkSize = 256 * 1024;
 
@@ -128,7 +131,7 @@ class Packer {
     const entry = this.#entry(dir, base, path, status, type);
     if (entry.type === "file") yield* this.#file(dir, base, entry);
     else yield encodeHeader(entry);
-    if (entry.type === "directory") yield* this.#descend(dir, base, entry.name);
+    if (entry.type === "directory") yield* this.#descend(dir, base, entry.name, status);
   }
 
   #entry(dir: number, base: ByteString, path: ByteString, status: FileStatus, type: EntryType): TarEntry {
@@ -158,7 +161,8 @@ class Packer {
 
   *#file(dir: number, base: ByteString, entry: TarEntry): Generator<Uint8Array> {
     const flags = openFlags.readOnly | openFlags.noFollow | openFlags.nonBlock;
-    const fd = openAt(dir, base, flags);
+    const fd = openThere(dir, base, flags);
+    if (fd === undefined) return;
     try {
       const { mode, size } = statusOf(fd);
       // Somebody has put something else in its place, which is then not a file of this moment.
@@ -177,9 +181,10 @@ class Packer {
     }
   }
 
-  *#descend(dir: number, base: ByteString, name: ByteString): Generator<Uint8Array> {
+  *#descend(dir: number, base: ByteString, name: ByteString, status: FileStatus): Generator<Uint8Array> {
     const fd = openAt(dir, base, openFlags.readOnly | openFlags.directory | openFlags.noFollow);
     try {
+      if (base !== "." && statusOf(dir).device !== status.device && isOfKernel(fd)) return;
       if (this.#kind === "upper") {
         const path = pathAt(dir, base);
         if (getXattr(path, "trusted.overlay.redirect")) {
@@ -194,6 +199,32 @@ class Packer {
       closeFd(fd);
     }
   }
+}
+
+/** Undefined for what has gone since it was seen, or is another kind of file now. */
+function openThere(dir: number, base: ByteString, flags: number): number | undefined {
+  try {
+    return openAt(dir, base, flags);
+  } catch (error) {
+    if (["ENOENT", "ELOOP", "ENXIO"].includes(errnoOf(error) ?? "")) return undefined;
+    throw error;
+  }
+}
+
+/** Magic numbers (statfs(2)) of file systems whose files are the kernel's own, and not for an archive. */
+const kernelFileSystems = new Set([
+  0x9fa0, // proc
+  0x62656572, // sysfs
+  0x27e0eb, // cgroup
+  0x63677270, // cgroup2
+  0x1cd1, // devpts
+  0x19800202, // mqueue
+  0x64626720, // debugfs
+  0x73636673, // securityfs
+]);
+
+function isOfKernel(fd: number): boolean {
+  return kernelFileSystems.has(statfsSync(`/proc/self/fd/${fd}`).type);
 }
 
 /** Capabilities, and what users set. Labels of SELinux and access lists belong to this host. */

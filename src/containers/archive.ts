@@ -4,7 +4,8 @@ import { join } from "node:path";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import type { DiskWorkers } from "../archive/disk-workers.ts";
-import { packResource } from "../archive/pack.ts";
+import type { PackSource } from "../archive/pack.ts";
+import { packStream } from "../archive/pack-stream.ts";
 import { errnoOf, forbidden, invalidArgument, notFound } from "../base/errors.ts";
 import { newId } from "../base/ids.ts";
 import { closeFd } from "../linux/file-at.ts";
@@ -17,12 +18,12 @@ import { mountRootfs, removeRunDirectory, unmountRootfs } from "./rootfs.ts";
 import { RootfsView } from "./spec/rootfs-view.ts";
 import { resolveUser } from "./spec/user.ts";
 
-/** Small pieces of an archive go together, up to this. Bytes. */
-const pieceSize = 64 * 1024;
+/** What the work on files needs besides: threads for what is read at the client's pace, and for what is not. */
+export type ArchiveDeps = ContainerDeps & { workers: DiskWorkers; packers: DiskWorkers };
 
 /** `docker cp` out of a container: what the path is, and its archive. Throws `notFound`. */
 export function readArchive(
-  deps: ContainerDeps,
+  deps: ArchiveDeps,
   container: Container,
   called: string,
   path: string,
@@ -32,32 +33,26 @@ export function readArchive(
   const { dir, base } = found.place;
   // The root is told with an empty name, so that its files begin with one slash.
   const name = Buffer.from(found.stat.name === "/" ? "" : found.stat.name).toString("latin1");
-  return { stat: found.stat, archive: streamed(packResource(dir, base, name), found) };
+  return { stat: found.stat, archive: streamed(deps.packers, { dir, base, name }, found) };
 }
 
 /** `docker export`: the container's files, without what is mounted. */
-export function exportContainer(deps: ContainerDeps, container: Container): AsyncGenerator<Uint8Array> {
+export function exportContainer(deps: ArchiveDeps, container: Container): AsyncGenerator<Uint8Array> {
   const view = isRunning(container)
     ? new FileView(containerPaths(deps.roots, container.id).rootfs)
     : idleView(deps, container);
   deps.events("export", container, {});
-  return streamed(view.pack(), view);
+  return streamed(deps.packers, { tree: view.root }, view);
 }
 
-/** The pieces, gathered into larger ones that stay valid; `owned` is disposed of at the end. */
-async function* streamed(pieces: Iterable<Uint8Array>, owned: Disposable): AsyncGenerator<Uint8Array> {
+/** The archive; `owned` is disposed of when it has been read, or is not read any more. */
+async function* streamed(
+  packers: DiskWorkers,
+  source: PackSource,
+  owned: Disposable,
+): AsyncGenerator<Uint8Array> {
   using _ = owned;
-  let gathered: Uint8Array[] = [];
-  let length = 0;
-  for (const piece of pieces) {
-    gathered.push(Uint8Array.from(piece));
-    length += piece.length;
-    if (length < pieceSize) continue;
-    yield Buffer.concat(gathered);
-    gathered = [];
-    length = 0;
-  }
-  if (length > 0) yield Buffer.concat(gathered);
+  yield* packStream(packers, source);
 }
 
 export interface ExtractRequest {
@@ -74,7 +69,7 @@ export interface ExtractRequest {
 
 /** `docker cp` into a container. Throws `notFound`, `invalidArgument`, `forbidden` where it is read-only. */
 export async function extractArchive(
-  deps: ContainerDeps & { workers: DiskWorkers },
+  deps: ArchiveDeps,
   container: Container,
   request: ExtractRequest,
 ): Promise<void> {
@@ -96,7 +91,7 @@ export async function extractArchive(
 }
 
 async function extractIdle(
-  deps: ContainerDeps & { workers: DiskWorkers },
+  deps: ArchiveDeps,
   container: Container,
   request: ExtractRequest,
   file: string,
@@ -123,7 +118,7 @@ async function extractIdle(
 }
 
 async function extract(
-  deps: ContainerDeps & { workers: DiskWorkers },
+  deps: ArchiveDeps,
   container: Container,
   request: ExtractRequest,
   file: string,

@@ -1,6 +1,5 @@
 import { mkdirSync, readlinkSync, rmdirSync, statSync } from "node:fs";
 import { basename, dirname, join, posix } from "node:path";
-import { packTree } from "../archive/pack.ts";
 import { errnoOf } from "../base/errors.ts";
 import { newId } from "../base/ids.ts";
 import { closeFd, openAt2, openFlags, openPath, resolveFlags } from "../linux/file-at.ts";
@@ -49,11 +48,6 @@ export class FileView implements Disposable {
     const whole = path.endsWith("/") || base === ".";
     const fd = this.directory(whole ? path : dir);
     return { dir: fd, base: whole ? "." : byteString(base), [Symbol.dispose]: () => closeFd(fd) };
-  }
-
-  /** The tar of all that is below the root. */
-  pack(): Generator<Uint8Array> {
-    return packTree(this.root, "tree");
   }
 
   /** Where a path leads to when all its links are followed, from the root; undefined when it leads nowhere. */

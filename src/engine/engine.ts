@@ -52,6 +52,8 @@ export interface Engine extends AsyncDisposable {
   blobs: BlobStore;
   layers: LayerStore;
   workers: DiskWorkers;
+  /** For archives that clients read at their own pace, apart from the others. */
+  packers: DiskWorkers;
   transport: RegistryTransport;
   cgroup: Cgroups;
   securityOptions: readonly string[];

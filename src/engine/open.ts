@@ -45,6 +45,9 @@ import { lockRoots } from "./root-lock.ts";
 /** How long starts and clearings-up that are under way may hold up the daemon's end, in milliseconds. */
 const turnsPatience = 5000;
 
+/** How many archives of containers' files are made at a time; more of them wait. */
+const maxPackers = 16;
+
 const migrations = [
   ...metaMigrations,
   ...resourceMigrations,
@@ -75,6 +78,7 @@ export async function openEngine(settings: EngineSettings, log: Logger): Promise
   const set = new ContainerSet(new ContainerTable(database));
   const imageParts = openImages({ settings, log, database, events, set });
   undo.add(() => imageParts.workers[Symbol.dispose]());
+  undo.add(() => imageParts.packers[Symbol.dispose]());
   const network = new NetworkManager({
     database,
     resources,
@@ -164,6 +168,8 @@ interface ImageParts {
 function openImages({ settings: { dataRoot }, log, database, events, set }: ImageParts) {
   const clock = systemClock;
   const workers = new DiskWorkers();
+  // A client that reads slowly holds a thread.
+  const packers = new DiskWorkers(maxPackers);
   const trash = new Trash(dataRoot, workers);
   const blobs = new BlobStore({ dataRoot, database, trash, clock });
   const bootId = readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
@@ -185,7 +191,7 @@ function openImages({ settings: { dataRoot }, log, database, events, set }: Imag
       })),
     onEvent: ({ action, id, name }) => events.emit("image", action, id, { name }),
   });
-  return { workers, blobs, layers, images };
+  return { workers, packers, blobs, layers, images };
 }
 
 /** The supervisor is needed only as long as containers run. */

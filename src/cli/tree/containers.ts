@@ -12,6 +12,12 @@ export const commit: CommandNode = {
   paths: ["docker container commit", "docker commit"],
   load: () => import("../commands/container/commit.ts"),
 };
+export const cp: CommandNode = {
+  name: "cp",
+  short: "Copy files and folders between a container and this machine",
+  paths: ["docker container cp", "docker cp"],
+  load: () => import("../commands/container/cp.ts"),
+};
 export const create: CommandNode = {
   name: "create",
   short: "Create a container without starting it",
@@ -143,6 +149,7 @@ export const container: CommandNode = {
   children: [
     attach,
     commit,
+    cp,
     create,
     diff,
     exec,

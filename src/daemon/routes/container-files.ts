@@ -1,4 +1,3 @@
-import { changesOf } from "../../archive/changes.ts";
 import { invalidArgument } from "../../base/errors.ts";
 import { exportContainer, extractArchive, readArchive } from "../../containers/archive.ts";
 import { findFile, type PathStat } from "../../containers/file-stat.ts";
@@ -10,7 +9,7 @@ import { namedTag } from "./references.ts";
 
 /** The operations on the files of containers: `cp`, `export`, `diff`, `commit`. */
 export function containerFileHandlers(engine: Engine): Handlers {
-  const deps = { ...engine.containers, workers: engine.workers };
+  const deps = { ...engine.containers, workers: engine.workers, packers: engine.packers };
   const find = (id: string) => deps.set.find(id);
   return defineHandlers({
     ContainerArchiveInfo({ params, query }, reply) {
@@ -37,10 +36,11 @@ export function containerFileHandlers(engine: Engine): Handlers {
 
     ContainerExport: ({ params }) => exportContainer(deps, find(params.id)),
 
-    ContainerChanges({ params }) {
+    async ContainerChanges({ params }) {
       const { id, spec } = find(params.id);
       const layers = spec.layers.map((layer) => deps.layers.path(layer)).toReversed();
-      const changes = changesOf(containerPaths(deps.roots, id).upper, layers);
+      const { upper } = containerPaths(deps.roots, id);
+      const changes = await deps.workers.run("changes", { upper, lower: layers });
       return changes.length > 0 ? changes.map(({ kind, path }) => ({ Kind: kind, Path: path })) : null;
     },
 
