@@ -7,8 +7,8 @@ import { RegistryError } from "./registry-error.ts";
 import type { Repository } from "./repository.ts";
 import type { RegistryTransport } from "./transport.ts";
 
-/** An attempt that brought at least so many bytes does not count as failed: the line is bad, and it goes on. */
-const worthwhile = 1024 * 1024;
+/** After an attempt that brought at least so many bytes the next one need not wait: the line is bad, and it goes on. */
+const worthwhile = 64 * 1024;
 
 export interface FetchEvents {
   /** Called each second while the next attempt is waited for. */
@@ -18,9 +18,9 @@ export interface FetchEvents {
 }
 
 /**
- * Fetches what `writer` still needs. A cut is taken up where it happened, after a growing wait; a mirror that fails is
- * left for the next endpoint. Throws `RegistryError`, `unavailable` or `cancelled` when it cannot be had; what came so
- * far stays.
+ * Fetches what `writer` still needs. A cut is taken up where it happened: at once when the attempt brought something
+ * worthwhile, else after a wait, which grows while nothing comes. A mirror that fails is left for the next endpoint.
+ * Throws `RegistryError`, `unavailable` or `cancelled` when attempts in a row brought nothing; what came so far stays.
  */
 export async function fetchBlob(
   transport: RegistryTransport,
@@ -37,9 +37,10 @@ export async function fetchBlob(
     } catch (error) {
       if (signal.aborted) throw cancelled("context canceled", error);
       if (!isTemporary(error)) throw error;
-      failed = writer.offset - before >= worthwhile ? 0 : failed + 1;
-      const delay = transport.retryDelays[Math.max(0, failed - 1)];
-      if (failed > transport.retryDelays.length || delay === undefined) throw error;
+      const brought = writer.offset - before;
+      failed = brought > 0 ? 0 : failed + 1;
+      const delay = brought >= worthwhile ? 0 : transport.retryDelays[Math.max(0, failed - 1)];
+      if (delay === undefined) throw error;
       transport.log.info("download was cut off", {
         digest: writer.digest,
         at: writer.offset,

@@ -1,5 +1,6 @@
 import { getCACertificates, rootCertificates } from "node:tls";
 import { cancelled, internal } from "../base/errors.ts";
+import { getStream } from "./download-stream.ts";
 import { networkError, redactUrl } from "./network-error.ts";
 import { ProxyRules, type ProxySettings, proxiesOfEnvironment } from "./proxies.ts";
 
@@ -21,6 +22,8 @@ export interface HttpRequest {
   body?: RequestBody;
   signal?: AbortSignal | undefined;
   tls?: TlsOptions | undefined;
+  /** Of a GET: the body is large, and no byte of it is to be lost when the connection breaks. */
+  large?: boolean;
 }
 
 const maxRedirects = 10;
@@ -93,18 +96,25 @@ export class HttpClient {
           )
         : undefined;
     try {
+      const either = AbortSignal.any(signal ? [signal, headersDue.signal] : [headersDue.signal]);
+      const proxy = this.#proxies.proxyFor(url);
+      const trusting = url.protocol === "https:" ? withAuthorities(tls) : undefined;
+      if (request.large && proxy === undefined) return await getStream(url, headers, trusting, either);
       const init: BunFetchRequestInit = {
         method,
         headers,
         redirect: "manual",
         decompress: false,
-        signal: AbortSignal.any(signal ? [signal, headersDue.signal] : [headersDue.signal]),
+        signal: either,
       };
       if (body !== undefined) init.body = body;
-      if (url.protocol === "https:") init.tls = withAuthorities(tls);
+      if (trusting) init.tls = trusting;
       // Without a word Bun would look into the environment; its types do not know `false` yet.
-      Object.assign(init, { proxy: this.#proxies.proxyFor(url) ?? false });
-      return await fetch(url.href, init);
+      Object.assign(init, { proxy: proxy ?? false });
+      const response = await fetch(url.href, init);
+      // Taken at once: of a connection that breaks before that, Bun's getter throws, wherever it is.
+      void response.body;
+      return response;
     } catch (error) {
       if (signal?.aborted) throw cancelled("context canceled", error);
       throw await networkError(method, url, error);

@@ -113,7 +113,8 @@ export class RegistryClient {
    */
   async blob(digest: Digest, offset: number, signal?: AbortSignal): Promise<BlobBody> {
     const headers: Record<string, string> = offset > 0 ? { range: `bytes=${offset}-` } : {};
-    const response = await this.send("GET", this.url(`blobs/${digest}`), { headers, signal });
+    const request = { headers, signal, large: true };
+    const response = await this.send("GET", this.url(`blobs/${digest}`), request);
     if (response.status === 416 && offset > 0) {
       await response.body?.cancel();
       return this.blob(digest, 0, signal);

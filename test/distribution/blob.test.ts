@@ -51,11 +51,11 @@ describe("fetchBlob", () => {
   test("goes on after a restart of the daemon", async () => {
     using folder = temporaryFolder();
     await using registry = await startRegistry();
-    registry.decide = () => ({ cutAt: half });
+    registry.decide = (_, nth) => (nth === 0 ? { cutAt: half } : { status: 503 });
     {
       await using store = openStores(folder.path);
       const failed = fetchInto(store.blobs, registry, { retryDelays: [] });
-      expect(failed).rejects.toThrow("unexpected EOF");
+      expect(failed).rejects.toThrow("503 Service Unavailable");
       await failed.catch(() => {});
       expect(store.blobs.has(digest)).toBe(false);
     }

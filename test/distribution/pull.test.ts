@@ -345,7 +345,7 @@ describe("what can go wrong", () => {
     await using stores = openStores(folder.path);
     await using registry = await serve();
     registry.decide = ({ path }, nth) =>
-      nth === 0 && path.endsWith(image.layers[1]?.digest ?? "") ? { cutAt: 1_000_000 } : undefined;
+      nth === 0 && path.endsWith(image.layers[1]?.digest ?? "") ? { cutAt: 1000 } : undefined;
     const lines = await run(stores, `${registry.host}/app:1`);
     expect(linesOf(lines, second)).toContain(`${second}: Retrying in 1 second`);
     expect(lines.at(-1)).toStartWith("Status: Downloaded newer image");

@@ -13,6 +13,8 @@ export interface Fault {
   also?: Record<string, string>;
   /** Cut the connection after so many bytes of the body. */
   cutAt?: number;
+  /** Cut it by a reset, which loses what is on its way. */
+  reset?: boolean;
   /** Send so many bytes and then nothing more. */
   stallAt?: number;
   /** Change one bit. */
@@ -175,7 +177,9 @@ export class TestRegistry implements AsyncDisposable {
       return;
     }
     response.write(body.subarray(0, until), () => {
-      if (fault.cutAt !== undefined) response.socket?.end(() => response.socket?.destroy());
+      if (fault.cutAt === undefined) return;
+      if (fault.reset) response.socket?.resetAndDestroy();
+      else response.socket?.end(() => response.socket?.destroy());
     });
   }
 }
