@@ -5,8 +5,8 @@ import type { Attachment } from "../runtime/supervisor/client.ts";
 import type { Container } from "./container.ts";
 import type { ContainerDeps } from "./deps.ts";
 import { DetachScanner, defaultDetachKeys, parseDetachKeys } from "./detach-keys.ts";
+import { LogFrames } from "./log-frames.ts";
 import { containerPaths } from "./paths.ts";
-import { frame } from "./stdcopy.ts";
 
 export interface AttachOptions {
   stdin: boolean;
@@ -76,9 +76,9 @@ async function replay(
     stderr: options.stderr,
     ...(attachment?.logPosition ? { end: attachment.logPosition } : {}),
   });
-  const tty = container.spec.config.Tty ?? false;
-  for await (const line of lines) {
-    if (!connection.write(tty ? line.text : frame(line.stream, line.text))) await drained(connection);
+  const frames = new LogFrames({ tty: container.spec.config.Tty ?? false });
+  for await (const records of lines) {
+    if (!connection.write(frames.encode(records))) await drained(connection);
   }
 }
 

@@ -1,10 +1,10 @@
 import { invalidArgument, notImplemented } from "../base/errors.ts";
 import { parseGoDuration } from "../base/units.ts";
-import { type LogLine, type ReadLogsOptions, readLogs } from "../runtime/logs/reader.ts";
+import { type LogRecord, type ReadLogsOptions, readLogs } from "../runtime/logs/reader.ts";
 import { type Container, isRunning } from "./container.ts";
 import type { ContainerDeps } from "./deps.ts";
+import { type LogFormat, LogFrames } from "./log-frames.ts";
 import { containerPaths } from "./paths.ts";
-import { frame } from "./stdcopy.ts";
 
 export interface LogsOptions {
   stdout: boolean;
@@ -43,7 +43,8 @@ export function containerLogs(
     ...tailOption(options.tail),
     ...(options.follow ? { follow: untilExit(deps, container, signal) } : {}),
   });
-  return encodeLines(lines, container.spec.config.Tty ?? false, options);
+  const { timestamps, details } = options;
+  return encoded(lines, { tty: container.spec.config.Tty ?? false, timestamps, details });
 }
 
 function untilExit(deps: ContainerDeps, container: Container, signal: AbortSignal): Promise<unknown> {
@@ -70,19 +71,7 @@ export function parseTime(text: string, name: string, now: bigint): bigint | und
   return BigInt(millis) * 1_000_000n;
 }
 
-async function* encodeLines(
-  lines: AsyncIterable<LogLine>,
-  tty: boolean,
-  options: Pick<LogsOptions, "timestamps" | "details">,
-): AsyncGenerator<Uint8Array> {
-  for await (const line of lines) {
-    const text = `${options.timestamps ? `${line.time} ` : ""}${options.details ? details(line) : ""}${line.text}`;
-    yield tty ? Buffer.from(text) : frame(line.stream, text);
-  }
-}
-
-function details(line: LogLine): string {
-  const pairs = Object.entries(line.attributes ?? {}).sort(([a], [b]) => (a < b ? -1 : 1));
-  const encoded = pairs.map(([key, value]) => `${encodeURIComponent(key)}=${encodeURIComponent(value)}`);
-  return `${encoded.join(",")} `;
+async function* encoded(batches: AsyncIterable<LogRecord[]>, format: LogFormat): AsyncGenerator<Uint8Array> {
+  const frames = new LogFrames(format);
+  for await (const records of batches) yield frames.encode(records);
 }

@@ -1,8 +1,9 @@
 import { type FSWatcher, statSync, watch } from "node:fs";
 import { dirname } from "node:path";
-import { type LogFile, logFilePaths, openLogFile } from "./log-files.ts";
+import { type LogFile, logBlock, logFilePaths, openLogFile } from "./log-files.ts";
 
-const block = 256 * 1024;
+/** What is read at once where little is expected: a follower keeps that much memory. */
+const shortBlock = 16 * 1024;
 /** Looks again after so long in any case: some file systems tell of no changes. */
 const longestWait = 1000;
 
@@ -36,14 +37,16 @@ export class LogFollower {
   /** What is in the file from `position` on, then what comes, until the end was told and all was read. */
   async *chunks(position: number): AsyncGenerator<Buffer> {
     const watcher = this.#watch();
+    let length = logBlock;
     try {
       for (;;) {
         // Asked before reading: what is written before the end is told is read after it.
         const ended = this.#ended;
         this.#wake = Promise.withResolvers<void>();
         if (this.#signal?.aborted) return;
-        const bytes = await this.#file?.read(position, block);
+        const bytes = await this.#file?.read(position, length);
         if (bytes && bytes.length > 0) {
+          length = bytes.length < length ? shortBlock : logBlock;
           position += bytes.length;
           yield bytes;
           continue;

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { systemClock } from "../../base/clock.ts";
 import { JsonFileLog } from "./json-file.ts";
 import { parseRotation } from "./options.ts";
-import { type LogLine, type ReadLogsOptions, readLogs } from "./reader.ts";
+import { type LogRecord, type ReadLogsOptions, readLogs } from "./reader.ts";
 
 let folder: string;
 let path: string;
@@ -32,10 +32,10 @@ const records = () =>
     .split("\n")
     .map((line) => JSON.parse(line));
 
-async function read(options: Partial<ReadLogsOptions> = {}): Promise<LogLine[]> {
-  return Array.fromAsync(readLogs({ path, stdout: true, stderr: true, ...options }));
+async function read(options: Partial<ReadLogsOptions> = {}): Promise<LogRecord[]> {
+  return (await Array.fromAsync(readLogs({ path, stdout: true, stderr: true, ...options }))).flat();
 }
-const texts = (lines: LogLine[]) => lines.map((line) => line.text);
+const texts = (records: LogRecord[]) => records.flatMap(({ text }) => text.match(/[^\n]*\n|[^\n]+$/g) ?? []);
 
 test("a line is a record with stream and time, whatever bytes it holds", () => {
   const log = openLog({}, { owner: "$& me" });
@@ -145,6 +145,18 @@ test("reading takes streams, times and the last lines into account", async () =>
   expect(texts(await read({ tail: 99 }))).toHaveLength(4);
 });
 
+test("lines that were written at once are read at once, apart from those of others", async () => {
+  const log = openLog({}, { stream: '","stream":"stderr' });
+  const lines = ["a\\\n", 'b","stream":"stdout\n', "\\n\n", "ü\n"];
+  log.write("stdout", Buffer.from(lines.join("")));
+  log.write("stderr", Buffer.from("between\n"));
+  appendFileSync(path, '{"log":"cut off\n{}\nnot JSON\n');
+  log.write("stdout", Buffer.from("x".repeat(40_000)));
+  const all = await read();
+  expect(all.map(({ stream }) => stream)).toEqual(["stdout", "stderr", "stdout", "stdout"]);
+  expect(texts(all)).toEqual([...lines, "between\n", "x".repeat(16_384), "x".repeat(16_384)]);
+});
+
 test("what stands before an attached stream and what it begins with make up the whole", async () => {
   const log = openLog();
   log.write("stdout", Buffer.from("logged\npen"));
@@ -169,16 +181,25 @@ test("following sees each line once, through rotations, until the end was told",
 
 test("following begins before the first line, and ends when its reader leaves", async () => {
   const leave = new AbortController();
+  let log: JsonFileLog | undefined;
   const lines: string[] = [];
   const following = (async () => {
     const follow = new Promise<void>(() => {});
-    for await (const line of readLogs({ path, stdout: true, stderr: true, follow, signal: leave.signal })) {
-      lines.push(line.text);
+    for await (const records of readLogs({
+      path,
+      stdout: true,
+      stderr: true,
+      follow,
+      signal: leave.signal,
+    })) {
+      lines.push(...texts(records));
+      log?.write("stdout", Buffer.from("second\n"));
       leave.abort();
     }
   })();
   await Bun.sleep(20);
-  openLog().write("stdout", Buffer.from("first\nsecond\n"));
+  log = openLog();
+  log.write("stdout", Buffer.from("first\n"));
   await following;
   expect(lines).toEqual(["first\n"]);
 });

@@ -7,18 +7,21 @@ import { errnoOf } from "../../base/errors.ts";
 
 const unzip = promisify(gunzip);
 const newline = 10;
-const block = 256 * 1024;
+/** How much of a log is read at once: with less, asking for it takes longer than reading it. */
+export const logBlock = 1024 * 1024;
 
 /** One file of a log: read from its beginning, or searched from its end. */
 export interface LogFile extends AsyncDisposable {
   inode: number;
   size(): Promise<number>;
+  /** At most `length` bytes, which are valid until the next call. */
   read(position: number, length: number): Promise<Buffer>;
 }
 
 class PlainFile implements LogFile {
   readonly inode: number;
   #handle: FileHandle;
+  #buffer: Buffer | undefined;
 
   constructor(handle: FileHandle, inode: number) {
     this.#handle = handle;
@@ -30,9 +33,9 @@ class PlainFile implements LogFile {
   }
 
   async read(position: number, length: number): Promise<Buffer> {
-    const buffer = Buffer.allocUnsafe(length);
-    const { bytesRead } = await this.#handle.read(buffer, 0, length, position);
-    return buffer.subarray(0, bytesRead);
+    if (this.#buffer?.length !== length) this.#buffer = Buffer.allocUnsafeSlow(length);
+    const { bytesRead } = await this.#handle.read(this.#buffer, 0, length, position);
+    return this.#buffer.subarray(0, bytesRead);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -123,7 +126,7 @@ export async function findTail(
   if (count === 0) return { offset: end, lines: 0 };
   let lines = 0;
   for (let stop = end; stop > 0; ) {
-    const start = Math.max(0, stop - block);
+    const start = Math.max(0, stop - logBlock);
     const bytes = await file.read(start, stop - start);
     for (
       let at = bytes.lastIndexOf(newline);

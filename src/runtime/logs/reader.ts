@@ -1,9 +1,9 @@
 import type { LogPosition } from "../supervisor/protocol.ts";
 import { LogFollower } from "./follower.ts";
-import { findTail, type LogFile, openLogFiles } from "./log-files.ts";
-import { type LogLine, nanosOf, parseRecord } from "./record.ts";
+import { findTail, type LogFile, logBlock, openLogFiles } from "./log-files.ts";
+import { type LogRecord, nanosOf, parseRecords } from "./record.ts";
 
-export type { LogLine } from "./record.ts";
+export type { LogRecord } from "./record.ts";
 
 export interface ReadLogsOptions {
   /** The current json-file; rotated ones stand beside it. */
@@ -25,13 +25,12 @@ export interface ReadLogsOptions {
 }
 
 const newline = 10;
-const block = 256 * 1024;
 
 /**
- * The lines of a container's log, oldest first; none is lost or doubled where following begins or files rotate, since
+ * The lines of a container's log, oldest first, as many at a time as are read at once; none is lost or doubled where following begins or files rotate, since
  * there is one way to read: on from where the reader is. A damaged line (a writer was killed) is left out.
  */
-export async function* readLogs(options: ReadLogsOptions): AsyncGenerator<LogLine> {
+export async function* readLogs(options: ReadLogsOptions): AsyncGenerator<LogRecord[]> {
   const files = await openLogFiles(options.path);
   try {
     const sizes = await Promise.all(files.map((file) => file.size()));
@@ -45,10 +44,7 @@ export async function* readLogs(options: ReadLogsOptions): AsyncGenerator<LogLin
       // Without following, what is written while it is read does not count: it could go on for ever.
       const end = options.end?.inode === file.inode ? options.end.offset : sizes[index];
       const chunks = follower ? follower.chunks(starts[index] ?? 0) : readFrom(file, starts[index] ?? 0, end);
-      for await (const record of recordsOf(chunks, options.signal)) {
-        if (options.until !== undefined && nanosOf(record.time) > options.until) return;
-        if (isWanted(record, options)) yield record;
-      }
+      if (yield* wantedOf(chunks, options)) return;
       if (options.end?.inode === file.inode) return;
     }
     if (files.length === 0 && options.follow && !options.end) yield* followNew(options);
@@ -58,22 +54,31 @@ export async function* readLogs(options: ReadLogsOptions): AsyncGenerator<LogLin
 }
 
 /** Nothing was logged yet. */
-async function* followNew(options: ReadLogsOptions): AsyncGenerator<LogLine> {
+async function* followNew(options: ReadLogsOptions): AsyncGenerator<LogRecord[]> {
   const follower = new LogFollower(
     options.path,
     undefined,
     options.follow ?? Promise.resolve(),
     options.signal,
   );
-  for await (const record of recordsOf(follower.chunks(0), options.signal)) {
-    if (options.until !== undefined && nanosOf(record.time) > options.until) return;
-    if (isWanted(record, options)) yield record;
-  }
+  yield* wantedOf(follower.chunks(0), options);
 }
 
-function isWanted(record: LogLine, options: ReadLogsOptions): boolean {
-  if (!options[record.stream]) return false;
-  return options.since === undefined || nanosOf(record.time) >= options.since;
+/** The records of a sequence of blocks that were asked for. Returns true when nothing that follows can be. */
+async function* wantedOf(
+  chunks: AsyncIterable<Buffer>,
+  { stdout, stderr, since, until, signal }: ReadLogsOptions,
+): AsyncGenerator<LogRecord[], boolean> {
+  const wanted = { stdout, stderr };
+  for await (const records of recordsOf(chunks, signal)) {
+    const end = until === undefined ? -1 : records.findIndex(({ time }) => nanosOf(time) > until);
+    const found = (end < 0 ? records : records.slice(0, end)).filter(
+      ({ stream, time }) => wanted[stream] && (since === undefined || nanosOf(time) >= since),
+    );
+    if (found.length > 0) yield found;
+    if (end >= 0) return true;
+  }
+  return false;
 }
 
 /** Where reading begins in each file, so that only the last `tail` lines come. */
@@ -99,28 +104,25 @@ async function startOffsets(
 
 async function* readFrom(file: LogFile, start: number, end: number | undefined): AsyncGenerator<Buffer> {
   for (let position = start; end === undefined || position < end; ) {
-    const bytes = await file.read(position, Math.min(block, (end ?? Number.POSITIVE_INFINITY) - position));
+    const bytes = await file.read(position, Math.min(logBlock, (end ?? Number.POSITIVE_INFINITY) - position));
     if (bytes.length === 0) return;
     position += bytes.length;
     yield bytes;
   }
 }
 
-/** The records in a sequence of blocks. */
+/** The records in a sequence of blocks, block by block. */
 async function* recordsOf(
   chunks: AsyncIterable<Buffer>,
   signal: AbortSignal | undefined,
-): AsyncGenerator<LogLine> {
+): AsyncGenerator<LogRecord[]> {
   let rest: Buffer = Buffer.alloc(0);
   for await (const chunk of chunks) {
+    if (signal?.aborted) return;
     const bytes = rest.length > 0 ? Buffer.concat([rest, chunk]) : chunk;
-    let start = 0;
-    for (let end = bytes.indexOf(newline); end >= 0; end = bytes.indexOf(newline, start)) {
-      const record = parseRecord(bytes.toString("utf8", start, end));
-      start = end + 1;
-      if (signal?.aborted) return;
-      if (record) yield record;
-    }
-    rest = bytes.subarray(start);
+    const end = bytes.lastIndexOf(newline) + 1;
+    if (end > 0) yield parseRecords(bytes.toString("utf8", 0, end));
+    // A copy: what was read is valid until more is.
+    rest = Buffer.from(bytes.subarray(end));
   }
 }
