@@ -31,6 +31,8 @@ async function mountJournalled(root: string): Promise<string> {
 /** A registry, Longshore, and docker.io where it is installed, all on one journalled file system. */
 export class Bench implements AsyncDisposable {
   readonly engines: BenchEngine[] = [];
+  /** The journalled file system. */
+  disk = "";
   #root = "";
   #registry: TestRegistry | undefined;
   #children: Bun.Subprocess[] = [];
@@ -43,7 +45,8 @@ export class Bench implements AsyncDisposable {
     const bench = new Bench();
     bench.#root = await mkdtemp(join(tmpdir(), "longshore-bench-"));
     bench.#registry = await TestRegistry.start();
-    const disk = await mountJournalled(bench.#root);
+    bench.disk = await mountJournalled(bench.#root);
+    const { disk } = bench;
     await bench.#start("longshore", join(dist, "dockerd"), join(dist, "docker"), disk, []);
     if (existsSync("/usr/sbin/dockerd")) {
       const client = existsSync("/usr/bin/docker") ? "/usr/bin/docker" : "docker";
@@ -82,7 +85,7 @@ export class Bench implements AsyncDisposable {
     }
     await this.#registry?.[Symbol.asyncDispose]();
     await run(["ip", "link", "delete", "lsbench0"]);
-    await run(["umount", join(this.#root, "disk")]);
+    await run(["umount", this.disk]);
     for (const { name } of this.engines) await rm(this.#execRoot(name), { recursive: true, force: true });
     await rm(this.#root, { recursive: true });
   }

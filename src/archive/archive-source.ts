@@ -2,7 +2,7 @@ import { closeSync, openSync, readSync } from "node:fs";
 import { errnoOf, invalidArgument } from "../base/errors.ts";
 import { Arrival } from "./arrival.ts";
 import { type ArchiveCompression, detectCompression, magicLength } from "./compression.ts";
-import { Inflater } from "./inflate.ts";
+import { openInflater } from "./inflate.ts";
 
 /** The bytes of a tar, whatever it is compressed with. */
 export interface ArchiveSource extends Disposable {
@@ -87,7 +87,7 @@ class FileSource implements ArchiveSource {
       yield* this.#input();
       return;
     }
-    using inflater = new Inflater(this.compression);
+    using inflater = openInflater(this.compression);
     for (const piece of this.#input()) yield* inflater.push(piece);
     yield* inflater.finish();
   }

@@ -27,6 +27,8 @@ import { isOverlayXattr, opaqueValue, opaqueXattr, parseWhiteout, type Whiteout 
 export interface ExtractOptions {
   /** `overlay`: names that start with `.wh.` become overlay's whiteouts. `plain`: they are files like others. */
   whiteouts: "overlay" | "plain";
+  /** The directory is empty, root's, and without a default access list or a set-group-ID bit. */
+  freshRoot?: boolean;
   /** Whether device nodes may be made; an archive that has one is refused otherwise. */
   devices: boolean;
   /** Everything goes below a directory of the root that is there; links still lead no further than to the root. */
@@ -48,6 +50,7 @@ export interface Extracted {
   entries: number;
 }
 
+const setGroupId = 0o2000;
 const isDirectory = (mode: number) => (mode & fileTypes.mask) === fileTypes.directory;
 
 /**
@@ -63,10 +66,13 @@ export class Extractor implements Disposable {
   #file: { fd: number; entry: TarEntry } | undefined;
   #bytes = 0;
   #entries = 0;
+  /** False as soon as a directory may hand on a group that is not root's to what is made in it (inode(7), S_ISGID). */
+  #groupIsOurs: boolean;
 
   constructor(directory: string, options: ExtractOptions) {
     this.#root = new ExtractRoot(directory);
     this.#options = options;
+    this.#groupIsOurs = options.freshRoot === true && process.getuid?.() === 0 && process.getgid?.() === 0;
   }
 
   /** Starts an entry; the content of a file follows by `data`, and `end` closes it. */
@@ -94,7 +100,7 @@ export class Extractor implements Disposable {
     if (!this.#file) return;
     const { fd, entry } = this.#file;
     // In this order: a change of owner clears set-uid bits and capabilities.
-    chownFd(fd, entry.uid, entry.gid);
+    if (this.#mustChown(entry)) chownFd(fd, entry.uid, entry.gid);
     chmodFd(fd, entry.mode);
     for (const [key, value] of xattrsOf(entry)) tolerant(() => setXattrFd(fd, key, value));
     setTimesFd(fd, entry.mtime);
@@ -112,6 +118,8 @@ export class Extractor implements Disposable {
   }
 
   #make(entry: TarEntry, place: Place): void {
+    // Nearly all names are new: nobody looks first.
+    if (this.#tryCreate(entry, place)) return;
     const existing = statusAt(place.dir, place.base);
     let wasDeleted = false;
     if (existing && this.#options.into?.keepKinds) refuseOtherKind(existing.mode, entry);
@@ -123,6 +131,16 @@ export class Extractor implements Disposable {
     }
     this.#create(entry, place, existing !== undefined && isDirectory(existing.mode));
     if (wasDeleted && entry.type === "directory") setOpaque(place);
+  }
+
+  #tryCreate(entry: TarEntry, place: Place): boolean {
+    try {
+      this.#create(entry, place, false);
+      return true;
+    } catch (error) {
+      if (errnoOf(error) === "EEXIST") return false;
+      throw error;
+    }
   }
 
   #create(entry: TarEntry, place: Place, exists: boolean): void {
@@ -150,7 +168,20 @@ export class Extractor implements Disposable {
       default:
         this.#makeDevice(entry, place);
     }
-    applyAttributes(entry, place);
+    this.#applyAttributes(entry, place);
+  }
+
+  #applyAttributes(entry: TarEntry, { dir, base }: Place): void {
+    if (this.#mustChown(entry)) chownAt(dir, base, entry.uid, entry.gid);
+    if (entry.type !== "symlink") chmodAt(dir, base, entry.mode);
+    for (const [key, value] of xattrsOf(entry)) tolerant(() => setXattr(pathAt(dir, base), key, value));
+    if (entry.type !== "directory") setTimesAt(dir, base, entry.mtime);
+    else if (entry.gid !== 0 || (entry.mode & setGroupId) !== 0) this.#groupIsOurs = false;
+  }
+
+  /** What is made belongs to root already, unless its directory hands on its group. */
+  #mustChown({ uid, gid }: TarEntry): boolean {
+    return !this.#groupIsOurs || uid !== 0 || gid !== 0;
   }
 
   #link(entry: TarEntry, place: Place): void {
@@ -190,7 +221,7 @@ export class Extractor implements Disposable {
 
   #applyToRoot(entry: TarEntry, place: Place): void {
     if (entry.type !== "directory") throw invalidArgument("invalid archive: its root is not a directory");
-    applyAttributes(entry, place);
+    this.#applyAttributes(entry, place);
     this.#directoryTimes.set("", entry.mtime);
   }
 
@@ -222,13 +253,6 @@ function refuseOtherKind(existingMode: number, { name, type }: TarEntry): void {
 
 function setOpaque(place: Place): void {
   setXattr(pathAt(place.dir, place.base), opaqueXattr, opaqueValue);
-}
-
-function applyAttributes(entry: TarEntry, { dir, base }: Place): void {
-  chownAt(dir, base, entry.uid, entry.gid);
-  if (entry.type !== "symlink") chmodAt(dir, base, entry.mode);
-  for (const [key, value] of xattrsOf(entry)) tolerant(() => setXattr(pathAt(dir, base), key, value));
-  if (entry.type !== "directory") setTimesAt(dir, base, entry.mtime);
 }
 
 function xattrsOf(entry: TarEntry): [ByteString, Uint8Array][] {

@@ -1,12 +1,22 @@
 import { expect, test } from "bun:test";
 import { gzipSync, zstdCompressSync } from "node:zlib";
-import { Inflater } from "./inflate.ts";
+import { openInflater } from "./inflate.ts";
 
 const data = Buffer.alloc(5_000_000);
 for (let at = 0; at < data.length; at++) data[at] = ((at * at) >> 7) & 255;
 
-function inflate(kind: "gzip" | "zstd", bytes: Uint8Array, pieceSize: number): Buffer {
-  using inflater = new Inflater(kind);
+type Kind = Parameters<typeof openInflater>[0];
+
+/** With igzip too, where it is installed: both have to say the same. */
+function inflate(kind: Kind, bytes: Uint8Array, pieceSize: number): Buffer {
+  const result = inflateBy(false, kind, bytes, pieceSize);
+  if (kind === "gzip" && !inflateBy(true, kind, bytes, pieceSize).equals(result))
+    throw new Error("they differ");
+  return result;
+}
+
+function inflateBy(withIgzip: boolean, kind: Kind, bytes: Uint8Array, pieceSize: number): Buffer {
+  using inflater = openInflater(kind, withIgzip);
   const parts: Buffer[] = [];
   for (let at = 0; at < bytes.length; at += pieceSize) {
     for (const part of inflater.push(bytes.subarray(at, at + pieceSize))) parts.push(Buffer.from(part));
@@ -32,19 +42,28 @@ test("streams of several members or frames are one, and zeros may follow", () =>
 
 test("gzip that is cut off or corrupt is refused", () => {
   const bytes = gzipSync(data);
-  expect(() => inflate("gzip", bytes.subarray(0, -1), 4096)).toThrow("unexpected end of file");
-  const corrupt = Buffer.from(bytes);
-  corrupt[bytes.length - 6] = (corrupt[bytes.length - 6] ?? 0) ^ 1;
-  expect(() => inflate("gzip", corrupt, 4096)).toThrow("incorrect data check");
+  for (const withIgzip of [false, true]) {
+    const broken = (content: Uint8Array) => () => inflateBy(withIgzip, "gzip", content, 4096);
+    expect(broken(bytes.subarray(0, -1))).toThrow("unexpected end of file");
+    const corrupt = Buffer.from(bytes);
+    corrupt[bytes.length - 6] = (corrupt[bytes.length - 6] ?? 0) ^ 1;
+    expect(broken(corrupt)).toThrow("incorrect data check");
+    expect(broken(Buffer.from("not gzip at all, but long enough to be taken for it"))).toThrow(
+      "incorrect header check",
+    );
+  }
 });
 
-test("a small input that inflates a thousandfold comes in bounded pieces", () => {
-  using inflater = new Inflater("gzip");
-  let [largest, total] = [0, 0];
-  for (const part of inflater.push(gzipSync(Buffer.alloc(64_000_000)))) {
-    largest = Math.max(largest, part.length);
-    total += part.length;
-  }
-  expect(total).toBe(64_000_000);
-  expect(largest).toBeLessThanOrEqual(1_048_576);
-});
+test.each([false, true])(
+  "a small input that inflates a thousandfold comes in bounded pieces",
+  (withIgzip) => {
+    using inflater = openInflater("gzip", withIgzip);
+    let [largest, total] = [0, 0];
+    for (const part of inflater.push(gzipSync(Buffer.alloc(64_000_000)))) {
+      largest = Math.max(largest, part.length);
+      total += part.length;
+    }
+    expect(total).toBe(64_000_000);
+    expect(largest).toBeLessThanOrEqual(1_048_576);
+  },
+);

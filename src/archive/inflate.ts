@@ -1,5 +1,6 @@
 import { constants, createGunzip, createZstdDecompress } from "node:zlib";
 import { invalidArgument } from "../base/errors.ts";
+import { Igzip } from "../linux/igzip.ts";
 
 /** What node's zlib classes have inside: the streams that everybody uses are wrapped round it. */
 interface ZlibHandle {
@@ -16,14 +17,71 @@ interface ZlibHandle {
   onerror: (message: string, number: number, code: string) => void;
 }
 
+/** The first byte of a gzip member (RFC 1952). */
+const gzipMagic = 0x1f;
 const outputSize = 1024 * 1024;
 
+/** Decompresses synchronously, piece by piece with bounded memory. */
+export interface Inflater extends Disposable {
+  /** What `input` gives. Each piece is valid until the next is asked for. Throws `invalidArgument` on corrupt data. */
+  push(input: Uint8Array): Generator<Uint8Array>;
+  /** To be called after the last input. Throws `invalidArgument` (`unexpected end of file`) when data was cut off. */
+  finish(): Iterable<Uint8Array>;
+}
+
+/** `withIgzip`: by ISA-L where that is installed. */
+export function openInflater(kind: "gzip" | "zstd", withIgzip = true): Inflater {
+  const igzip = kind === "gzip" && withIgzip ? Igzip.open() : undefined;
+  return igzip ? new IgzipInflater(igzip) : new ZlibInflater(kind);
+}
+
+class IgzipInflater implements Inflater {
+  readonly #igzip: Igzip;
+  readonly #output = new Uint8Array(outputSize);
+  /** `between`: a member is over, and another may follow. */
+  #at: "inside" | "between" | "end" = "inside";
+
+  constructor(igzip: Igzip) {
+    this.#igzip = igzip;
+  }
+
+  *push(input: Uint8Array): Generator<Uint8Array> {
+    for (let at = 0; at < input.length && this.#at !== "end"; ) {
+      if (this.#at === "between") {
+        // Zeros may pad a finished stream.
+        this.#at = input[at] === gzipMagic ? "inside" : "end";
+        if (this.#at === "end") return;
+        this.#igzip.begin();
+      }
+      // What is made of the last bytes may not all have had room.
+      for (let full = true; full && this.#at === "inside"; ) {
+        const { used, made, finished, failure } = this.#igzip.step(input.subarray(at), this.#output);
+        if (failure !== undefined) throw invalidArgument(failure);
+        if (used + made === 0 && !finished && at < input.length) throw invalidArgument("invalid data");
+        at += used;
+        full = made === outputSize;
+        if (finished) this.#at = "between";
+        if (made > 0) yield this.#output.subarray(0, made);
+      }
+    }
+  }
+
+  finish(): Iterable<Uint8Array> {
+    if (this.#at === "inside") throw invalidArgument("unexpected end of file");
+    return [];
+  }
+
+  [Symbol.dispose](): void {
+    // Its memory is the runtime's.
+  }
+}
+
 /**
- * Decompresses synchronously, piece by piece with bounded memory. node:zlib only has that as streams (asynchronous, and
+ * node:zlib has synchronous decompression piece by piece only as streams (asynchronous, and
  * on the two threads that all file access shares) or for a whole buffer, so this drives the handle below the stream;
  * the runtime is pinned, and inflate.test.ts would notice.
  */
-export class Inflater implements Disposable {
+class ZlibInflater implements Inflater {
   readonly #handle: ZlibHandle;
   /** Room left in the output, input left. */
   readonly #state: Uint32Array;
@@ -46,7 +104,6 @@ export class Inflater implements Disposable {
     };
   }
 
-  /** What `input` gives. Each piece is valid until the next is asked for. Throws `invalidArgument` on corrupt data. */
   *push(input: Uint8Array): Generator<Uint8Array> {
     let at = 0;
     for (;;) {
@@ -63,7 +120,6 @@ export class Inflater implements Disposable {
     }
   }
 
-  /** To be called after the last input. Throws `invalidArgument` (`unexpected end of file`) when data was cut off. */
   *finish(): Generator<Uint8Array> {
     if (this.#ended) return;
     const made = this.#write(this.#finish, new Uint8Array(0), 0);

@@ -74,6 +74,11 @@ export function isZeroBlock(block: Uint8Array): boolean {
   return true;
 }
 
+/** True for the first block of an archive (ustar, pax, GNU). */
+export function isTar(block: Uint8Array): boolean {
+  return block.length === blockSize && text(block, 257, 5) === "ustar";
+}
+
 /** Reads one header block. Throws `invalidArgument` when it is none. */
 export function parseHeader(block: Uint8Array): RawHeader {
   const sum = number(block, checksumAt, checksumLength, "checksum");

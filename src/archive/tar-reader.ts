@@ -1,6 +1,6 @@
 import { invalidArgument } from "../base/errors.ts";
 import { detectCompression, magicLength } from "./compression.ts";
-import { Inflater } from "./inflate.ts";
+import { openInflater } from "./inflate.ts";
 import { TarDecoder, type TarEvent } from "./tar-decoder.ts";
 import type { TarEntry } from "./tar-entry.ts";
 
@@ -53,7 +53,7 @@ export async function* decompressed(chunks: AsyncIterable<Uint8Array>): AsyncGen
     if (kind === "bzip2" || kind === "xz") {
       throw invalidArgument(`archives compressed with ${kind} are not supported`);
     }
-    using inflater = kind === "none" ? undefined : new Inflater(kind);
+    using inflater = kind === "none" ? undefined : openInflater(kind);
     for (let chunk: Uint8Array | undefined = start; chunk; chunk = await nextChunk(iterator)) {
       if (inflater) yield* inflater.push(chunk);
       else yield chunk;

@@ -177,8 +177,7 @@ async function unpackIfNeeded(
   diffIds: Promise<Digest[]>,
 ): Promise<void> {
   for (const diffId of new Set(await diffIds)) {
-    const { digest: blob, mediaType } = layer;
-    if (!context.layers.has(diffId))
-      await context.layers.unpack({ diffId, blob, mediaType, signal: context.signal });
+    const { digest: blob } = layer;
+    if (!context.layers.has(diffId)) await context.layers.unpack({ diffId, blob, signal: context.signal });
   }
 }

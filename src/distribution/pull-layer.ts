@@ -153,10 +153,10 @@ class Extraction {
 
   async #unpack(diffId: Digest): Promise<void> {
     const { layers, signal } = this.#context;
-    const { digest: blob, mediaType } = this.#blob;
+    const { digest: blob } = this.#blob;
     const onProgress = (consumed: number) => this.#update(consumed);
     try {
-      await layers.unpack({ diffId, blob, mediaType, signal, onProgress });
+      await layers.unpack({ diffId, blob, signal, onProgress });
     } catch (error) {
       if (isEngineError(error, "cancelled")) throw error;
       throw internal(`failed to register layer: ${messageOf(error)}`, error);

@@ -73,8 +73,8 @@ export async function commitImage(store: CommitTarget, options: CommitOptions): 
   // The image of the container may lose its name meanwhile.
   lease.add(base.id, base.manifestDigest);
   const { layer, diffId } = await packLayer(store, options.upper, lease, signal);
-  const { mediaType, digest: blob } = layer;
-  await store.layers.unpack({ diffId, blob, mediaType, ...(signal && { signal }) });
+  const blob = layer.digest;
+  await store.layers.unpack({ diffId, blob, ...(signal && { signal }) });
   const created = rfc3339Nano(store.clock.nowNanos());
   const { comment, author, createdBy } = options;
   const target = compose(store.blobs, {

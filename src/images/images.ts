@@ -193,7 +193,6 @@ export class ImageStore {
         this.#layers.unpack({
           diffId,
           blob: layer.digest,
-          mediaType: layer.mediaType,
           onProgress: (consumed) => onProgress(layer, consumed),
           ...(signal && { signal }),
         }),
@@ -284,7 +283,7 @@ export class ImageStore {
 
   /** `docker load`: see `loadImages`. */
   load(chunks: AsyncIterable<Uint8Array>, options: LoadOptions = {}): Promise<Loaded[]> {
-    return loadImages({ ...this.#parts(), content: this.#content }, chunks, options);
+    return loadImages({ ...this.#parts(), layers: this.#layers, content: this.#content }, chunks, options);
   }
 
   /** `docker import`: see `importImage`. */

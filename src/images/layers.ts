@@ -1,4 +1,4 @@
-import { chmodSync, mkdirSync, renameSync } from "node:fs";
+import { chmodSync, chownSync, mkdirSync, renameSync } from "node:fs";
 import { dirname, join } from "node:path";
 import type { DiskWorkers } from "../archive/disk-workers.ts";
 import type { Unpacked, UnpackJob } from "../archive/unpack.ts";
@@ -16,10 +16,8 @@ import type { Trash } from "./trash.ts";
 export interface UnpackRequest {
   /** Digest of the uncompressed tar. */
   diffId: Digest;
-  /** The blob that holds it; it may still be on its way into the blob store, and is then unpacked as it arrives. */
+  /** The blob that holds it, however it is compressed (its first bytes tell); it may still be on its way into the blob store, and is then unpacked as it arrives. */
   blob: Digest;
-  /** As the manifest gives it. How the blob is really compressed is read from its first bytes. */
-  mediaType: string;
   signal?: AbortSignal;
   /** Compressed bytes consumed so far. */
   onProgress?: (consumed: number) => void;
@@ -152,10 +150,11 @@ export class LayerStore {
     const directory = `${this.#pathOf(name)}.partial`;
     this.#table.put({ diffId: name, ready: false, bytes: 0, boot: this.#bootId });
     mkdirSync(directory);
-    // Whatever the umask is.
+    // Whatever the umask is, and whatever group the data root hands on.
+    chownSync(directory, process.getuid?.() ?? 0, process.getgid?.() ?? 0);
     chmodSync(directory, 0o755);
     try {
-      const options = { whiteouts: "overlay", devices: true } as const;
+      const options = { whiteouts: "overlay", devices: true, freshRoot: true } as const;
       const job: UnpackJob = { ...source, directory, options, ...(diffId && { diffId }) };
       const made = await this.#workers.run("unpack", job, { signal, onProgress });
       lease?.add(made.diffId);

@@ -37,7 +37,7 @@ const maxFiles = 100_000;
 
 /**
  * Reads an image archive to its end: every file becomes a blob, which `lease` keeps. `onFile` is told of each before it
- * is read. Throws `invalidArgument` for what is no archive, or when a file below `blobs/` does not have the digest that
+ * is read, `onStored` when it is there. Throws `invalidArgument` for what is no archive, or when a file below `blobs/` does not have the digest that
  * it is named by.
  */
 export async function readArchive(
@@ -45,6 +45,7 @@ export async function readArchive(
   lease: Lease,
   chunks: AsyncIterable<Uint8Array>,
   onFile: (name: string, size: number, content: AsyncIterable<Uint8Array>) => AsyncIterable<Uint8Array>,
+  onStored: (blob: BlobDescriptor, named: boolean) => void,
 ): Promise<ArchiveFiles> {
   const files = new ArchiveFiles();
   let count = 0;
@@ -62,10 +63,13 @@ export async function readArchive(
       // It may have been swept in between.
       if (blobs.has(expected)) {
         files.add(name, { digest: expected, size });
+        onStored({ digest: expected, size }, true);
         continue;
       }
     }
-    files.add(name, await blobs.store(onFile(name, entry.size, content), lease, expected));
+    const blob = await blobs.store(onFile(name, entry.size, content), lease, expected);
+    files.add(name, blob);
+    onStored(blob, expected !== undefined);
   }
   return files;
 }

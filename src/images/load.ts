@@ -13,8 +13,10 @@ import { type Platform, platformDistance } from "../oci/platform.ts";
 import { familiarString, parseReference, type Reference, withDefaultTag } from "../oci/reference.ts";
 import type { BlobStore, Lease } from "./blobs.ts";
 import type { ImageContent, Variant } from "./content.ts";
+import { EarlyUnpack } from "./early-unpack.ts";
 import type { ImageEventSink } from "./image-events.ts";
 import type { ImageStore } from "./images.ts";
+import type { LayerStore } from "./layers.ts";
 import { type ArchiveFiles, readArchive } from "./load-archive.ts";
 import { type DockerArchiveImage, dockerManifestOf, fromDockerArchive } from "./load-docker.ts";
 
@@ -34,6 +36,7 @@ export interface LoadOptions {
 
 export interface LoadTarget {
   blobs: BlobStore;
+  layers: LayerStore;
   content: ImageContent;
   images: Pick<ImageStore, "put" | "ensureUnpacked">;
   host: Platform;
@@ -64,12 +67,15 @@ export async function loadImages(
   using lease = store.blobs.lease();
   const tell = options.onMessage ?? (() => {});
   const progress = options.quiet ? () => {} : tell;
+  await using early = new EarlyUnpack(store, lease);
   const files = await readArchive(
     store.blobs,
     lease,
     abortable(chunks, options.signal),
     (name, size, content) => counted(content, name, size, progress),
+    (blob, named) => early.take(blob, named),
   );
+  await early.settled();
   const loaded: Loaded[] = [];
   for (const candidate of candidatesOf(store.blobs, files)) {
     loaded.push(await take(store, lease, candidate, options));

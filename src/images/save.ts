@@ -45,7 +45,14 @@ export function saveImages(
   const selections = nameOrIds.flatMap((nameOrId) => select(source, nameOrId, platform));
   const roots = selections.map((selection) => target(source.blobs, selection.image, platform));
   const blobs = new Set(roots.flatMap(({ digest }) => [...source.content.reachable(digest)]));
-  const present = [...blobs].filter((digest) => source.blobs.has(digest)).sort();
+  const layers = new Set(
+    selections.flatMap(({ image }) => image.manifest.layers.map(({ digest }) => digest)),
+  );
+  // Layers last: who reads the archive knows by then which of them it needs.
+  const present = [...blobs]
+    .filter((digest) => source.blobs.has(digest))
+    .sort()
+    .sort((a, b) => Number(layers.has(a)) - Number(layers.has(b)));
   for (const { image } of selections) requireLayers(source.blobs, image);
   const folders = new Set(present.map((digest) => `blobs/${algorithmOf(digest)}/`));
   return writeTar(source.blobs, [

@@ -59,8 +59,14 @@ const AT_REMOVEDIR = 0x200;
 const AT_EMPTY_PATH = 0x1000;
 const STATX_BASIC_STATS = 0x7ff;
 
-function bytes(name: string): Buffer {
-  return Buffer.from(`${name}\0`, "latin1");
+/** Two names at most go into one call; the kernel takes none that is longer (PATH_MAX), and says so. */
+const [first, second] = [Buffer.allocUnsafeSlow(8192), Buffer.allocUnsafeSlow(8192)];
+
+/** The name with a NUL, valid until the next call for the same buffer: allocating costs more than most of the calls. */
+function bytes(name: string, into = first): Buffer {
+  if (name.length >= into.length) return Buffer.from(`${name}\0`, "latin1");
+  into[into.write(name, 0, "latin1")] = 0;
+  return into;
 }
 
 /** Opens a path by its name in the whole file system. The caller closes the fd (`closeFd`). */
@@ -93,12 +99,12 @@ export function makeNodeAt(dir: number, name: string, type: number, mode: number
 }
 
 export function symlinkAt(target: string, dir: number, name: string): void {
-  check(c.symlinkat(bytes(target), dir, bytes(name)), "symlinkat", name);
+  check(c.symlinkat(bytes(target), dir, bytes(name, second)), "symlinkat", name);
 }
 
 /** A hard link; when the target is a symbolic link, to the link itself. */
 export function linkAt(fromDir: number, from: string, dir: number, name: string): void {
-  check(c.linkat(fromDir, bytes(from), dir, bytes(name), 0), "linkat", name);
+  check(c.linkat(fromDir, bytes(from), dir, bytes(name, second), 0), "linkat", name);
 }
 
 export function unlinkAt(dir: number, name: string): void {

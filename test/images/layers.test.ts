@@ -13,10 +13,7 @@ import { gzipSync, zstdCompressSync } from "node:zlib";
 import { getXattr } from "../../src/linux/xattr.ts";
 import type { Digest } from "../../src/oci/digest.ts";
 import { sha256Of } from "../../src/oci/digester.ts";
-import { mediaTypes } from "../../src/oci/media-types.ts";
 import { file, Stores, tarOf } from "./stores.ts";
-
-const mediaType = mediaTypes.ociLayerGzip;
 
 /** Unpacks a tar as a layer, and returns its folder. */
 async function unpack(
@@ -25,7 +22,7 @@ async function unpack(
   compress: (tar: Buffer) => Buffer = gzipSync,
 ): Promise<string> {
   const diffId = sha256Of(tar);
-  await stores.layers.unpack({ diffId, blob: stores.blobs.put(compress(tar)), mediaType });
+  await stores.layers.unpack({ diffId, blob: stores.blobs.put(compress(tar)) });
   return stores.layers.path(diffId);
 }
 
@@ -167,7 +164,7 @@ test("content that does not have the diffId is refused", async () => {
   await using stores = new Stores();
   const blob = stores.blobs.put(gzipSync(tarOf(file("a", "one"))));
   const diffId = sha256Of(tarOf(file("a", "two")));
-  await expect(stores.layers.unpack({ diffId, blob, mediaType })).rejects.toThrow("diffID");
+  await expect(stores.layers.unpack({ diffId, blob })).rejects.toThrow("diffID");
   expect(leftovers(stores)).toEqual([]);
   expect(stores.layers.has(diffId)).toBe(false);
 });
@@ -197,7 +194,6 @@ test("a blob is unpacked while it arrives", async () => {
   const unpacked = stores.layers.unpack({
     diffId: digest,
     blob: digest,
-    mediaType,
     onProgress: () => read.resolve(),
   });
   // The Worker has read a part, and the rest is not there yet.
@@ -221,7 +217,7 @@ test("an unpacking that reads along ends when the download fails, even at its ve
     throw new Error("connection reset");
   });
   await half.promise;
-  const unpacked = stores.layers.unpack({ diffId: digest, blob: digest, mediaType });
+  const unpacked = stores.layers.unpack({ diffId: digest, blob: digest });
   go.resolve();
   const [download, layer] = await Promise.allSettled([arriving, unpacked]);
   expect(String(download.status === "rejected" && download.reason)).toContain("connection reset");
@@ -232,7 +228,7 @@ test("an unpacking that reads along ends when the download fails, even at its ve
 test("several who ask for a layer wait for one unpacking; who gives up leaves the others alone", async () => {
   await using stores = new Stores();
   const tar = tarOf(file("big", "x".repeat(3_000_000)));
-  const request = { diffId: sha256Of(tar), blob: stores.blobs.put(gzipSync(tar)), mediaType };
+  const request = { diffId: sha256Of(tar), blob: stores.blobs.put(gzipSync(tar)) };
   const stop = new AbortController();
   const first = stores.layers.unpack({ ...request, signal: stop.signal });
   const second = stores.layers.unpack(request);
