@@ -275,10 +275,9 @@ export class ImageStore {
   /** `docker save`: see `saveImages`. */
   save(nameOrIds: readonly string[], platform?: Platform): AsyncGenerator<Uint8Array> {
     const resolve = (nameOrId: string, wanted?: Platform) => this.resolve(nameOrId, wanted);
-    const source = { blobs: this.#blobs, content: this.#content, resolve, names: () => this.names() };
-    const archive = saveImages(source, nameOrIds, platform);
-    for (const name of nameOrIds) this.#onEvent({ action: "save", id: resolve(name).id, name });
-    return archive;
+    const { onEvent, blobs } = this.#parts();
+    const source = { blobs, content: this.#content, resolve, names: () => this.names(), onEvent };
+    return saveImages(source, nameOrIds, platform);
   }
 
   /** `docker load`: see `loadImages`. */

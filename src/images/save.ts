@@ -10,6 +10,7 @@ import { fullName, parseReference } from "../oci/reference.ts";
 import type { BlobStore } from "./blobs.ts";
 import type { ImageContent } from "./content.ts";
 import type { Image } from "./image.ts";
+import type { ImageEventSink } from "./image-events.ts";
 import { familiar } from "./names.ts";
 
 /** What `saveImages` needs of the image store. */
@@ -19,6 +20,7 @@ export interface SaveSource {
   resolve: (nameOrId: string, platform?: Platform) => Image;
   /** All names, full, each with its image. */
   names: () => { name: string; image: Digest }[];
+  onEvent: ImageEventSink;
 }
 
 interface Selection {
@@ -54,6 +56,11 @@ export function saveImages(
     .sort()
     .sort((a, b) => Number(layers.has(a)) - Number(layers.has(b)));
   for (const { image } of selections) requireLayers(source.blobs, image);
+  for (const { image, names } of selections) {
+    for (const name of names.length === 0 ? [image.id] : names.map(familiar)) {
+      source.onEvent({ action: "save", id: image.id, name });
+    }
+  }
   const folders = new Set(present.map((digest) => `blobs/${algorithmOf(digest)}/`));
   return writeTar(source.blobs, [
     { name: "blobs/" },
