@@ -1,10 +1,11 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { conflict } from "../base/errors.ts";
-import { etcHostname, etcHosts, etcResolvConf } from "../network/files.ts";
+import { etcHostname, etcHosts, etcResolvConf, hostsOfHost } from "../network/files.ts";
 import type { Connection } from "../network/types.ts";
 import { type Container, isRunning } from "./container.ts";
 import type { ContainerDeps } from "./deps.ts";
+import { linkHosts, withLinks } from "./links.ts";
 import { type ContainerPaths, containerPaths } from "./paths.ts";
 import { buildSpec } from "./spec/build.ts";
 import { encodeSpec } from "./spec/encode.ts";
@@ -27,7 +28,7 @@ export async function makeBundle(
   const runtimeSpec = buildSpec(
     {
       id,
-      config: { ...spec.config, ...hostnameOfOwner(deps, connection) },
+      config: { ...withLinks(deps, container, { all: true }), ...hostnameOfOwner(deps, connection) },
       hostConfig: spec.hostConfig,
       rootfs: paths.rootfs,
       mounts,
@@ -61,10 +62,11 @@ function filesOf({ resolvConf, hostname, hosts }: ContainerPaths): NetworkFiles 
 
 function writeNetworkFiles(
   deps: ContainerDeps,
-  { spec }: Container,
+  container: Container,
   connection: Connection,
   paths: ContainerPaths,
 ): NetworkFiles {
+  const { spec } = container;
   const { config, hostConfig } = spec;
   const host = hostConfig.NetworkMode === "host";
   const addresses = Object.values(connection.Networks)
@@ -75,12 +77,13 @@ function writeNetworkFiles(
   writeFileSync(
     files.hosts,
     host
-      ? readFileSync("/etc/hosts")
+      ? hostsOfHost(readFileSync("/etc/hosts", "utf8"))
       : etcHosts({
           hostname: config.Hostname ?? "",
           domainname: config.Domainname ?? "",
           addresses,
           extraHosts: hostConfig.ExtraHosts ?? [],
+          links: linkHosts(deps, container),
           hostGateway: deps.network.hostGateway,
         }),
   );

@@ -22,6 +22,11 @@ export class ContainerSet {
     return [...this.#byId.values()];
   }
 
+  /** Those that have links to others. */
+  linking(): Container[] {
+    return this.all().filter(({ spec }) => spec.links !== undefined && spec.links.length > 0);
+  }
+
   get(id: string): Container | undefined {
     return this.#byId.get(id);
   }
@@ -41,12 +46,15 @@ export class ContainerSet {
   }
 
   /**
-   * Finds by full id, then by name (with or without the slash), then by a prefix of the id.
+   * Finds by full id, then by name (with or without the slash), then by the name of a link (`/parent/alias`), then by a
+   * prefix of the id.
    * Throws `notFound`, or `invalidArgument` when several ids have the prefix.
    */
   find(reference: string): Container {
     const exact = this.#byId.get(reference) ?? this.#byName.get(reference.replace(/^\//, ""));
     if (exact) return exact;
+    const linked = this.#findLinked(reference.replace(/^\//, ""));
+    if (linked) return linked;
     const matches = /^[0-9a-f]+$/.test(reference)
       ? this.all().filter((container) => container.id.startsWith(reference))
       : [];
@@ -55,6 +63,15 @@ export class ContainerSet {
     }
     if (!matches[0]) throw notFound(`No such container: ${reference}`);
     return matches[0];
+  }
+
+  #findLinked(reference: string): Container | undefined {
+    const [parent = "", alias] = reference.split("/");
+    if (alias === undefined) return undefined;
+    const link = this.#byName
+      .get(parent)
+      ?.spec.links?.find((link) => `${parent}/${link.alias}` === reference);
+    return link && this.#byId.get(link.id);
   }
 
   /** Throws `conflict` when the name is taken. */

@@ -14,6 +14,13 @@ export type ContainerStatus =
   | "exited"
   | "dead";
 
+/** One container's name for another one. */
+export interface ContainerLink {
+  /** Of the other. */
+  id: string;
+  alias: string;
+}
+
 /** What was asked for: written at create, changed by rename and update only. */
 export interface ContainerSpec {
   /** RFC 3339 with nanoseconds. */
@@ -30,6 +37,8 @@ export interface ContainerSpec {
   /** By network name, as asked for at create. */
   endpoints: Record<string, EndpointSettings>;
   mounts: MountPoint[];
+  /** `--link` on the default bridge; absent where there are none. */
+  links?: ContainerLink[];
 }
 
 /** What became of it: written at each change, before anyone is told. */

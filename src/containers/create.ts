@@ -7,13 +7,14 @@ import type {
 } from "../api/containers.ts";
 import { rfc3339Nano } from "../base/clock.ts";
 import { Cleanups } from "../base/disposables.ts";
-import { invalidArgument, messageOf, notImplemented } from "../base/errors.ts";
+import { invalidArgument, messageOf } from "../base/errors.ts";
 import { newId, shortId } from "../base/ids.ts";
 import type { Image } from "../images/image.ts";
 import type { Platform } from "../oci/platform.ts";
 import { type Container, initialState } from "./container.ts";
 import type { ContainerDeps } from "./deps.ts";
 import { withHostDefaults } from "./host-defaults.ts";
+import { planLinks } from "./links.ts";
 import { mergeConfig } from "./merge-config.ts";
 import { randomName } from "./names.ts";
 import { checkedName } from "./rename.ts";
@@ -72,6 +73,7 @@ async function make(
   undo.add(() => deps.volumes.forgetContainer(id, mounts, { removeAnonymous: true }));
   undo.add(() => removeHome(deps, id));
   makeHome(deps, id);
+  const links = planLinks(deps, hostConfig);
   const container: Container = {
     id,
     name,
@@ -81,9 +83,10 @@ async function make(
       layers: image.layers,
       imageConfig: image.config,
       config: { ...config, Hostname: hostnameOf(config, hostConfig, id) },
-      hostConfig,
+      hostConfig: links.length > 0 ? { ...hostConfig, Links: undefined } : hostConfig,
       endpoints: request.endpoints,
       mounts,
+      ...(links.length > 0 && { links }),
     },
     state: initialState,
   };
@@ -118,20 +121,9 @@ function named(deps: ContainerDeps, reference: string): Container {
   }
 }
 
-function checkOthers(
-  deps: ContainerDeps,
-  { PidMode = "", IpcMode = "", Links, StorageOpt }: HostConfig,
-): void {
+function checkOthers(deps: ContainerDeps, { PidMode = "", IpcMode = "", StorageOpt }: HostConfig): void {
   for (const mode of [PidMode, IpcMode]) {
     if (mode.startsWith("container:")) named(deps, mode.slice("container:".length));
-  }
-  for (const link of Links ?? []) {
-    const name = link.split(":")[0] ?? "";
-    if (!deps.set.has(name)) {
-      throw invalidArgument(`could not get container for ${name}: No such container: ${name}`);
-    }
-    // To ignore it would make a container that cannot find the other.
-    throw notImplemented("links between containers are not supported");
   }
   if (Object.keys(StorageOpt ?? {}).length > 0) {
     throw invalidArgument("--storage-opt is supported only for overlay over xfs with 'pquota' mount option");

@@ -8,6 +8,7 @@ import { type Container, isRunning } from "./container.ts";
 import type { ContainerDeps } from "./deps.ts";
 import { defaultDetachKeys, parseDetachKeys } from "./detach-keys.ts";
 import { claimStart, type Exec } from "./execs.ts";
+import { withLinks } from "./links.ts";
 import { containerPaths } from "./paths.ts";
 import { buildExecProcess } from "./spec/exec-process.ts";
 import { runtimeOf } from "./start.ts";
@@ -109,7 +110,7 @@ async function run(deps: ContainerDeps, exec: Exec, options: ExecStartConfig): P
       execId: exec.id,
       processSpec: buildExecProcess(
         {
-          config: container.spec.config,
+          config: withLinks(deps, container, { all: false }),
           hostConfig: container.spec.hostConfig,
           rootfs: containerPaths(deps.roots, container.id).rootfs,
           args: config.Cmd ?? [],

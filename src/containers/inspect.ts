@@ -7,6 +7,7 @@ import type {
 import type { MountPoint } from "../volumes/mount-point.ts";
 import { type Container, processArguments } from "./container.ts";
 import type { ContainerDeps } from "./deps.ts";
+import { shownLinks } from "./links.ts";
 import { containerPaths } from "./paths.ts";
 
 /** `GET /containers/{id}/json`. */
@@ -46,7 +47,9 @@ export function inspectContainer(deps: ContainerDeps, container: Container): Con
     ProcessLabel: "",
     AppArmorProfile: "",
     ExecIDs: deps.execs.ofContainer(id),
-    HostConfig: spec.hostConfig,
+    HostConfig: spec.links
+      ? { ...spec.hostConfig, Links: shownLinks(deps.set, container) ?? undefined }
+      : spec.hostConfig,
     GraphDriver: {
       Name: "overlay2",
       Data: {

@@ -4,6 +4,7 @@ import { type Filters, matchesPattern } from "../base/filters.ts";
 import { type Container, isRunning, processArguments } from "./container.ts";
 import type { ContainerDeps } from "./deps.ts";
 import { mountPointSummary, networkSettings } from "./inspect.ts";
+import { linkNames } from "./links.ts";
 import { statusText } from "./status.ts";
 
 export const listFilters = [
@@ -134,7 +135,7 @@ export function containerSummary(deps: ContainerDeps, container: Container): Con
   const [path = "", ...args] = processArguments(spec.config);
   return {
     Id: container.id,
-    Names: [`/${container.name}`],
+    Names: [`/${container.name}`, ...linkNames(deps.set, container)],
     Image: imageName(deps, container),
     ImageID: spec.imageId,
     Command: [path, ...args.map(quoteArgument)].join(" "),

@@ -6,6 +6,7 @@ import type { ConsoleSize, RuntimeBinary } from "../runtime/supervisor/protocol.
 import { makeBundle } from "./bundle.ts";
 import { type Container, isRunning } from "./container.ts";
 import type { ContainerDeps } from "./deps.ts";
+import { refreshLinks } from "./links.ts";
 import { logAttributes } from "./log-attributes.ts";
 import { containerPaths } from "./paths.ts";
 import { removeInTurn } from "./remove.ts";
@@ -48,6 +49,7 @@ export async function startInTurn(deps: ContainerDeps, container: Container): Pr
     await recordFailure(deps, container, messageOf(error));
     throw error;
   }
+  refreshLinks(deps, container);
   deps.events("start", container, {});
 }
 

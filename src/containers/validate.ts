@@ -124,7 +124,21 @@ function validateNetworkMode(config: ContainerConfig, host: HostConfig): void {
   if (borrowed && config.Hostname) {
     throw invalidArgument("conflicting options: hostname and the network mode");
   }
-  if (borrowed && Object.keys(host.PortBindings ?? {}).length > 0) {
+  const links = (kind: string) =>
+    invalidArgument(
+      `conflicting options: ${kind} can't be used with links. This would result in undefined behavior`,
+    );
+  const hasLinks = (host.Links?.length ?? 0) > 0;
+  if (borrowed && hasLinks) throw links("container type network");
+  if (borrowed && host.Dns?.length) throw invalidArgument("conflicting options: dns and the network mode");
+  if (borrowed && host.ExtraHosts?.length) {
+    throw invalidArgument("conflicting options: custom host-to-IP mapping and the network mode");
+  }
+  if ((borrowed || mode === "host") && config.MacAddress) {
+    throw invalidArgument("conflicting options: mac-address and the network mode");
+  }
+  if (mode === "host" && hasLinks) throw links("host type networking");
+  if (borrowed && (host.PublishAllPorts || Object.keys(host.PortBindings ?? {}).length > 0)) {
     throw invalidArgument("conflicting options: port publishing and the container type network mode");
   }
   if (borrowed && Object.keys(config.ExposedPorts ?? {}).length > 0) {

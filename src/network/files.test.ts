@@ -1,11 +1,12 @@
 import { expect, test } from "bun:test";
-import { etcHosts, etcResolvConf } from "./files.ts";
+import { etcHosts, etcResolvConf, hostsOfHost } from "./files.ts";
 
 const hosts = {
   hostname: "web",
   domainname: "",
   addresses: ["172.17.0.2"],
-  extraHosts: [],
+  extraHosts: [] as string[],
+  links: [] as string[],
   hostGateway: "172.17.0.1",
 };
 
@@ -23,6 +24,25 @@ test("a container finds itself and the hosts that were added in /etc/hosts", () 
     "",
   ]);
   expect(text.split("\n")[0]).toBe("127.0.0.1\tlocalhost");
+});
+
+test("the host is found without being asked for, unless somebody else has its name", () => {
+  const lines = (request: Partial<typeof hosts> & { extraHosts?: string[] }) =>
+    etcHosts({ ...hosts, ...request })
+      .split("\n")
+      .slice(6, -1);
+  expect(lines({ links: ["172.17.0.9\tdb 0123 pg"] })).toEqual([
+    "172.17.0.1\thost.docker.internal",
+    "172.17.0.9\tdb 0123 pg",
+    "172.17.0.2\tweb",
+  ]);
+  expect(lines({ extraHosts: ["host.docker.internal:10.0.0.1"] })).toEqual([
+    "10.0.0.1\thost.docker.internal",
+    "172.17.0.2\tweb",
+  ]);
+  expect(lines({ addresses: [] })).toEqual([]);
+  expect(hostsOfHost("127.0.0.1 localhost")).toBe("127.0.0.1 localhost\n127.0.0.1\thost.docker.internal\n");
+  expect(hostsOfHost("10.0.0.1 host.docker.internal\n")).toBe("10.0.0.1 host.docker.internal\n");
 });
 
 test("a host name with a domain is found whole and bare", () => {

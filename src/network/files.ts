@@ -23,19 +23,39 @@ export interface HostsRequest {
   addresses: readonly string[];
   /** `--add-host`: `name:address`, where the address may be `host-gateway`. */
   extraHosts: readonly string[];
+  /** Lines for other containers: address, tab, names. */
+  links: readonly string[];
   /** The host as containers see it. */
   hostGateway: string | undefined;
 }
 
 /** /etc/hosts: hosts(5), as Docker writes it. Throws `invalidArgument` for `host-gateway` without a gateway. */
-export function etcHosts({ hostname, domainname, addresses, extraHosts, hostGateway }: HostsRequest): string {
+export function etcHosts(request: HostsRequest): string {
+  const { hostname, domainname, addresses, extraHosts, hostGateway } = request;
   // The name may be given whole as the host name; both the whole and the bare name are found.
   const whole = domainname === "" ? hostname : `${hostname}.${domainname}`;
   const dot = whole.indexOf(".");
   const names = dot < 0 ? whole : `${whole} ${whole.slice(0, dot)}`;
   const own = addresses.map((address) => `${address}\t${names}`);
-  const lines = [...hostsHead, ...extraHosts.map((entry) => extraHost(entry, hostGateway)), ...own];
+  const extra = extraHosts.map((entry) => extraHost(entry, hostGateway));
+  const lines = [...hostsHead, ...extra, ...hostItself(request), ...request.links, ...own];
   return `${lines.join("\n")}\n`;
+}
+
+/** The host by its name, without being asked for it, for containers that have a network. */
+const hostName = "host.docker.internal";
+
+function hostItself({ addresses, extraHosts, hostGateway }: HostsRequest): string[] {
+  const isGiven = extraHosts.some((entry) => entry.split(/[:=]/)[0] === hostName);
+  return addresses.length === 0 || hostGateway === undefined || isGiven
+    ? []
+    : [`${hostGateway}\t${hostName}`];
+}
+
+/** The host's own file, for containers that share its network: there the host is themselves. */
+export function hostsOfHost(text: string): string {
+  if (new RegExp(`\\s${hostName.replaceAll(".", "\\.")}(\\s|$)`).test(text)) return text;
+  return `${text.replace(/\n?$/, "\n")}127.0.0.1\t${hostName}\n`;
 }
 
 function extraHost(entry: string, hostGateway: string | undefined): string {

@@ -4,6 +4,7 @@ import { attachToContainer } from "../../containers/attach.ts";
 import { createContainer } from "../../containers/create.ts";
 import type { ContainerDeps } from "../../containers/deps.ts";
 import { inspectContainer } from "../../containers/inspect.ts";
+import { removeLink } from "../../containers/links.ts";
 import { containerSummary, listContainers, listFilters } from "../../containers/list.ts";
 import { containerLogs } from "../../containers/logs.ts";
 import { pauseContainer, unpauseContainer } from "../../containers/pause.ts";
@@ -111,8 +112,7 @@ export function containerHandlers(deps: ContainerDeps): Handlers {
 
     async ContainerDelete(request) {
       const { force, link, v } = request.query;
-      if (link)
-        throw invalidArgument("removing a link of a container: links are not kept apart from containers");
+      if (link) return removeLink(deps, request.params.id);
       await removeContainer(deps, find(request), { force, volumes: v });
     },
 
