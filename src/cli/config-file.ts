@@ -1,4 +1,14 @@
-import { readFileSync } from "node:fs";
+import {
+  closeSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  writeSync,
+} from "node:fs";
 import { errnoOf, invalidArgument, messageOf } from "../base/errors.ts";
 
 /** Credentials of one registry, as config.json holds them. */
@@ -51,5 +61,40 @@ export function readConfigFile(folder: string): ConfigFile {
   } catch (error) {
     if (errnoOf(error) === "ENOENT" || errnoOf(error) === "ENOTDIR") return {};
     throw invalidArgument(`Error loading config file: ${path}: ${messageOf(error)}`, error);
+  }
+}
+
+/**
+ * Changes `config.json`: the keys of `changes` are set (removed where undefined), all others stay as they are, also
+ * those that this client does not know. The file is replaced as a whole, and only its owner can read it. Throws what
+ * `readConfigFile` throws.
+ */
+export function updateConfigFile(folder: string, changes: Partial<ConfigFile>): void {
+  const next = { auths: {}, ...readConfigFile(folder), ...changes };
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  // A link stays one: people keep the file elsewhere.
+  const path = realPath(`${folder}/config.json`);
+  const temporary = `${path}.${process.pid}`;
+  try {
+    const fd = openSync(temporary, "wx", 0o600);
+    try {
+      writeSync(fd, JSON.stringify(next, undefined, "\t"));
+      fsyncSync(fd);
+    } finally {
+      closeSync(fd);
+    }
+    renameSync(temporary, path);
+  } catch (error) {
+    rmSync(temporary, { force: true });
+    throw error;
+  }
+}
+
+function realPath(path: string): string {
+  try {
+    return realpathSync(path);
+  } catch (error) {
+    if (errnoOf(error) === "ENOENT") return path;
+    throw error;
   }
 }

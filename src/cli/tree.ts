@@ -37,6 +37,7 @@ import {
   save,
   tag,
 } from "./tree/images.ts";
+import { login, logout, search } from "./tree/registries.ts";
 import { events, info, network, system, volume } from "./tree/system.ts";
 
 /*
@@ -72,6 +73,9 @@ export const tree: readonly CommandNode[] = [
   common(pull),
   common(push),
   common(imageList, "images"),
+  common(login),
+  common(logout),
+  common(search),
   version,
   common(info),
   container,

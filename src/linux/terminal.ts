@@ -32,3 +32,18 @@ export function makeRaw(fd: number): Disposable {
   // Restoring fails when the terminal has gone away: then there is nothing to restore.
   return { [Symbol.dispose]: () => void tcsetattr(fd, TCSANOW, saved) };
 }
+
+/** Offset of `c_lflag` in struct termios, and what echoes in it (termios(3)). */
+const localFlags = 12;
+const ECHO = 0o10;
+
+/** Keys are not shown while they are typed. Disposing restores the terminal as it was. */
+export function withoutEcho(fd: number): Disposable {
+  const saved = new Uint8Array(termiosSize);
+  check(tcgetattr(fd, saved), "tcgetattr");
+  const silent = saved.slice();
+  silent[localFlags] = (silent[localFlags] ?? 0) & ~ECHO;
+  check(tcsetattr(fd, TCSANOW, silent), "tcsetattr");
+  // Restoring fails when the terminal has gone away: then there is nothing to restore.
+  return { [Symbol.dispose]: () => void tcsetattr(fd, TCSANOW, saved) };
+}

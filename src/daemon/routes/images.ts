@@ -58,6 +58,11 @@ function pullReference(fromImage: string, tag: string): Reference {
   return tag.includes(":") ? withDigest(named, parseDigest(tag)) : withTag(named, tag);
 }
 
+function starsOf(text: string): number {
+  if (!/^\d{1,9}$/.test(text)) throw invalidArgument(`invalid filter 'stars=${text}'`);
+  return Number(text);
+}
+
 const searchFilters = ["is-automated", "is-official", "stars"];
 
 /** The operations of `/images`, `/distribution` and `/auth`. */
@@ -164,7 +169,7 @@ export function imageHandlers(engine: Engine): Handlers {
         credentials: (registryAuth ?? {}) as Credentials,
         signal,
       });
-      const stars = Math.max(0, ...filters.get("stars").map(Number));
+      const stars = Math.max(0, ...filters.get("stars").map(starsOf));
       const official = filters.boolean("is-official");
       const automated = filters.boolean("is-automated");
       return found
