@@ -136,5 +136,7 @@ export const HostConfig = input("container.HostConfig", () => ({
   MaskedPaths: nullable(list(string)),
   ReadonlyPaths: nullable(list(string)),
   Init: optional(nullable(bool)),
+  /** Longshore's own: what is done with a container that becomes unhealthy. */
+  HealthOnFailure: optional(string),
 }));
 export type HostConfig = Infer<typeof HostConfig>;

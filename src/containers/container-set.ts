@@ -1,6 +1,7 @@
 import { invalidArgument, notFound } from "../base/errors.ts";
 import type { ContainerTable } from "../store/containers.ts";
 import { type Container, type ContainerState, fromRow, toRow } from "./container.ts";
+import type { Health } from "./health.ts";
 
 /** All containers of the daemon: the rows and, for readers, the same in memory. */
 export class ContainerSet {
@@ -84,6 +85,13 @@ export class ContainerSet {
   setState(container: Container, change: Partial<ContainerState>): void {
     const state = { ...container.state, ...change };
     this.#table.setState(container.id, JSON.stringify(state), isKept(container));
+    container.state = state;
+  }
+
+  /** Writes what became of its health: as good as new after a power failure is good enough. */
+  setHealth(container: Container, health: Health): void {
+    const state = { ...container.state, health };
+    this.#table.setState(container.id, JSON.stringify(state), false);
     container.state = state;
   }
 

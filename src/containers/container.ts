@@ -4,6 +4,7 @@ import type { Digest } from "../oci/digest.ts";
 import type { ImageConfig } from "../oci/image-config.ts";
 import type { ContainerRow } from "../store/containers.ts";
 import type { MountPoint } from "../volumes/mount-point.ts";
+import type { Health } from "./health.ts";
 
 export type ContainerStatus =
   | "created"
@@ -54,6 +55,10 @@ export interface ContainerState {
   restartCount: number;
   /** Somebody asked for the stop: the restart policy must not undo it. */
   stoppedByUser: boolean;
+  /** It is being ended to be started again, whatever its restart policy says. */
+  restartDemanded?: boolean;
+  /** Absent until it has run with a health check. */
+  health?: Health;
 }
 
 /**

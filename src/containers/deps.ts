@@ -15,6 +15,7 @@ import type { VolumeStore } from "../volumes/volumes.ts";
 import type { Container } from "./container.ts";
 import type { ContainerSet } from "./container-set.ts";
 import type { Execs } from "./execs.ts";
+import type { HealthMonitors } from "./health-monitors.ts";
 import type { Roots } from "./paths.ts";
 import type { Restarts } from "./restart-policy.ts";
 import type { CgroupFeatures } from "./spec/cgroup-features.ts";
@@ -69,6 +70,7 @@ export interface ContainerDeps {
   turns: KeyedQueue;
   waiters: Waiters;
   restarts: Restarts;
+  health: HealthMonitors;
   events: ContainerEvents;
   /** Tells the world that what did not run was removed. Bytes. */
   pruned: (reclaimed: number) => void;

@@ -67,7 +67,7 @@ export async function startExec(
   // An attached client learns what goes wrong from now on by the output, and by the exit code, as from a shell.
   const connection = attachment && takeOver();
   try {
-    await run(deps, exec, options);
+    await runExec(deps, exec, options);
   } catch (error) {
     attachment?.stream.destroy();
     deps.execs.exited(exec.id, failureCode(messageOf(error)));
@@ -98,7 +98,8 @@ function failureCode(message: string): number {
   return /executable file not found|no such file or directory/i.test(message) ? 127 : 126;
 }
 
-async function run(deps: ContainerDeps, exec: Exec, options: ExecStartConfig): Promise<void> {
+/** Has the runtime start it; what it prints goes to whoever has attached before. */
+export async function runExec(deps: ContainerDeps, exec: Exec, options: ExecStartConfig): Promise<void> {
   const { container, config } = exec;
   const [height = 0, width = 0] = options.ConsoleSize ?? config.ConsoleSize ?? [];
   const console = height > 0 && width > 0 ? { height, width } : undefined;

@@ -5,6 +5,7 @@ import type { Exit } from "../runtime/supervisor/protocol.ts";
 import type { Container } from "./container.ts";
 import type { ContainerDeps } from "./deps.ts";
 import type { Exec } from "./execs.ts";
+import { unwatchHealth } from "./health-monitors.ts";
 import { forget, giveUpVolumes } from "./remove.ts";
 import { shouldRestart } from "./restart-policy.ts";
 import { removeHome, removeRunDirectory, unmountRootfs } from "./rootfs.ts";
@@ -43,9 +44,11 @@ async function exitInTurn(deps: ContainerDeps, exit: Exit): Promise<void> {
   const ranFor = deps.clock.now() - Date.parse(container.state.startedAt);
   const { hostConfig } = container.spec;
   const held = deps.restarts.isHeld(container.id);
-  const autoRemove = (hostConfig.AutoRemove ?? false) && !held;
+  const demanded = container.state.restartDemanded ?? false;
+  const autoRemove = (hostConfig.AutoRemove ?? false) && !held && !demanded;
   const restart =
-    !autoRemove && shouldRestart(hostConfig.RestartPolicy, { ...container.state, ...outcome(exit) });
+    demanded ||
+    (!autoRemove && shouldRestart(hostConfig.RestartPolicy, { ...container.state, ...outcome(exit) }));
   recordExit(deps, container, exit, { autoRemove, restart });
   if (exit.oomKilled) deps.events("oom", container, {});
   deps.events("die", container, {
@@ -73,8 +76,17 @@ function recordExit(
   { autoRemove, restart }: { autoRemove: boolean; restart: boolean },
 ): void {
   for (const exec of deps.execs.containerEnded(container.id)) tellExecEnd(deps, exec);
-  if (autoRemove) forget(deps, container);
-  else deps.set.setState(container, { ...outcome(exit), status: restart ? "restarting" : "exited" });
+  const health = unwatchHealth(deps, container);
+  if (autoRemove) {
+    forget(deps, container);
+    return;
+  }
+  const { restartCount } = container.state;
+  deps.set.setState(container, {
+    ...outcome(exit),
+    ...health,
+    ...(restart ? { status: "restarting", restartCount: restartCount + 1 } : { status: "exited" }),
+  });
 }
 
 async function clearAfterExit(
@@ -106,7 +118,6 @@ function scheduleRestart(deps: ContainerDeps, container: Container, ranFor: numb
   deps.restarts.schedule(container.id, ranFor, () => {
     void deps.turns.run(container.id, async () => {
       if (container.state.status !== "restarting" || !deps.set.get(container.id)) return;
-      deps.set.setState(container, { restartCount: container.state.restartCount + 1 });
       try {
         await startInTurn(deps, container);
       } catch (error) {

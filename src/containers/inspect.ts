@@ -7,6 +7,7 @@ import type {
 import type { MountPoint } from "../volumes/mount-point.ts";
 import { type Container, processArguments } from "./container.ts";
 import type { ContainerDeps } from "./deps.ts";
+import type { Health } from "./health.ts";
 import { shownLinks } from "./links.ts";
 import { containerPaths } from "./paths.ts";
 
@@ -33,6 +34,7 @@ export function inspectContainer(deps: ContainerDeps, container: Container): Con
       Error: state.error,
       StartedAt: state.startedAt,
       FinishedAt: state.finishedAt,
+      ...(state.health && { Health: healthOf(state.health) }),
     },
     Image: spec.imageId,
     ResolvConfPath: shared ? "" : paths.resolvConf,
@@ -63,6 +65,10 @@ export function inspectContainer(deps: ContainerDeps, container: Container): Con
     Config: spec.config,
     NetworkSettings: networkSettings(deps, container),
   };
+}
+
+function healthOf({ status, failingStreak, log }: Health) {
+  return { Status: status, FailingStreak: failingStreak, Log: log };
 }
 
 /** Layers that are not there (a power failure took them) are unpacked again at the next start. */

@@ -90,7 +90,7 @@ function matches(deps: ContainerDeps, container: Container, filters: Filters): b
     filters.labels(spec.config.Labels) &&
     filters.exact("status", state.status) &&
     filters.any("exited", (code) => state.status === "exited" && state.exitCode === Number(code)) &&
-    filters.exact("health", "none") &&
+    filters.exact("health", state.health?.status ?? "none") &&
     filters.any("volume", (wanted) =>
       spec.mounts.some((mount) => [mount.name, mount.source, mount.destination].includes(wanted)),
     ) &&
@@ -145,7 +145,7 @@ export function containerSummary(deps: ContainerDeps, container: Container): Con
     State: state.status,
     Status: statusText(container, deps.clock.now()),
     HostConfig: { NetworkMode: spec.hostConfig.NetworkMode ?? "" },
-    Health: { Status: "none", FailingStreak: 0 },
+    Health: { Status: state.health?.status ?? "none", FailingStreak: state.health?.failingStreak ?? 0 },
     NetworkSettings: { Networks },
     Mounts: spec.mounts.map(mountPointSummary),
   };

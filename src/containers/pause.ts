@@ -1,6 +1,7 @@
 import { conflict } from "../base/errors.ts";
 import { type Container, isRunning } from "./container.ts";
 import type { ContainerDeps } from "./deps.ts";
+import { unwatchHealth, watchHealth } from "./health-monitors.ts";
 
 /** Freezes every process of the container. Throws `conflict` when it does not run or is paused. */
 export function pauseContainer(deps: ContainerDeps, container: Container): Promise<void> {
@@ -12,7 +13,7 @@ export function pauseContainer(deps: ContainerDeps, container: Container): Promi
     }
     if (!isRunning(container)) throw conflict(`container ${container.id} is not running`);
     await deps.supervisor.pause(container.id);
-    deps.set.setState(container, { status: "paused" });
+    deps.set.setState(container, { status: "paused", ...unwatchHealth(deps, container) });
     deps.events("pause", container, {});
   });
 }
@@ -23,6 +24,7 @@ export function unpauseContainer(deps: ContainerDeps, container: Container): Pro
     if (container.state.status !== "paused") throw conflict(`Container ${container.id} is not paused`);
     await deps.supervisor.resume(container.id);
     deps.set.setState(container, { status: "running" });
+    watchHealth(deps, container);
     deps.events("unpause", container, {});
   });
 }

@@ -6,6 +6,7 @@ import type { ConsoleSize, RuntimeBinary } from "../runtime/supervisor/protocol.
 import { makeBundle } from "./bundle.ts";
 import { type Container, isRunning } from "./container.ts";
 import type { ContainerDeps } from "./deps.ts";
+import { healthAtStart, watchHealth } from "./health-monitors.ts";
 import { refreshLinks } from "./links.ts";
 import { logAttributes } from "./log-attributes.ts";
 import { containerPaths } from "./paths.ts";
@@ -44,12 +45,15 @@ export async function startInTurn(deps: ContainerDeps, container: Container): Pr
       oomKilled: false,
       startedAt: rfc3339Nano(BigInt(started.startedAt)),
       stoppedByUser: false,
+      restartDemanded: false,
+      ...healthAtStart(container),
     });
   } catch (error) {
     await recordFailure(deps, container, messageOf(error));
     throw error;
   }
   refreshLinks(deps, container);
+  watchHealth(deps, container);
   deps.events("start", container, {});
 }
 

@@ -7,7 +7,7 @@ export function statusText(container: Container, now: number): string {
   const since = (time: string) => humanDuration(now - Date.parse(time));
   switch (status) {
     case "running":
-      return `Up ${since(startedAt)}`;
+      return `Up ${since(startedAt)}${healthText(container)}`;
     case "paused":
       return `Up ${since(startedAt)} (Paused)`;
     case "restarting":
@@ -21,4 +21,9 @@ export function statusText(container: Container, now: number): string {
     case "exited":
       return `Exited (${exitCode}) ${since(finishedAt)} ago`;
   }
+}
+
+function healthText({ state: { health } }: Container): string {
+  if (!health) return "";
+  return health.status === "starting" ? " (health: starting)" : ` (${health.status})`;
 }

@@ -24,7 +24,12 @@ export function framing(): Transform {
 }
 
 /** Frames become the bytes of standard output alone. */
-export function standardOutput(): Transform {
+export const standardOutput = (): Transform => payloads((stream) => stream === streamNumbers.stdout);
+
+/** Frames become the bytes of standard output and standard error. */
+export const bothOutputs = (): Transform => payloads(() => true);
+
+function payloads(isWanted: (stream: number) => boolean): Transform {
   const header = Buffer.alloc(8);
   let headerLength = 0;
   let left = 0;
@@ -38,7 +43,7 @@ export function standardOutput(): Transform {
           left = headerLength === header.length ? header.readUInt32BE(4) : 0;
         } else {
           const end = Math.min(chunk.length, at + left);
-          if (header[0] === streamNumbers.stdout && end > at) this.push(chunk.subarray(at, end));
+          if (isWanted(header[0] ?? 0) && end > at) this.push(chunk.subarray(at, end));
           left -= end - at;
           at = end;
         }

@@ -2,7 +2,6 @@ import { conflict, invalidArgument, isEngineError, messageOf, notModified } from
 import { signalNumber } from "../base/signals.ts";
 import { type Container, isRunning } from "./container.ts";
 import type { ContainerDeps } from "./deps.ts";
-import { startContainer } from "./start.ts";
 
 const SIGTERM = 15;
 const SIGKILL = 9;
@@ -29,7 +28,7 @@ export async function killContainer(
   }
   const ends = number === SIGKILL || number === stopSignal(container);
   if (ends && (await endRestarts(deps, container))) return;
-  if (ends) deps.set.setState(container, { stoppedByUser: true });
+  if (ends) deps.set.setState(container, { stoppedByUser: true, restartDemanded: false });
   if (number === SIGKILL) await endsAfter(deps, container, number, defaultStopTimeout);
   else await sendSignal(deps, container, number);
 }
@@ -76,15 +75,39 @@ export async function stopContainer(
     deps.events("stop", container, {});
     return;
   }
-  deps.set.setState(container, { stoppedByUser: true });
-  if (!(await endsAfter(deps, container, signal, timeout))) {
-    deps.log.info("Container failed to exit within the time of its stop signal: killing it", {
-      container: container.id,
-      signal,
-    });
-    await endsAfter(deps, container, SIGKILL, -1);
-  }
+  deps.set.setState(container, { stoppedByUser: true, restartDemanded: false });
+  await bringDown(deps, container, signal, timeout);
   deps.events("stop", container, {});
+}
+
+async function bringDown(
+  deps: ContainerDeps,
+  container: Container,
+  signal: number,
+  timeout: number,
+): Promise<void> {
+  if (await endsAfter(deps, container, signal, timeout)) return;
+  deps.log.info("Container failed to exit within the time of its stop signal: killing it", {
+    container: container.id,
+    signal,
+  });
+  await endsAfter(deps, container, SIGKILL, -1);
+}
+
+/**
+ * What was chosen for a container that has become unhealthy: `stop` as a user does it; `kill` ends it, and its restart
+ * policy decides; `restart` ends it to be started again, after the pauses that restarts have.
+ */
+export async function endUnhealthy(
+  deps: ContainerDeps,
+  container: Container,
+  action: "kill" | "restart" | "stop",
+): Promise<void> {
+  if (action === "stop") return unlessDone(stopContainer(deps, container));
+  if (action === "kill") return sendSignal(deps, container, SIGKILL);
+  deps.set.setState(container, { restartDemanded: true });
+  const timeout = container.spec.config.StopTimeout ?? defaultStopTimeout;
+  await bringDown(deps, container, stopSignal(container), timeout);
 }
 
 /** Sends the signal; false when the container still runs `timeout` seconds later. */
@@ -137,28 +160,8 @@ function stopSignal(container: Container): number {
   return signalNumber(container.spec.config.StopSignal || "SIGTERM") ?? SIGTERM;
 }
 
-/** Stop, when it runs, and start. */
-export async function restartContainer(
-  deps: ContainerDeps,
-  container: Container,
-  options: { timeout?: number | undefined; signal?: string | undefined },
-): Promise<void> {
-  if (isRunning(container)) {
-    // A container that removes itself must outlive its restart.
-    deps.restarts.hold(container.id);
-    try {
-      await unlessDone(stopContainer(deps, container, options));
-      await deps.turns.run(container.id, async () => {});
-    } finally {
-      deps.restarts.release(container.id);
-    }
-  }
-  await unlessDone(startContainer(deps, container));
-  deps.events("restart", container, {});
-}
-
 /** It has ended by itself meanwhile, or somebody else was faster to start it. */
-async function unlessDone(step: Promise<void>): Promise<void> {
+export async function unlessDone(step: Promise<void>): Promise<void> {
   try {
     await step;
   } catch (error) {

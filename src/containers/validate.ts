@@ -3,6 +3,7 @@ import type { ContainerConfig, HostConfig, Resources } from "../api/containers.t
 import { invalidArgument } from "../base/errors.ts";
 import { signalNumber } from "../base/signals.ts";
 import { humanSize } from "../base/units.ts";
+import { parseHealthAction, validateHealthConfig } from "./health.ts";
 
 const minimumMemory = 6 * 1024 * 1024;
 
@@ -20,6 +21,8 @@ export function validateConfig(config: ContainerConfig, host: HostConfig, runtim
     if (entry === "" || entry.startsWith("="))
       throw invalidArgument(`invalid environment variable: ${entry}`);
   }
+  validateHealthConfig(config.Healthcheck);
+  parseHealthAction(host.HealthOnFailure);
   validateRestartPolicy(host);
   validateResources(host);
   if ((host.ShmSize ?? 0) < 0) throw invalidArgument("SHM size can not be less than 0");

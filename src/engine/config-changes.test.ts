@@ -21,3 +21,17 @@ test("the shell form of a command, and what is no change, are known", () => {
   expect(applyChanges({}, ["ENTRYPOINT top -b"]).Entrypoint).toEqual(["/bin/sh", "-c", "top -b"]);
   expect(() => applyChanges({}, ["RUN ls"])).toThrow("run is not a valid change command");
 });
+
+test("a check of health has its flags, and a command of a shell or of its own", () => {
+  const health = (rest: string) => applyChanges({}, [`HEALTHCHECK ${rest}`]).Healthcheck;
+  expect(health("--interval=1m30s --retries=2 CMD test -f /x")).toEqual({
+    Test: ["CMD-SHELL", "test -f /x"],
+    Interval: 90e9,
+    Retries: 2,
+  });
+  expect(health('CMD ["test", "-f", "/x"]')).toEqual({ Test: ["CMD", "test", "-f", "/x"] });
+  expect(health("NONE")).toEqual({ Test: ["NONE"] });
+  expect(() => health("--every=1s CMD x")).toThrow("unknown flag: every");
+  expect(() => health("--interval=1us CMD x")).toThrow('interval "interval" cannot be less than 1ms');
+  expect(() => health("test -f /x")).toThrow('unknown type "test" in HEALTHCHECK (try CMD)');
+});

@@ -1,5 +1,6 @@
 import { invalidArgument } from "../base/errors.ts";
 import type { ImageRunConfig } from "../oci/image-config.ts";
+import { parseHealthcheck } from "./health-instruction.ts";
 
 type Apply = (config: ImageRunConfig, rest: string) => ImageRunConfig;
 
@@ -15,6 +16,7 @@ const instructions: Record<string, Apply> = {
     ...config,
     ExposedPorts: { ...config.ExposedPorts, ...keys(rest.split(/\s+/).map(port)) },
   }),
+  HEALTHCHECK: (config, rest) => ({ ...config, Healthcheck: parseHealthcheck(rest, jsonList) }),
   LABEL: (config, rest) => ({ ...config, Labels: { ...config.Labels, ...pairs(rest) } }),
   ONBUILD: (config, rest) => ({ ...config, OnBuild: [...(config.OnBuild ?? []), rest] }),
   STOPSIGNAL: (config, rest) => ({ ...config, StopSignal: rest }),

@@ -12,6 +12,7 @@ import { ContainerSet } from "../containers/container-set.ts";
 import type { ContainerDeps, ContainerSettings } from "../containers/deps.ts";
 import { Execs } from "../containers/execs.ts";
 import { watchExits } from "../containers/exit.ts";
+import { HealthMonitors } from "../containers/health-monitors.ts";
 import { Restarts } from "../containers/restart-policy.ts";
 import { readCgroupFeatures } from "../containers/spec/cgroup-features.ts";
 import { readSpecHost, warmUp } from "../containers/spec/spec-host.ts";
@@ -113,6 +114,7 @@ export async function openEngine(settings: EngineSettings, log: Logger): Promise
     turns: new KeyedQueue(),
     waiters: new Waiters(),
     restarts: new Restarts(),
+    health: new HealthMonitors(),
     events: containerEvents(events),
     pruned: (reclaimed) => pruned(events, "container", reclaimed),
     clock,
@@ -122,6 +124,7 @@ export async function openEngine(settings: EngineSettings, log: Logger): Promise
   // What is under way is brought to its end: with half of it the next daemon would have to deal.
   undo.add(() => waitAtMost(turnsPatience, containers.turns.idle()));
   undo.add(() => containers.restarts.stop());
+  undo.add(() => containers.health.stop());
   const inits = await takeUpContainers(containers);
   const watching = watchExits(containers);
   undo.add(() => watching[Symbol.dispose]());

@@ -6,6 +6,7 @@ import { messageOf } from "../base/errors.ts";
 import { type Container, isRunning } from "../containers/container.ts";
 import type { ContainerDeps } from "../containers/deps.ts";
 import { containerExited } from "../containers/exit.ts";
+import { watchHealth } from "../containers/health-monitors.ts";
 import { containerPaths } from "../containers/paths.ts";
 import { startsWithDaemon } from "../containers/restart-policy.ts";
 import { removeRunDirectory, unmountRootfs } from "../containers/rootfs.ts";
@@ -50,6 +51,7 @@ export async function reconcile(deps: ContainerDeps, inits: Inits): Promise<void
     running.map(({ id, spec }) => ({ id, mounts: spec.mounts })),
   );
   await deps.network.reconcile(running.map(({ id }) => id));
+  for (const container of running) if (container.state.status === "running") watchHealth(deps, container);
 }
 
 /** Starts what its restart policy wants to run; failures are written into the containers' states. */

@@ -3,6 +3,7 @@ import { check, errno, libc, SyscallError } from "./libc.ts";
 
 const PR_SET_CHILD_SUBREAPER = 36;
 const WNOHANG = 1;
+const SIGKILL = 9;
 const ECHILD = 10;
 /** Of the flags of a task, field 9 of proc_pid_stat(5). */
 const PF_EXITING = 0x4;
@@ -101,4 +102,24 @@ export function runsWith(argument: string): boolean {
       return false; // it has ended meanwhile
     }
   });
+}
+
+/**
+ * SIGKILL for a process and all its descendants, who would otherwise live on as orphans. (proc_pid_children(5))
+ */
+export function killTree(pid: number): void {
+  if (pid <= 1) return;
+  const children = childrenOf(pid);
+  sendSignal(pid, SIGKILL);
+  for (const child of children) killTree(child);
+}
+
+function childrenOf(pid: number): number[] {
+  try {
+    return readdirSync(`/proc/${pid}/task`).flatMap((task) =>
+      readFileSync(`/proc/${pid}/task/${task}/children`, "latin1").split(" ").filter(Boolean).map(Number),
+    );
+  } catch {
+    return []; // it has ended, or the kernel does not tell
+  }
 }

@@ -99,6 +99,9 @@ export const createFlags = {
   "group-add": flag.list("Further group of the user"),
   "health-cmd": flag.string("Command that tells whether the container is well"),
   "health-interval": duration("Time between two checks of health (ms|s|m|h)"),
+  "health-on-failure": flag.string(
+    "What to do when the container becomes unhealthy (none|kill|restart|stop)",
+  ),
   "health-retries": flag.int("Checks that fail in a row until the container counts as unhealthy"),
   "health-start-interval": duration("Time between two checks while the container starts (ms|s|m|h)", "1.44"),
   "health-start-period": duration("Time to start in, when checks that fail do not count (ms|s|m|h)", "1.29"),

@@ -202,6 +202,7 @@ function hostConfig(
     NetworkMode: networks[0]?.target ?? "default",
     PortBindings: bindings,
     RestartPolicy: restart,
+    ...(flags["health-on-failure"] ? { HealthOnFailure: flags["health-on-failure"] } : {}),
     AutoRemove: flags.rm,
     VolumeDriver: flags["volume-driver"],
     VolumesFrom: orNil(flags["volumes-from"]),
