@@ -7,6 +7,8 @@ export const Mount = input("mount.Mount", () => ({
   Target: optional(string),
   ReadOnly: optional(bool),
   Consistency: optional(string),
+  /** Not in Docker's: `idmap`, `uid=1000,gid=1000` (see `volumes/id-map.ts`). */
+  IDMap: optional(string),
   BindOptions: optional(
     input("mount.BindOptions", () => ({
       Propagation: optional(stringOf("private", "rprivate", "shared", "rshared", "slave", "rslave")),

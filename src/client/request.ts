@@ -19,7 +19,7 @@ export function targetOf(id: OperationId, operation: Operation, call: AnyCall, v
     throw invalidArgument(requires(id, operation.since, version));
   }
   const path = operation.path.replace(/\{(\w+)(?::\.\*)?\}/g, (_, name: string) =>
-    encodePath(call.params?.[name] ?? ""),
+    encodePath(call.params?.[name] ?? "", operation.path),
   );
   const query = encodeQuery(operation, call.query ?? {}, version);
   return `/v${version}${path}${query === "" ? "" : `?${query}`}`;
@@ -29,7 +29,9 @@ const requires = (what: string, since: string, version: string): string =>
   `${JSON.stringify(what)} requires API version ${since}, but the Docker daemon API version is ${version}`;
 
 /** Percent-encoded, but for the slashes and colons of image names. Dot segments would change the path. */
-function encodePath(text: string): string {
+function encodePath(text: string, path: string): string {
+  const noun = /^\/(container|network|volume)s\//.exec(path)?.[1];
+  if (text === "" && noun) throw invalidArgument(`invalid ${noun} name or ID: value is empty`);
   if (text === "" || text.split("/").some((part) => part === "." || part === "..")) {
     throw invalidArgument(`invalid name: ${JSON.stringify(text)}`);
   }

@@ -40,7 +40,7 @@ export function readArchive(
 export function exportContainer(deps: ArchiveDeps, container: Container): AsyncGenerator<Uint8Array> {
   const view = isRunning(container)
     ? new FileView(containerPaths(deps.roots, container.id).rootfs)
-    : idleView(deps, container);
+    : idleView(deps, container.id, container.spec.layers);
   deps.events("export", container, {});
   return streamed(deps.packers, { tree: view.root }, view);
 }

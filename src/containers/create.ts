@@ -10,9 +10,13 @@ import { Cleanups } from "../base/disposables.ts";
 import { invalidArgument, messageOf } from "../base/errors.ts";
 import { newId, shortId } from "../base/ids.ts";
 import type { Image } from "../images/image.ts";
+import type { Digest } from "../oci/digest.ts";
 import type { Platform } from "../oci/platform.ts";
+import { mayHold } from "../volumes/copy-up.ts";
+import type { MountPoint } from "../volumes/mount-point.ts";
 import { type Container, initialState } from "./container.ts";
 import type { ContainerDeps } from "./deps.ts";
+import { idleView } from "./file-view.ts";
 import { withHostDefaults } from "./host-defaults.ts";
 import { planLinks } from "./links.ts";
 import { mergeConfig } from "./merge-config.ts";
@@ -74,6 +78,7 @@ async function make(
   undo.add(() => removeHome(deps, id));
   makeHome(deps, id);
   const links = planLinks(deps, hostConfig);
+  await fillVolumes(deps, { id, layers: image.layers, mounts });
   const container: Container = {
     id,
     name,
@@ -93,6 +98,19 @@ async function make(
   deps.set.insert(container);
   undo.keep();
   return container;
+}
+
+/** Others may look into the volumes before the container is started. */
+async function fillVolumes(
+  deps: ContainerDeps,
+  { id, layers, mounts }: { id: string; layers: readonly Digest[]; mounts: readonly MountPoint[] },
+): Promise<void> {
+  const unfilled = deps.volumes.unfilled(id, mounts);
+  const folders = layers.map((layer) => deps.layers.path(layer));
+  if (!unfilled.some(({ destination }) => mayHold(folders, destination))) return;
+  using view = idleView(deps, id, layers);
+  await deps.volumes.fill(id, unfilled, view.root);
+  await deps.volumes.release(id);
 }
 
 function unusedName(deps: ContainerDeps): string {

@@ -11,7 +11,7 @@ import type { SupervisorClient } from "../runtime/supervisor/client.ts";
 import type { RuntimeBinary } from "../runtime/supervisor/protocol.ts";
 import type { SecurityOptions } from "../security/security-opt.ts";
 import type { ResourceTable } from "../store/resources.ts";
-import type { VolumeStore } from "../volumes/volumes.ts";
+import type { ContainerVolumes } from "../volumes/container-volumes.ts";
 import type { Container } from "./container.ts";
 import type { ContainerSet } from "./container-set.ts";
 import type { Execs } from "./execs.ts";
@@ -64,7 +64,7 @@ export interface ContainerDeps {
   images: Pick<ImageStore, "resolve" | "ensureUnpacked">;
   layers: Pick<LayerStore, "has" | "path" | "size">;
   network: NetworkManager;
-  volumes: VolumeStore;
+  volumes: ContainerVolumes;
   supervisor: SupervisorClient;
   /** One change of a container at a time. */
   turns: KeyedQueue;

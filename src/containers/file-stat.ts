@@ -59,7 +59,7 @@ export function findFile(deps: ContainerDeps, container: Container, called: stri
     ? runningView(container)
     : inMount
       ? new FileView(inMount.root)
-      : idleView(deps, container);
+      : idleView(deps, container.id, container.spec.layers);
   try {
     const place = view.locate(inMount?.path ?? absolute);
     try {

@@ -5,6 +5,7 @@ import { newId } from "../base/ids.ts";
 import { closeFd, openAt2, openFlags, openPath, resolveFlags } from "../linux/file-at.ts";
 import { unmount } from "../linux/mount.ts";
 import { mountOverlay } from "../linux/overlay.ts";
+import type { Digest } from "../oci/digest.ts";
 import type { MountPoint } from "../volumes/mount-point.ts";
 import type { Container } from "./container.ts";
 import type { ContainerDeps } from "./deps.ts";
@@ -75,9 +76,9 @@ export function runningView({ state }: Container): FileView {
 }
 
 /** The files of a container that does not run, without its mounts, to be read; changes do not show in it. */
-export function idleView(deps: ContainerDeps, { id, spec }: Container): FileView {
+export function idleView(deps: ContainerDeps, id: string, diffIds: readonly Digest[]): FileView {
   const { upper } = containerPaths(deps.roots, id);
-  const layers = spec.layers.map((layer) => deps.layers.path(layer)).toReversed();
+  const layers = diffIds.map((layer) => deps.layers.path(layer)).toReversed();
   if (layers.length === 0) return new FileView(upper);
   const target = join(deps.roots.execRoot, "containers", `view-${newId(deps.random)}`);
   deps.resources.claim({ kind: "mount", key: target, owner: id });

@@ -77,7 +77,7 @@ async function recordFailure(deps: ContainerDeps, container: Container, message:
 
 /** The exit code of a container whose process could not be started: as a shell has it. */
 function startFailureCode(message: string): number {
-  if (/executable file not found|no such file or directory/i.test(message)) return 127;
+  if (/executable file not found|no such file or directory|not a directory/i.test(message)) return 127;
   if (/permission denied|is a directory|exec format error/i.test(message)) return 126;
   return 128;
 }
@@ -115,6 +115,7 @@ async function bringUp(deps: ContainerDeps, container: Container) {
     },
     ...consoleSize(spec.hostConfig.ConsoleSize),
   });
+  deps.volumes.started(id);
   undo.keep();
   return started;
 }

@@ -72,9 +72,9 @@ async function containerUsage(engine: Engine) {
 }
 
 async function volumeUsage(engine: Engine) {
-  const usage = await engine.containers.volumes.usage();
-  const Items = usage.map(({ volume, size, refCount }) => ({
-    ...volumeSummary(volume),
+  const usage = await engine.volumes.usage();
+  const Items = usage.map(({ volume, facts, size, refCount }) => ({
+    ...volumeSummary(volume, facts),
     UsageData: { RefCount: refCount, Size: size },
   }));
   return {
@@ -82,8 +82,8 @@ async function volumeUsage(engine: Engine) {
     VolumeUsage: {
       ActiveCount: usage.filter(({ refCount }) => refCount > 0).length,
       TotalCount: usage.length,
-      Reclaimable: sum(usage.filter(({ refCount }) => refCount === 0).map(({ size }) => size)),
-      TotalSize: sum(usage.map(({ size }) => size)),
+      Reclaimable: sum(usage.filter(({ refCount }) => refCount === 0).map(({ size }) => Math.max(size, 0))),
+      TotalSize: sum(usage.map(({ size }) => Math.max(size, 0))),
       Items,
     },
   };

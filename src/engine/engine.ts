@@ -12,6 +12,7 @@ import type { Cgroups } from "../linux/cgroup.ts";
 import type { NetworkConfig } from "../network/types.ts";
 import type { RuntimeSettings } from "../runtime/oci-runtime.ts";
 import type { SecurityOptions } from "../security/security-opt.ts";
+import type { VolumeStore } from "../volumes/volumes.ts";
 import type { EventBus } from "./events.ts";
 
 /** The daemon's configuration, as the engine needs it. */
@@ -48,6 +49,7 @@ export interface Engine extends AsyncDisposable {
   log: Logger;
   events: EventBus;
   containers: ContainerDeps;
+  volumes: VolumeStore;
   images: ImageStore;
   blobs: BlobStore;
   layers: LayerStore;

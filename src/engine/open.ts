@@ -25,6 +25,7 @@ import { Trash } from "../images/trash.ts";
 import { type Cgroups, detectCgroups } from "../linux/cgroup.ts";
 import { CgroupReadiness } from "../linux/cgroup-readiness.ts";
 import { NetworkManager } from "../network/manager.ts";
+import type { Digest } from "../oci/digest.ts";
 import { findRuntimes } from "../runtime/oci-runtime.ts";
 import { SupervisorClient } from "../runtime/supervisor/client.ts";
 import { ContainerTable, containerMigrations } from "../store/containers.ts";
@@ -34,6 +35,7 @@ import { MetaTable, metaMigrations } from "../store/meta.ts";
 import { networkMigrations } from "../store/networks.ts";
 import { ResourceTable, resourceMigrations } from "../store/resources.ts";
 import { volumeMigrations } from "../store/volumes.ts";
+import { ContainerVolumes, type MountableImages } from "../volumes/container-volumes.ts";
 import { VolumeStore } from "../volumes/volumes.ts";
 import { databaseName, openRoots } from "./data-root.ts";
 import type { Engine, EngineSettings } from "./engine.ts";
@@ -92,6 +94,7 @@ export async function openEngine(settings: EngineSettings, log: Logger): Promise
   undo.add(() => network.shutdown());
   const supervisor = await SupervisorClient.connect({ execRoot, command: settings.supervisorCommand, log });
   undo.add(() => endSupervisor(supervisor, set));
+  const volumeParts = openVolumes({ settings, log, database, events }, imageParts);
   const containers: ContainerDeps = {
     roots: { dataRoot, execRoot },
     settings: containerSettings(settings, cgroup),
@@ -104,12 +107,7 @@ export async function openEngine(settings: EngineSettings, log: Logger): Promise
     images: imageParts.images,
     layers: imageParts.layers,
     network,
-    volumes: new VolumeStore({
-      database,
-      dataRoot,
-      clock,
-      events: (action, name, attributes) => events.emit("volume", action, name, attributes),
-    }),
+    volumes: volumeParts.containerVolumes,
     supervisor,
     turns: new KeyedQueue(),
     waiters: new Waiters(),
@@ -141,6 +139,7 @@ export async function openEngine(settings: EngineSettings, log: Logger): Promise
     log,
     events,
     containers,
+    volumes: volumeParts.volumes,
     ...imageParts,
     transport: createTransport({
       userAgent: `docker/${dockerRelease} longshore`,
@@ -150,6 +149,40 @@ export async function openEngine(settings: EngineSettings, log: Logger): Promise
     cgroup,
     securityOptions: securityOptions(containers, cgroup),
     [Symbol.asyncDispose]: () => runCleanups(steps),
+  };
+}
+
+function openVolumes(
+  { settings, log, database, events }: Omit<ImageParts, "set">,
+  { images, layers }: ReturnType<typeof openImages>,
+) {
+  const { dataRoot, execRoot } = settings;
+  const tell = (action: string, name: string, attributes: Record<string, string>) =>
+    events.emit("volume", action, name, attributes);
+  const volumes = new VolumeStore({ database, dataRoot, clock: systemClock, events: tell, log });
+  const containerVolumes = new ContainerVolumes({
+    database,
+    store: volumes,
+    images: mountableImages(images, layers),
+    stagingRoot: join(execRoot, "mounts"),
+    events: tell,
+    log,
+  });
+  return { volumes, containerVolumes };
+}
+
+function mountableImages(images: ImageStore, layers: LayerStore): MountableImages {
+  return {
+    find(reference) {
+      const { id, layers: diffIds } = images.resolve(reference);
+      return { id, layers: diffIds };
+    },
+    async layers(image) {
+      const diffIds = image.layers as Digest[];
+      // After a power failure, layers that had not reached the disk are unpacked again when they are needed.
+      if (!diffIds.every((layer) => layers.has(layer))) await images.ensureUnpacked(images.resolve(image.id));
+      return diffIds.map((layer) => layers.path(layer)).toReversed();
+    },
   };
 }
 
@@ -187,11 +220,13 @@ function openImages({ settings: { dataRoot }, log, database, events, set }: Imag
     clock,
     log,
     inUse: () =>
-      set.all().map((container) => ({
-        containerId: container.id,
-        imageId: container.spec.imageId,
-        running: isRunning(container),
-      })),
+      set
+        .all()
+        .flatMap((container) =>
+          [container.spec.imageId, ...container.spec.mounts.flatMap(({ image }) => image?.id ?? [])].map(
+            (imageId) => ({ containerId: container.id, imageId, running: isRunning(container) }),
+          ),
+        ),
     onEvent: ({ action, id, name }) => events.emit("image", action, id, { name }),
   });
   return { workers, packers, blobs, layers, images };

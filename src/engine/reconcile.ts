@@ -170,6 +170,8 @@ async function dropOrphanDirectories(deps: ContainerDeps): Promise<void> {
     const path = join(execRoot, "containers", name);
     if (!live.has(path)) await rm(path, { recursive: true, force: true });
   }
+  // Nothing is mounted there, unless a life before went wrong: deleting would reach into it.
+  for (const path of mountsBelow(trash)) unmount(path, { detach: true });
   for (const name of entries(trash)) await rm(join(trash, name), { recursive: true, force: true });
   for (const { kind, key } of deps.resources.ofKind("directory")) {
     if (!existsSync(key)) deps.resources.release({ kind, key });

@@ -1,5 +1,6 @@
 import { dlopen, type FFIFunction, type Pointer, read } from "bun:ffi";
 import { constants } from "node:os";
+import { messageOf } from "../base/errors.ts";
 
 const errnoNames = new Map(Object.entries(constants.errno).map(([name, number]) => [number, name]));
 
@@ -27,6 +28,12 @@ export class SyscallError extends Error {
     this.errno = number;
     this.syscall = syscall;
   }
+}
+
+/** What the errno of a failed system call means, in Go's words (`file exists`), whoever made the call. */
+export function reasonOf(error: unknown): string {
+  const number = typeof error === "object" && error !== null && "errno" in error ? Number(error.errno) : 0;
+  return number === 0 ? messageOf(error) : String(core.symbols.strerror(Math.abs(number))).toLowerCase();
 }
 
 /** Returns `result`, or throws the errno when it is negative. `subject` says on what (a path, a name). */

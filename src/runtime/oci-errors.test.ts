@@ -36,6 +36,14 @@ test("what has nothing to do with the program is the runtime's own text, and no 
   });
 });
 
+test("a file mounted on a directory is the request's fault, with Docker's hint", () => {
+  const error = runtimeError(crun, "create", "mount `/etc/passwd` to `tmp`: Not a directory", "prog");
+  expect(error.code).toBe("invalidArgument");
+  expect(error.message).toContain(
+    'error mounting "/etc/passwd" to rootfs at "/tmp": not a directory: unknown: Are you trying to mount a directory onto a file',
+  );
+});
+
 test("the last error of a log counts, warnings do not", () => {
   const line = (level: string, msg: string) => JSON.stringify({ level, msg });
   const log = [line("error", "first"), line("error", "second"), line("warning", "third")].join("\n");

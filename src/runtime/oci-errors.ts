@@ -30,7 +30,7 @@ export function runtimeError(
   message: string | undefined,
   program: string,
 ): EngineError {
-  const reason = message === undefined ? undefined : programError(message, program);
+  const reason = message === undefined ? undefined : (programError(message, program) ?? mountError(message));
   const prefix =
     action === "create"
       ? "failed to create task for container: failed to create shim task: OCI runtime create failed: "
@@ -42,7 +42,24 @@ export function runtimeError(
     action === "create"
       ? "runc create failed: unable to start container process: error during container init: "
       : "exec failed: unable to start container process: ";
-  return invalidArgument(`${prefix}${step}${reason}: unknown`);
+  const hint =
+    reason.endsWith(": not a directory") && reason.startsWith("error mounting") ? `: ${notADirectory}` : "";
+  return invalidArgument(`${prefix}${step}${reason}: unknown${hint}`);
+}
+
+const notADirectory =
+  "Are you trying to mount a directory onto a file (or vice-versa)? Check if the specified host path exists and is the expected type";
+
+/** A file where a directory should be, or the other way round: what the user asked for, in runc's words. */
+function mountError(message: string): string | undefined {
+  const missing = /^error stat'ing file `(.*)`: Not a directory$/s.exec(message)?.[1];
+  if (missing !== undefined)
+    return `error mounting ${JSON.stringify(missing)}: stat ${missing}: not a directory`;
+  const match = /^mount `(.*)` to `(.*)`: Not a directory$/s.exec(message);
+  if (!match) return undefined;
+  const [, source = "", target = ""] = match;
+  const place = target.startsWith("/") ? target : `/${target}`;
+  return `error mounting ${JSON.stringify(source)} to rootfs at ${JSON.stringify(place)}: not a directory`;
 }
 
 /** Why a program cannot be executed, as Go's os/exec says it; undefined when that is not what went wrong. */

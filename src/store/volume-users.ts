@@ -1,10 +1,14 @@
 import type { Database, Migration } from "./database.ts";
 
-/** A container's claim on a volume. `populated`: the image's content has had its chance to be copied into it. */
+/**
+ * A container's claim on a volume. `populated`: the image's content has had its chance to be copied into it.
+ * `mounted`: the driver has been asked to have it there for the container, and not yet to take it away.
+ */
 export interface VolumeUserRow {
   volume: string;
   container: string;
   populated: number;
+  mounted: number;
 }
 
 export const volumeUserMigrations: readonly Migration[] = [
@@ -15,6 +19,10 @@ export const volumeUserMigrations: readonly Migration[] = [
             PRIMARY KEY (volume, container)
           ) STRICT;
           CREATE INDEX volume_users_container ON volume_users (container);`,
+  },
+  {
+    id: "volume-users-2",
+    sql: "ALTER TABLE volume_users ADD COLUMN mounted INTEGER NOT NULL DEFAULT 0",
   },
 ];
 
@@ -58,6 +66,32 @@ export class VolumeUserTable {
       volume,
       container,
     );
+  }
+
+  /** A power failure ends all mounts: these rows need not outlive one. */
+  setMounted(volume: string, container: string, mounted: boolean): void {
+    this.#database.relaxed(() =>
+      this.#database.run(
+        "UPDATE volume_users SET mounted = ? WHERE volume = ? AND container = ?",
+        mounted ? 1 : 0,
+        volume,
+        container,
+      ),
+    );
+  }
+
+  /** All that is mounted for a container, or all that is mounted. */
+  mounted(container?: string): VolumeUserRow[] {
+    return container === undefined
+      ? this.#database.all("SELECT * FROM volume_users WHERE mounted = 1")
+      : this.#database.all("SELECT * FROM volume_users WHERE mounted = 1 AND container = ?", container);
+  }
+
+  /** The containers for which the volume is mounted. */
+  mountedFor(volume: string): string[] {
+    return this.#database
+      .all<VolumeUserRow>("SELECT * FROM volume_users WHERE mounted = 1 AND volume = ?", volume)
+      .map((row) => row.container);
   }
 
   /** Ends all claims of a container. */

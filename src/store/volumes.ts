@@ -11,6 +11,8 @@ export interface VolumeRow {
   created: string;
   /** 1: made for one container, without a name. */
   anonymous: number;
+  /** `global`: its driver has it on other hosts too. */
+  scope: "local" | "global";
 }
 
 export const volumeMigrations: readonly Migration[] = [
@@ -22,9 +24,10 @@ export const volumeMigrations: readonly Migration[] = [
           ) STRICT;`,
   },
   ...volumeUserMigrations,
+  { id: "volumes-2", sql: "ALTER TABLE volumes ADD COLUMN scope TEXT NOT NULL DEFAULT 'local'" },
 ];
 
-const columns = "name, driver, labels, options, created, anonymous";
+const columns = "name, driver, labels, options, created, anonymous, scope";
 
 export class VolumeTable {
   #database: Database;
@@ -43,13 +46,14 @@ export class VolumeTable {
 
   insert(row: VolumeRow): void {
     this.#database.run(
-      `INSERT INTO volumes (${columns}) VALUES (?, ?, ?, ?, ?, ?)`,
+      `INSERT INTO volumes (${columns}) VALUES (?, ?, ?, ?, ?, ?, ?)`,
       row.name,
       row.driver,
       row.labels,
       row.options,
       row.created,
       row.anonymous,
+      row.scope,
     );
   }
 

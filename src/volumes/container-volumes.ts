@@ -1,23 +1,39 @@
-import { existsSync, mkdirSync } from "node:fs";
+import { chownSync, existsSync, mkdirSync, readdirSync } from "node:fs";
 import type { ContainerConfig, HostConfig } from "../api/containers.ts";
-import type { VolumeCreateRequest } from "../api/volumes.ts";
-import { internal, invalidArgument, messageOf, notImplemented } from "../base/errors.ts";
-import type { RandomBytes } from "../base/ids.ts";
-import { unmount } from "../linux/mount.ts";
-import { readMounts } from "../linux/mountinfo.ts";
-import type { VolumeUserTable } from "../store/volume-users.ts";
+import { errnoOf, internal, invalidArgument } from "../base/errors.ts";
+import { cryptoRandom, type RandomBytes } from "../base/ids.ts";
+import type { Logger } from "../base/log.ts";
+import { closeFd, openFlags, openPath } from "../linux/file-at.ts";
+import { reasonOf } from "../linux/libc.ts";
+import type { Database } from "../store/database.ts";
+import { ResourceTable } from "../store/resources.ts";
+import { VolumeUserTable } from "../store/volume-users.ts";
 import { copyUp } from "./copy-up.ts";
-import { mountLocal, needsMount } from "./local-driver.ts";
+import type { IdMap } from "./id-map.ts";
 import type { MountPoint } from "./mount-point.ts";
 import { planMounts } from "./plan-mounts.ts";
-import type { Volume, VolumeEvents } from "./volume.ts";
+import { openSubpath, StagedMounts } from "./staged-mounts.ts";
+import type { VolumeEvents } from "./volume.ts";
+import { VolumeMounts } from "./volume-mounts.ts";
+import type { VolumeStore } from "./volumes.ts";
 
-interface Parts {
-  users: VolumeUserTable;
-  events: VolumeEvents;
-  random: RandomBytes;
-  /** The folder of all volumes. */
-  root: string;
+/** The images that containers mount. */
+export interface MountableImages {
+  /** Throws `notFound`. */
+  find(reference: string): NonNullable<MountPoint["image"]>;
+  /** The folders of its layers, the topmost first; unpacked again where they are gone. */
+  layers(image: NonNullable<MountPoint["image"]>): Promise<string[]>;
+}
+
+export interface ContainerVolumesOptions {
+  database: Database;
+  store: VolumeStore;
+  images: MountableImages;
+  /** Where mounts are made ready for the runtime. */
+  stagingRoot: string;
+  log: Logger;
+  events?: VolumeEvents;
+  random?: RandomBytes;
 }
 
 export interface PlanRequest {
@@ -33,22 +49,28 @@ export interface RunningContainer {
   mounts: readonly MountPoint[];
 }
 
-/** What containers do with volumes, from their create to their removal. */
-export abstract class ContainerVolumes {
-  readonly #parts: Parts;
-  /** The running containers that use a volume with a device, which is mounted as long as there is one. */
-  readonly #active = new Map<string, Set<string>>();
+/** What containers do with volumes and other mounts, from their create to their removal. */
+export class ContainerVolumes {
+  readonly #store: VolumeStore;
+  readonly #users: VolumeUserTable;
+  readonly #mounts: VolumeMounts;
+  readonly #staged: StagedMounts;
+  readonly #images: MountableImages;
+  readonly #events: VolumeEvents;
+  readonly #random: RandomBytes;
   /** The volumes of running containers. */
   readonly #prepared = new Map<string, readonly MountPoint[]>();
 
-  constructor(parts: Parts) {
-    this.#parts = parts;
+  constructor(options: ContainerVolumesOptions) {
+    const { database, store } = options;
+    this.#store = store;
+    this.#users = new VolumeUserTable(database);
+    this.#mounts = new VolumeMounts(store, this.#users, options.log);
+    this.#staged = new StagedMounts(options.stagingRoot, new ResourceTable(database));
+    this.#images = options.images;
+    this.#events = options.events ?? (() => {});
+    this.#random = options.random ?? cryptoRandom;
   }
-
-  abstract create(request: VolumeCreateRequest, known?: { anonymous?: boolean }): Volume;
-  abstract find(name: string): Volume | undefined;
-  abstract get(name: string): Volume;
-  abstract remove(name: string, options?: { force?: boolean }): Promise<void>;
 
   /**
    * Decides the mounts of a container that is created, and makes its volumes; they are its own from now on, until
@@ -57,21 +79,25 @@ export abstract class ContainerVolumes {
   async plan(id: string, request: PlanRequest): Promise<MountPoint[]> {
     const { config, hostConfig, volumesFrom } = request;
     const mountsOf = (name: string) => volumesFrom(name).spec.mounts;
-    const mounts = planMounts({ config, hostConfig, mountsOf, random: this.#parts.random });
+    const mounts = planMounts({ config, hostConfig, mountsOf, random: this.#random });
     const made: string[] = [];
     try {
-      return mounts.map((mount) => (mount.type === "volume" ? this.#claim(id, mount, made) : mount));
+      const planned: MountPoint[] = [];
+      for (const mount of mounts) planned.push(await this.#claim(id, mount, made));
+      return planned;
     } catch (error) {
-      this.#parts.users.removeContainer(id);
-      for (const name of made) await this.remove(name);
+      this.#users.removeContainer(id);
+      for (const name of made) await this.#store.remove(name);
       throw error;
     }
   }
 
-  #claim(id: string, mount: MountPoint, made: string[]): MountPoint {
-    const isNew = this.find(mount.name) === undefined;
+  async #claim(id: string, mount: MountPoint, made: string[]): Promise<MountPoint> {
+    if (mount.type === "image") return mount.image ? mount : this.#claimImage(mount);
+    if (mount.type !== "volume") return mount;
+    const isNew = this.#store.find(mount.name) === undefined;
     const options = mount.spec?.VolumeOptions;
-    const volume = this.create(
+    const volume = await this.#store.create(
       {
         Name: mount.name,
         Driver: mount.driver,
@@ -81,37 +107,61 @@ export abstract class ContainerVolumes {
       { anonymous: mount.anonymous },
     );
     if (isNew) made.push(volume.name);
-    this.#parts.users.add(volume.name, id);
+    this.#users.add(volume.name, id);
+    const { mountpoint: source } = await this.#store.factsIfKnown(volume);
     // Docker shows the label that the volume's content would get.
     const mode = mount.mode === "" && !(mount.anonymous && !mount.spec) ? "z" : mount.mode;
-    return { ...mount, source: volume.mountpoint, driver: volume.driver, mode };
+    return { ...mount, source, driver: volume.driver, mode };
+  }
+
+  #claimImage(mount: MountPoint): MountPoint {
+    const image = this.#images.find(mount.name);
+    return { ...mount, image, source: image.id };
+  }
+
+  /** The volumes into which the content of the image is still to be copied, each with its place. */
+  unfilled(id: string, mounts: readonly MountPoint[]): MountPoint[] {
+    if (!mounts.some(({ type }) => type === "volume")) return [];
+    const pending = new Set(this.#users.unpopulated(id));
+    return mounts.filter(({ type, name, copyData }) => type === "volume" && copyData && pending.has(name));
   }
 
   /**
    * Copies what the image has at the places of the container's volumes into those that are empty; once for each volume
-   * and container. `rootfs`: where the root file system is mounted. `prepare` does it when it was not done before.
+   * and container. `rootfs`: where the root file system can be seen.
    */
-  async populate(id: string, mounts: readonly MountPoint[], rootfs: string): Promise<void> {
-    const pending = new Set(this.#parts.users.unpopulated(id));
-    for (const mount of mounts) {
-      if (mount.type !== "volume" || !pending.has(mount.name)) continue;
-      if (mount.copyData) await copyUp(rootfs, mount.destination, this.get(mount.name).mountpoint);
-      this.#parts.users.setPopulated(mount.name, id);
+  async fill(id: string, mounts: readonly MountPoint[], rootfs: string): Promise<void> {
+    for (const { name, destination, idMap } of this.unfilled(id, mounts)) {
+      const content = await this.#mounts.acquire(name, id);
+      await copyUp(rootfs, destination, idMap ? await this.#mapped(id, name, content, idMap) : content);
+      this.#users.setPopulated(name, id);
+    }
+  }
+
+  /** A volume with other owners; one that nobody has used yet becomes the new owner's. */
+  async #mapped(id: string, name: string, content: string, idMap: IdMap): Promise<string> {
+    if (readdirSync(content).length === 0) chownSync(content, idMap.uid ?? 0, idMap.gid ?? 0);
+    const fd = openPath(byteString(content), openFlags.path);
+    try {
+      return await this.#staged.bind(id, fd, `'${name}'`, idMap);
+    } finally {
+      closeFd(fd);
     }
   }
 
   /**
    * Makes everything ready for the start of a container: volumes mounted and filled, missing sources of `-v` made.
-   * Returns the mounts with their sources. `release` undoes it. Throws what cannot be had.
+   * Returns the mounts with their sources. `started` and `release` undo it. Throws what cannot be had.
    */
   async prepare(
     id: string,
     mounts: readonly MountPoint[],
     { rootfs }: { rootfs: string },
   ): Promise<MountPoint[]> {
+    if (mounts.length === 0) return [];
+    await this.fill(id, mounts, rootfs);
     const ready: MountPoint[] = [];
     for (const mount of mounts) ready.push(await this.#ready(id, mount));
-    await this.populate(id, mounts, rootfs);
     const volumes = mounts.filter((mount) => mount.type === "volume");
     for (const mount of volumes) this.#tell("mount", id, mount);
     if (volumes.length > 0) this.#prepared.set(id, volumes);
@@ -119,47 +169,37 @@ export abstract class ContainerVolumes {
   }
 
   async #ready(id: string, mount: MountPoint): Promise<MountPoint> {
-    if (mount.type === "image") throw notImplemented("mounts of type image are not supported");
-    if (mount.type === "bind") readyBind(mount);
-    if (mount.type !== "volume") return mount;
-    if (mount.spec?.VolumeOptions?.Subpath) throw notImplemented("a subpath of a volume is not supported");
-    const volume = this.get(mount.name);
-    if (needsMount(volume.options)) await this.#activate(id, volume);
-    else mkdirSync(volume.mountpoint, { recursive: true, mode: 0o755 });
-    return { ...mount, source: volume.mountpoint };
-  }
-
-  /** The first user mounts it; others that come meanwhile have to wait for that. */
-  readonly #mounting = new Map<string, Promise<void>>();
-
-  async #activate(id: string, volume: Volume): Promise<void> {
-    const users = this.#active.get(volume.name) ?? new Set();
-    this.#active.set(volume.name, users.add(id));
-    const under = this.#mounting.get(volume.name);
-    if (under) return under;
-    if (users.size > 1) return;
-    const mounting = mountLocal(volume.options, volume.mountpoint);
-    this.#mounting.set(volume.name, mounting);
+    if (mount.type === "tmpfs") return mount;
+    const source = await this.#source(id, mount);
+    const { subpath, idMap } = mount;
+    if (!subpath && !idMap) return { ...mount, source };
+    const subject = `'${mount.type === "bind" ? source : mount.name}'`;
+    const fd = subpath ? openSubpath(source, subpath) : openPath(byteString(source), openFlags.path);
     try {
-      await mounting;
-    } catch (error) {
-      this.#active.delete(volume.name);
-      throw error;
+      return { ...mount, source: await this.#staged.bind(id, fd, subject, idMap) };
     } finally {
-      this.#mounting.delete(volume.name);
+      closeFd(fd);
     }
   }
 
-  /** After the end of a container: what was mounted for it alone goes. */
+  async #source(id: string, mount: MountPoint): Promise<string> {
+    if (mount.type === "bind") readyBind(mount);
+    if (mount.type === "volume") return await this.#mounts.acquire(mount.name, id);
+    if (mount.type !== "image" || !mount.image) return mount.source;
+    return this.#staged.overlay(id, await this.#images.layers(mount.image));
+  }
+
+  /** The container has its mounts: what was only there for the runtime to take goes. */
+  started(id: string): void {
+    this.#staged.release(id);
+  }
+
+  /** After the end of a container, or a start that failed: what was mounted for it alone goes. */
   async release(id: string): Promise<void> {
     for (const mount of this.#prepared.get(id) ?? []) this.#tell("unmount", id, mount);
     this.#prepared.delete(id);
-    for (const [name, users] of this.#active) {
-      if (!users.delete(id) || users.size > 0) continue;
-      this.#active.delete(name);
-      const volume = this.find(name);
-      if (volume) this.unmountVolume(volume);
-    }
+    this.#staged.release(id);
+    await this.#mounts.release(id);
   }
 
   /** The container is gone, or was never made. Volumes that it had without a name go too when `removeAnonymous`. */
@@ -169,12 +209,12 @@ export abstract class ContainerVolumes {
     { removeAnonymous }: { removeAnonymous: boolean },
   ): Promise<void> {
     await this.release(id);
-    const names = new Set([...this.#parts.users.volumesOf(id), ...mounts.map((mount) => mount.name)]);
-    this.#parts.users.removeContainer(id);
+    const names = new Set([...this.#users.volumesOf(id), ...mounts.map((mount) => mount.name)]);
+    this.#users.removeContainer(id);
     if (!removeAnonymous) return;
     for (const name of names) {
-      const volume = this.find(name);
-      if (volume?.anonymous && this.#parts.users.containersOf(name).length === 0) await this.remove(name);
+      const volume = this.#store.find(name);
+      if (volume?.anonymous && this.#users.containersOf(name).length === 0) await this.#store.remove(name);
     }
   }
 
@@ -183,33 +223,35 @@ export abstract class ContainerVolumes {
       action === "mount"
         ? { destination: mount.destination, propagation: mount.propagation, "read/write": String(mount.rw) }
         : {};
-    this.#parts.events(action, mount.name, { container, driver: mount.driver, ...detail });
+    this.#events(action, mount.name, { container, driver: mount.driver, ...detail });
   }
 
-  /** After a start of the daemon: `running` use their volumes on; what is mounted for nobody is unmounted. */
-  adopt(running: readonly RunningContainer[]): void {
+  /**
+   * Mends rows, disk and mounts after a crash. `containers`: all that exist; `running`: those that run, with their
+   * mounts, which they go on using. What is mounted for nobody is unmounted.
+   */
+  async reconcile(containers: ReadonlySet<string>, running: readonly RunningContainer[]): Promise<void> {
+    this.#staged.reconcile();
     for (const { id, mounts } of running) {
-      this.#prepared.set(
-        id,
-        mounts.filter((mount) => mount.type === "volume"),
-      );
-      for (const mount of mounts) {
-        const volume = mount.type === "volume" ? this.find(mount.name) : undefined;
-        if (!volume || !needsMount(volume.options)) continue;
-        this.#active.set(volume.name, (this.#active.get(volume.name) ?? new Set()).add(id));
-      }
+      const volumes = mounts.filter((mount) => mount.type === "volume");
+      if (volumes.length > 0) this.#prepared.set(id, volumes);
     }
-    const inUse = new Set([...this.#active.keys()].map((name) => this.get(name).mountpoint));
-    for (const { target } of readMounts()) {
-      if (target.startsWith(`${this.#parts.root}/`) && !inUse.has(target)) unmount(target, { detach: true });
+    const live = new Set(running.map(({ id }) => id));
+    const mounted = this.#mounts.all();
+    for (const container of new Set(mounted.map((one) => one.container))) {
+      // Plugins may take their time to answer: the daemon does not wait for them.
+      if (!live.has(container)) void this.#mounts.release(container);
     }
-  }
-
-  /** Takes the volume's device away, if it is mounted. */
-  protected unmountVolume(volume: Volume): void {
-    if (needsMount(volume.options)) unmount(volume.mountpoint, { detach: true });
+    for (const container of this.#users.containers()) {
+      if (!containers.has(container)) await this.forgetContainer(container, [], { removeAnonymous: true });
+    }
+    await this.#store.reconcile();
+    const kept = mounted.filter(({ container }) => live.has(container)).map(({ volume }) => volume);
+    this.#store.unmountOthers(new Set(kept));
   }
 }
+
+const byteString = (text: string) => Buffer.from(text).toString("latin1");
 
 function readyBind({ source, createSource }: MountPoint): void {
   if (existsSync(source)) return;
@@ -219,6 +261,11 @@ function readyBind({ source, createSource }: MountPoint): void {
   try {
     mkdirSync(source, { recursive: true, mode: 0o755 });
   } catch (error) {
-    throw internal(`error while creating mount source path '${source}': ${messageOf(error)}`, error);
+    // A part of the path is a file: the runtime says what it thinks of the source.
+    if (errnoOf(error) === "ENOTDIR") return;
+    throw internal(
+      `error while creating mount source path '${source}': mkdir ${source}: ${reasonOf(error)}`,
+      error,
+    );
   }
 }

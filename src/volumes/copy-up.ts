@@ -1,5 +1,6 @@
-import { copyFileSync, readdirSync } from "node:fs";
+import { copyFileSync, lstatSync, readdirSync } from "node:fs";
 import { copyFile } from "node:fs/promises";
+import { join } from "node:path";
 import { errnoOf, invalidArgument } from "../base/errors.ts";
 import {
   chmodAt,
@@ -58,6 +59,24 @@ export async function copyUp(rootfs: string, destination: string, target: string
   } finally {
     closeFd(source);
   }
+}
+
+/**
+ * Whether an image with these layers (folders) can have something at `destination`: false saves mounting it. A link on
+ * the way may lead anywhere.
+ */
+export function mayHold(layers: readonly string[], destination: string): boolean {
+  const names = destination.split("/").filter((name) => name !== "");
+  return layers.some((layer) => {
+    let path = layer;
+    for (const name of names) {
+      path = join(path, name);
+      const status = lstatSync(path, { throwIfNoEntry: false });
+      if (!status) return false;
+      if (!status.isDirectory()) return true;
+    }
+    return true;
+  });
 }
 
 function openInRootfs(rootfs: string, destination: string): number | undefined {

@@ -1,7 +1,13 @@
-import { lookup } from "node:dns/promises";
-import { isIP } from "node:net";
-import { internal, invalidArgument, messageOf } from "../base/errors.ts";
-import { mount, mountFlags } from "../linux/mount.ts";
+import { existsSync, mkdirSync, renameSync } from "node:fs";
+import { rm } from "node:fs/promises";
+import { join } from "node:path";
+import { conflict, errnoOf, invalidArgument } from "../base/errors.ts";
+import type { RandomBytes } from "../base/ids.ts";
+import { unmount } from "../linux/mount.ts";
+import { mountsBelow } from "../linux/mountinfo.ts";
+import type { VolumeDriver, VolumeFacts } from "./driver.ts";
+import { isRemoteType, mountLocal } from "./local-mount.ts";
+import type { Volume } from "./volume.ts";
 
 /** The options of the driver `local` (`docker volume create -o …`), as mount(8) takes them. */
 export type LocalOptions = Readonly<Record<string, string>>;
@@ -15,7 +21,7 @@ const needs: Record<string, readonly string[]> = {
 };
 
 /** Throws `invalidArgument` with Docker's words, which begin with `create <name>: `. */
-export function checkLocalOptions(name: string, options: LocalOptions): void {
+function checkLocalOptions(name: string, options: LocalOptions): void {
   const fail = (why: string) => invalidArgument(`create ${name}: ${why}`);
   for (const key of Object.keys(options)) {
     if (!known.includes(key)) throw fail(`invalid option: ${JSON.stringify(key)}`);
@@ -26,62 +32,101 @@ export function checkLocalOptions(name: string, options: LocalOptions): void {
   if ("size" in options) throw fail("quota size requested but no quota support");
 }
 
-/** A volume with a device is mounted while a container uses it; one without is a plain directory. */
-export function needsMount(options: LocalOptions): boolean {
-  return "device" in options;
+/**
+ * The driver `local`: a folder of the data root, with a device mounted on it while a container uses the volume, where
+ * it has one. What is deleted goes through the trash.
+ */
+export class LocalDriver implements VolumeDriver {
+  readonly name = "local";
+  readonly scope = "local";
+  readonly #root: string;
+  readonly #trash: string;
+  readonly #random: RandomBytes;
+
+  /** `root`: the folder of all volumes. */
+  constructor({ root, trash, random }: { root: string; trash: string; random: RandomBytes }) {
+    this.#root = root;
+    this.#trash = trash;
+    this.#random = random;
+    mkdirSync(root, { recursive: true, mode: 0o701 });
+  }
+
+  check(name: string, options: LocalOptions): void {
+    checkLocalOptions(name, options);
+  }
+
+  async create(name: string): Promise<void> {
+    this.#makeFolder(name);
+  }
+
+  #makeFolder(name: string): string {
+    const folder = localMountpoint(this.#root, name);
+    mkdirSync(folder, { recursive: true, mode: 0o755 });
+    return folder;
+  }
+
+  needsMount({ options }: Volume): boolean {
+    return "device" in options;
+  }
+
+  async mount(volume: Volume, _user: string, first: boolean): Promise<string> {
+    const folder = this.#makeFolder(volume.name);
+    if (!first) return folder;
+    unmountAll(folder);
+    await mountLocal(volume.options, folder);
+    return folder;
+  }
+
+  async unmount(volume: Volume, _user: string, last: boolean): Promise<void> {
+    if (last) unmountAll(localMountpoint(this.#root, volume.name));
+  }
+
+  async remove(volume: Volume): Promise<() => Promise<void>> {
+    if (this.needsMount(volume)) await this.unmount(volume, "", true);
+    const folder = join(this.#root, volume.name);
+    const mounted = mountsBelow(folder)[0];
+    // What is mounted there belongs to somebody: deleting would reach into it.
+    if (mounted !== undefined) throw conflict(`volume is in use - something is mounted at ${mounted}`);
+    mkdirSync(this.#trash, { recursive: true, mode: 0o700 });
+    const target = join(this.#trash, `volume-${Buffer.from(this.#random(12)).toString("hex")}`);
+    try {
+      renameSync(folder, target);
+    } catch (error) {
+      if (errnoOf(error) !== "ENOENT") throw error;
+    }
+    return () => rm(target, { recursive: true, force: true });
+  }
+
+  /** Its content is on another host, which may not answer. */
+  isRemote({ options }: Volume): boolean {
+    return "device" in options && isRemoteType(options.type ?? "");
+  }
+
+  /** Its folder is there: a row without one is of a volume that was being made or deleted. */
+  has({ name }: Volume): boolean {
+    return existsSync(localMountpoint(this.#root, name));
+  }
+
+  /** Takes away what is mounted on any volumes but those named. */
+  unmountOthers(mounted: ReadonlySet<string>): void {
+    const kept = [...mounted].map((name) => `${localMountpoint(this.#root, name)}/`);
+    for (const target of mountsBelow(this.#root)) {
+      if (target === this.#root || kept.some((folder) => `${target}/`.startsWith(folder))) continue;
+      unmount(target, { detach: true });
+    }
+  }
+
+  async inspect({ name }: Volume): Promise<VolumeFacts> {
+    return { mountpoint: localMountpoint(this.#root, name) };
+  }
 }
 
-const flagWords: Record<string, number> = {
-  ro: mountFlags.readOnly,
-  nosuid: mountFlags.noSuid,
-  nodev: mountFlags.noDev,
-  noexec: mountFlags.noExec,
-  bind: mountFlags.bind,
-  rbind: mountFlags.bind | mountFlags.recursive,
-  remount: mountFlags.remount,
-  sync: 0x10,
-  dirsync: 0x80,
-  noatime: 0x400,
-  nodiratime: 0x800,
-  relatime: 0x200000,
-  strictatime: 0x1000000,
-};
-const noEffect = new Set(["rw", "defaults", "suid", "dev", "exec", "async", "atime", "diratime"]);
-
-/** Flags and the file system's own options. */
-export function parseMountOptions(text: string): { flags: number; data: string } {
-  let flags = 0;
-  const data: string[] = [];
-  for (const word of text.split(",").filter((part) => part !== "" && !noEffect.has(part))) {
-    const flag = flagWords[word];
-    if (flag === undefined) data.push(word);
-    else flags |= flag;
-  }
-  return { flags, data: data.join(",") };
+/** Also where something was mounted more than once. */
+function unmountAll(folder: string): void {
+  while (unmount(folder, { detach: true }));
 }
 
-/** Mounts the volume's device at `target`. Throws `internal` with Docker's words. */
-export async function mountLocal(options: LocalOptions, target: string): Promise<void> {
-  const { type = "", device = "" } = options;
-  const { flags, data } = parseMountOptions(await withAddress(type, options.o ?? ""));
-  try {
-    mount(device, target, type, flags, data);
-  } catch (error) {
-    throw internal(
-      `error while mounting volume '${target}': failed to mount local volume: ${messageOf(error)}`,
-      error,
-    );
-  }
-}
-
-/** The kernel takes addresses only: `addr=server.example` of NFS and CIFS is looked up. */
-async function withAddress(type: string, text: string): Promise<string> {
-  const host = /(?:^|,)addr=([^,]+)/.exec(text)?.[1];
-  if (!host || !/^(?:nfs|nfs4|cifs)$/.test(type) || isIP(host)) return text;
-  try {
-    const { address } = await lookup(host);
-    return text.replace(`addr=${host}`, `addr=${address}`);
-  } catch (error) {
-    throw internal(`error resolving passed in network volume address: ${messageOf(error)}`, error);
-  }
+/** The content of a volume of the driver `local`. */
+function localMountpoint(root: string, name: string): string {
+  return join(root, name, "_data");
 }

@@ -44,7 +44,7 @@ export function parseBind(text: string, options: ParseBindOptions): MountPoint {
   };
   try {
     const { spec: _, ...point } = parseMount(mount, { requireSource: false, newName: options.newName });
-    return { ...point, mode: modeText };
+    return { ...point, mode: modeText, ...(mode.idMap && { idMap: mode.idMap }) };
   } catch (error) {
     throw invalidArgument(`invalid volume specification: '${text}': ${messageOf(error)}`, error);
   }

@@ -2,6 +2,7 @@ import { existsSync } from "node:fs";
 import { isAbsolute, normalize } from "node:path/posix";
 import type { Mount } from "../api/mount.ts";
 import { invalidArgument } from "../base/errors.ts";
+import { type IdMap, isIdMapWord, parseIdMap } from "./id-map.ts";
 import { isPropagationMode } from "./mode.ts";
 import type { MountPoint } from "./mount-point.ts";
 
@@ -12,8 +13,6 @@ export interface ParseMountOptions {
   newName: () => string;
   exists?: (path: string) => boolean;
 }
-
-const defaultDriver = "local";
 
 /** Without a slash at the end, `.` and `..` resolved; the root cannot be left. */
 export function cleanPath(path: string): string {
@@ -30,9 +29,7 @@ function problemOf(mount: Mount, options: ParseMountOptions): string | undefined
   if (!["bind", "volume", "tmpfs", "image"].includes(type)) return "mount type unknown";
   const target = mount.Target ?? "";
   if (target === "") return mustBe("Target");
-  if (cleanPath(target) === "/" || normalize(`/${target}`) === "/") {
-    return "invalid specification: destination can't be '/'";
-  }
+  if (cleanPath(target) === "/") return "invalid specification: destination can't be '/'";
   if (!isAbsolute(target)) return notAbsolute(target);
   return foreignOptions(mount, type) ?? problemOfType(mount, type, options);
 }
@@ -50,14 +47,15 @@ function foreignOptions(mount: Mount, type: string): string | undefined {
   for (const [field, owner] of Object.entries(owners)) {
     if (owner !== type && mount[field as keyof typeof owners]) return mustNot(field);
   }
-  return undefined;
+  return mount.IDMap && type !== "bind" && type !== "volume" ? mustNot("IDMap") : undefined;
 }
 
 function problemOfType(mount: Mount, type: string, options: ParseMountOptions): string | undefined {
   const source = mount.Source ?? "";
   if (type === "bind") return problemOfBind(mount, source, options);
   if (type === "tmpfs") return source === "" ? problemOfTmpfs(mount) : mustNot("Source");
-  if (type === "image") return source === "" ? mustBe("Source") : undefined;
+  if (type === "image")
+    return source === "" ? mustBe("Source") : problemOfSubpath(mount.ImageOptions?.Subpath);
   if (source === "" && mount.ReadOnly) return "must not set ReadOnly mode when using anonymous volumes";
   return problemOfSubpath(mount.VolumeOptions?.Subpath);
 }
@@ -105,6 +103,7 @@ export function parseMount(mount: Mount, options: ParseMountOptions): MountPoint
     createSource: false,
     spec: mount,
   } as const;
+  const idMap = idMapOf(mount);
   if (mount.Type === "bind") {
     return {
       ...common,
@@ -112,18 +111,35 @@ export function parseMount(mount: Mount, options: ParseMountOptions): MountPoint
       source: cleanPath(mount.Source ?? ""),
       propagation: mount.BindOptions?.Propagation ?? "rprivate",
       createSource: !options.requireSource || (mount.BindOptions?.CreateMountpoint ?? false),
+      ...(idMap && { idMap }),
     };
   }
   if (mount.Type === "tmpfs") return { ...common, type: "tmpfs", tmpfsOptions: tmpfsOptions(mount) };
-  if (mount.Type === "image") return { ...common, type: "image", source: mount.Source ?? "", rw: false };
+  if (mount.Type === "image") {
+    const subpath = mount.ImageOptions?.Subpath;
+    return { ...common, type: "image", name: mount.Source ?? "", rw: false, ...(subpath && { subpath }) };
+  }
+  const subpath = mount.VolumeOptions?.Subpath;
   return {
     ...common,
     type: "volume",
     name: mount.Source || options.newName(),
     anonymous: !mount.Source,
-    driver: mount.VolumeOptions?.DriverConfig?.Name || defaultDriver,
-    copyData: !mount.VolumeOptions?.NoCopy,
+    driver: mount.VolumeOptions?.DriverConfig?.Name ?? "",
+    // Where a part of the volume is asked for, that part is there already.
+    copyData: !mount.VolumeOptions?.NoCopy && !subpath,
+    ...(subpath && { subpath }),
+    ...(idMap && { idMap }),
   };
+}
+
+function idMapOf({ Type: type, IDMap: text }: Mount): IdMap | undefined {
+  if (!text) return undefined;
+  const words = text.split(",");
+  if (words.every(isIdMapWord)) return parseIdMap(words);
+  throw invalidArgument(
+    `invalid mount config for type ${JSON.stringify(type ?? "")}: invalid idmap: ${text}`,
+  );
 }
 
 function tmpfsOptions(mount: Mount): string[] {

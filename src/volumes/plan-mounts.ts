@@ -42,7 +42,8 @@ function fromOthers(hostConfig: HostConfig, mountsOf: PlanInput["mountsOf"]): Mo
     const modeText = colon < 0 ? "" : text.slice(colon + 1);
     const mode = parseMode(modeText);
     // The content of the image has been copied already, if at all, and the propagation is the other's.
-    if (!mode || mode.noCopy || mode.propagation !== "") throw invalidArgument(`invalid mode: ${modeText}`);
+    if (!mode || mode.noCopy || mode.idMap || mode.propagation !== "")
+      throw invalidArgument(`invalid mode: ${modeText}`);
     return mountsOf(container).map((mount) => ({
       ...mount,
       rw: mount.rw && !mode.readOnly,

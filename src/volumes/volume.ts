@@ -1,7 +1,7 @@
-import { join } from "node:path";
 import type { Volume as VolumeSummary } from "../api/volumes.ts";
 import { invalidArgument } from "../base/errors.ts";
 import type { VolumeRow } from "../store/volumes.ts";
+import type { VolumeFacts } from "./driver.ts";
 
 /** A volume, decoded. */
 export interface Volume {
@@ -11,8 +11,7 @@ export interface Volume {
   options: Record<string, string>;
   created: string;
   anonymous: boolean;
-  /** Its content, on the host. */
-  mountpoint: string;
+  scope: "local" | "global";
 }
 
 /** Tells the world what happened to a volume (`create`, `mount`, `unmount`, `destroy`; `prune`, of no volume). */
@@ -21,8 +20,7 @@ export type VolumeEvents = (action: string, volume: string, attributes: Record<s
 /** Docker marks volumes that nobody named with this label. */
 export const anonymousLabel = "com.docker.volume.anonymous";
 
-/** `root`: the folder of all volumes. */
-export function fromRow(row: VolumeRow, root: string): Volume {
+export function fromRow(row: VolumeRow): Volume {
   return {
     name: row.name,
     driver: row.driver,
@@ -30,21 +28,22 @@ export function fromRow(row: VolumeRow, root: string): Volume {
     options: JSON.parse(row.options),
     created: row.created,
     anonymous: row.anonymous === 1,
-    mountpoint: join(root, row.name, "_data"),
+    scope: row.scope,
   };
 }
 
 /** A volume as the API shows it. */
-export function volumeSummary(volume: Volume): VolumeSummary {
+export function volumeSummary(volume: Volume, { mountpoint, status }: VolumeFacts): VolumeSummary {
   const orNull = (map: Record<string, string>) => (Object.keys(map).length > 0 ? map : null);
   return {
     CreatedAt: volume.created,
     Driver: volume.driver,
     Labels: orNull(volume.labels),
-    Mountpoint: volume.mountpoint,
+    Mountpoint: mountpoint,
     Name: volume.name,
     Options: orNull(volume.options),
-    Scope: "local",
+    Scope: volume.scope,
+    ...(status && { Status: status }),
   };
 }
 

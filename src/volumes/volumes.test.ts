@@ -2,42 +2,62 @@ import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Filters } from "../base/filters.ts";
+import { silentLogger } from "../base/log.ts";
 import { Database } from "../store/database.ts";
+import { resourceMigrations } from "../store/resources.ts";
 import { volumeMigrations } from "../store/volumes.ts";
+import { ContainerVolumes, type MountableImages } from "./container-volumes.ts";
 import { VolumeStore } from "./volumes.ts";
 
 let directory: string;
 let database: Database;
 let volumes: VolumeStore;
+let containers: ContainerVolumes;
 let events: string[];
 
-const open = () =>
-  new VolumeStore({
-    database,
-    dataRoot: directory,
-    events: (action, volume) => void events.push(`${action} ${volume}`),
-  });
+function open() {
+  const tell = (action: string, volume: string) => void events.push(`${action} ${volume}`);
+  const store = new VolumeStore({ database, dataRoot: directory, events: tell });
+  return {
+    store,
+    containers: new ContainerVolumes({
+      database,
+      store,
+      images: noImages,
+      stagingRoot: join(directory, "mounts"),
+      log: silentLogger,
+      events: tell,
+    }),
+  };
+}
+const content = (name: string) => join(directory, "volumes", name, "_data");
 
 beforeEach(() => {
   directory = mkdtempSync("/tmp/longshore-volumes-");
-  database = Database.open(":memory:", volumeMigrations);
+  database = Database.open(":memory:", [...resourceMigrations, ...volumeMigrations]);
   events = [];
-  volumes = open();
+  ({ store: volumes, containers } = open());
 });
 afterEach(() => {
   database[Symbol.dispose]();
   rmSync(directory, { recursive: true });
 });
 
+const noImages: MountableImages = {
+  find: (reference) => {
+    throw new Error(reference);
+  },
+  layers: async () => [],
+};
 const none = () => ({ spec: { mounts: [] } });
 const plan = (id: string, Binds: string[], Volumes: Record<string, Record<string, never>> = {}) =>
-  volumes.plan(id, { config: { Volumes }, hostConfig: { Binds }, volumesFrom: none });
+  containers.plan(id, { config: { Volumes }, hostConfig: { Binds }, volumesFrom: none });
 
 describe("volumes", () => {
-  test("are made once, kept with labels and options, and listed by filters", () => {
-    volumes.create({ Name: "data", Labels: { a: "b" } });
-    expect(volumes.create({ Name: "data" }).labels).toEqual({ a: "b" });
-    const anonymous = volumes.create({});
+  test("are made once, kept with labels and options, and listed by filters", async () => {
+    await volumes.create({ Name: "data", Labels: { a: "b" } });
+    expect((await volumes.create({ Name: "data" })).labels).toEqual({ a: "b" });
+    const anonymous = await volumes.create({});
     expect(anonymous.labels).toEqual({ "com.docker.volume.anonymous": "" });
     const names = (filters: [string, string[]][]) =>
       volumes.list(new Filters(filters)).map((volume) => volume.name);
@@ -47,18 +67,20 @@ describe("volumes", () => {
     expect(existsSync(join(directory, "volumes/data/_data"))).toBe(true);
   });
 
-  test("that make no sense are refused as Docker does", () => {
+  test("that make no sense are refused as Docker does", async () => {
     const create = (Name: string, DriverOpts: Record<string, string> = {}) =>
       volumes.create({ Name, DriverOpts });
-    expect(() => create("x")).toThrow(
+    await expect(create("x")).rejects.toThrow(
       "create x: volume name is too short, names should be at least two alphanumeric",
     );
-    expect(() => create("aa/bb")).toThrow(
+    await expect(create("aa/bb")).rejects.toThrow(
       'create aa/bb: "aa/bb" includes invalid characters for a local volume name',
     );
-    expect(() => create("xy", { foo: "" })).toThrow('create xy: invalid option: "foo"');
-    expect(() => create("xy", { type: "tmpfs" })).toThrow('create xy: missing required option: "device"');
-    expect(() => volumes.create({ Name: "qq", Driver: "no" })).toThrow(
+    await expect(create("xy", { foo: "" })).rejects.toThrow('create xy: invalid option: "foo"');
+    await expect(create("xy", { type: "tmpfs" })).rejects.toThrow(
+      'create xy: missing required option: "device"',
+    );
+    await expect(volumes.create({ Name: "qq", Driver: "no" })).rejects.toThrow(
       'create qq: error looking up volume plugin no: plugin "no" not found',
     );
     expect(volumes.all()).toEqual([]);
@@ -67,7 +89,7 @@ describe("volumes", () => {
   test("are not removed while a container has them", async () => {
     const mounts = await plan("c1", ["data:/x"]);
     await expect(volumes.remove("data")).rejects.toThrow("remove data: volume is in use - [c1]");
-    await volumes.forgetContainer("c1", mounts, { removeAnonymous: true });
+    await containers.forgetContainer("c1", mounts, { removeAnonymous: true });
     expect(volumes.find("data")).toBeDefined();
     await volumes.remove("data");
     await expect(volumes.remove("data")).rejects.toThrow("get data: no such volume");
@@ -80,19 +102,19 @@ describe("volumes", () => {
   test("without a name go with their container, if that is asked and no other has them", async () => {
     const mounts = await plan("c1", [], { "/a": {} });
     const name = mounts[0]?.name ?? "";
-    await volumes.plan("c2", {
+    await containers.plan("c2", {
       config: {},
       hostConfig: { VolumesFrom: ["c1"] },
       volumesFrom: () => ({ spec: { mounts } }),
     });
-    await volumes.forgetContainer("c1", mounts, { removeAnonymous: true });
+    await containers.forgetContainer("c1", mounts, { removeAnonymous: true });
     expect(volumes.containersOf(name)).toEqual(["c2"]);
-    await volumes.forgetContainer("c2", mounts, { removeAnonymous: true });
+    await containers.forgetContainer("c2", mounts, { removeAnonymous: true });
     expect(volumes.find(name)).toBeUndefined();
   });
 
   test("of a plan that fails are not left behind", async () => {
-    volumes.create({ Name: "old" });
+    await volumes.create({ Name: "old" });
     await expect(plan("c1", ["new:/a", "old:/b", "z:/c"])).rejects.toThrow("volume name is too short");
     expect(volumes.all().map((volume) => volume.name)).toEqual(["old"]);
     await volumes.remove("old");
@@ -100,9 +122,9 @@ describe("volumes", () => {
 
   test("prune takes the anonymous ones that nobody has, or all", async () => {
     const mounts = await plan("c1", ["used:/x"], { "/a": {} });
-    volumes.create({ Name: "named", Labels: { keep: "1" } });
-    const { name, mountpoint } = volumes.create({});
-    writeFileSync(join(mountpoint, "file"), "12345");
+    await volumes.create({ Name: "named", Labels: { keep: "1" } });
+    const { name } = await volumes.create({});
+    writeFileSync(join(content(name), "file"), "12345");
     expect(await volumes.prune(new Filters())).toEqual({ deleted: [name], reclaimed: 5 });
     const all: [string, string[]] = ["all", ["true"]];
     expect((await volumes.prune(new Filters([all, ["label!", ["keep"]]]))).deleted).toEqual([]);
@@ -112,19 +134,19 @@ describe("volumes", () => {
 
   test("after a crash: claims of containers that never were, and volumes half made, are gone", async () => {
     const mounts = await plan("ghost", ["data:/x"], { "/a": {} });
-    volumes.create({ Name: "half" });
+    await volumes.create({ Name: "half" });
     rmSync(join(directory, "volumes/half"), { recursive: true });
     const next = open();
-    await next.reconcile(new Set(), []);
+    await next.containers.reconcile(new Set(), []);
     expect(mounts).toHaveLength(2);
-    expect(next.all().map((volume) => volume.name)).toEqual(["data"]);
-    expect(next.containersOf("data")).toEqual([]);
+    expect(next.store.all().map((volume) => volume.name)).toEqual(["data"]);
+    expect(next.store.containersOf("data")).toEqual([]);
   });
 });
 
 describe("the image's content", () => {
   const rootfs = () => join(directory, "rootfs");
-  const content = (path: string) => Bun.spawnSync(["ls", "-1", path]).stdout.toString();
+  const names = (path: string) => Bun.spawnSync(["ls", "-1", path]).stdout.toString();
 
   test("is copied into an empty volume, once for a container, with owners, modes and links", async () => {
     const source = join(rootfs(), "srv/www");
@@ -139,7 +161,7 @@ describe("the image's content", () => {
       "data:/srv/www",
       "raw:/srv/www:nocopy".replace("/srv/www", "/srv/www2"),
     ]);
-    const ready = await volumes.prepare("c1", mounts, { rootfs: rootfs() });
+    const ready = await containers.prepare("c1", mounts, { rootfs: rootfs() });
     const target = ready[0]?.source ?? "";
     const list = (path: string) =>
       Bun.spawnSync(["sh", "-c", "find . -printf '%P %y %m %U:%G %n %l\\n' | sort"], {
@@ -148,21 +170,21 @@ describe("the image's content", () => {
     expect(list(target)).toBe(list(source));
     expect(list(target)).toContain("null c");
     rmSync(join(target, "file"));
-    await volumes.prepare("c1", mounts, { rootfs: rootfs() });
-    expect(content(target)).not.toContain("file");
+    await containers.prepare("c1", mounts, { rootfs: rootfs() });
+    expect(names(target)).not.toContain("file");
   });
 
   test("does not come into a volume that holds something, nor with nocopy", async () => {
     mkdirSync(join(rootfs(), "d"), { recursive: true });
     writeFileSync(join(rootfs(), "d/image"), "");
-    const { mountpoint } = volumes.create({ Name: "full" });
-    writeFileSync(join(mountpoint, "mine"), "");
+    await volumes.create({ Name: "full" });
+    writeFileSync(join(content("full"), "mine"), "");
     const mounts = await plan("c1", ["full:/d", "raw:/e:nocopy"]);
     mkdirSync(join(rootfs(), "e"));
     writeFileSync(join(rootfs(), "e/image"), "");
-    await volumes.prepare("c1", mounts, { rootfs: rootfs() });
-    expect(content(mountpoint)).toBe("mine\n");
-    expect(content(volumes.get("raw").mountpoint)).toBe("");
+    await containers.prepare("c1", mounts, { rootfs: rootfs() });
+    expect(names(content("full"))).toBe("mine\n");
+    expect(names(content("raw"))).toBe("");
   });
 
   test("is never the host's, whatever links the image has; a file cannot be covered", async () => {
@@ -172,11 +194,11 @@ describe("the image's content", () => {
     symlinkSync(join(directory, "secret"), join(rootfs(), "link"));
     symlinkSync("../../../../../../../../..", join(rootfs(), "up"));
     const mounts = await plan("c1", ["v1:/link", `v2:/up${directory}/secret`]);
-    await volumes.prepare("c1", mounts, { rootfs: rootfs() });
-    expect(content(volumes.get("v1").mountpoint) + content(volumes.get("v2").mountpoint)).toBe("");
+    await containers.prepare("c1", mounts, { rootfs: rootfs() });
+    expect(names(content("v1")) + names(content("v2"))).toBe("");
     writeFileSync(join(rootfs(), "file"), "");
     const over = await plan("c2", ["v3:/file"]);
-    await expect(volumes.prepare("c2", over, { rootfs: rootfs() })).rejects.toThrow(
+    await expect(containers.prepare("c2", over, { rootfs: rootfs() })).rejects.toThrow(
       "cannot mount volume over existing file, file exists /file",
     );
   });
@@ -185,17 +207,17 @@ describe("the image's content", () => {
 test("a missing source of -v is made, one of --mount is an error", async () => {
   const made = join(directory, "made/here");
   const missing = await plan("c1", [`${made}:/x`]);
-  await volumes.prepare("c1", missing, { rootfs: directory });
+  await containers.prepare("c1", missing, { rootfs: directory });
   expect(existsSync(made)).toBe(true);
   const gone = join(directory, "gone");
   mkdirSync(gone);
-  const mounts = await volumes.plan("c2", {
+  const mounts = await containers.plan("c2", {
     config: {},
     hostConfig: { Mounts: [{ Type: "bind", Source: gone, Target: "/x" }] },
     volumesFrom: none,
   });
   rmSync(gone, { recursive: true });
-  await expect(volumes.prepare("c2", mounts, { rootfs: directory })).rejects.toThrow(
+  await expect(containers.prepare("c2", mounts, { rootfs: directory })).rejects.toThrow(
     `invalid mount config for type "bind": bind source path does not exist: ${gone}`,
   );
 });

@@ -18,6 +18,8 @@ type Settings = { -readonly [K in keyof Mount]: Mount[K] };
 /** The Go client sends an empty driver along with any option of a volume. */
 const volumeOptions = (mount: Settings) => ({ DriverConfig: {}, ...mount.VolumeOptions });
 
+const ownerWords = (mount: Settings, word: string) => (mount.IDMap ? `${mount.IDMap},${word}` : word);
+
 const recursion: Record<string, NonNullable<Mount["BindOptions"]>> = {
   enabled: {},
   disabled: { NonRecursive: true },
@@ -48,6 +50,19 @@ const keys: Record<string, (mount: Settings, value: string, key: string) => void
   },
   "bind-nonrecursive": (mount, value, key) => {
     mount.BindOptions = { ...mount.BindOptions, NonRecursive: bool(key, value) };
+  },
+  "bind-create-src": (mount, value, key) => {
+    mount.BindOptions = { ...mount.BindOptions, CreateMountpoint: bool(key, value) };
+  },
+  // These three are ours: who owns on the host what the container's root owns.
+  idmap: (mount, value, key) => {
+    if (bool(key, value)) mount.IDMap = ownerWords(mount, "idmap");
+  },
+  uid: (mount, value) => {
+    mount.IDMap = ownerWords(mount, `uid=${value}`);
+  },
+  gid: (mount, value) => {
+    mount.IDMap = ownerWords(mount, `gid=${value}`);
   },
   "bind-recursive": (mount, value, key) => {
     const options = recursion[value];
@@ -111,7 +126,10 @@ export function parseMountFlag(text: string): Mount {
     const equals = field.indexOf("=");
     const key = (equals < 0 ? field : field.slice(0, equals)).toLowerCase();
     const known = synonyms[key] ?? key;
-    if (equals < 0 && !["readonly", "volume-nocopy", "bind-nonrecursive"].includes(known)) {
+    if (
+      equals < 0 &&
+      !["readonly", "volume-nocopy", "bind-nonrecursive", "bind-create-src", "idmap"].includes(known)
+    ) {
       throw new Error(`invalid field '${field}' must be a key=value pair`);
     }
     const set = Object.hasOwn(keys, known) ? keys[known] : undefined;

@@ -56,6 +56,12 @@ export const volume: CommandNode = {
       short: "Remove volumes",
       load: () => import("../commands/volume/rm.ts"),
     },
+    {
+      name: "update",
+      short: "Change a volume of a cluster",
+      since: "1.42",
+      load: () => import("../commands/volume/update.ts"),
+    },
   ],
 };
 

@@ -22,6 +22,6 @@ export function allHandlers(engine: Engine): Handlers {
     ...execHandlers(containers),
     ...imageHandlers(engine),
     ...networkHandlers(containers.network),
-    ...volumeHandlers(containers.volumes),
+    ...volumeHandlers(engine.volumes),
   };
 }
