@@ -86,10 +86,17 @@ export type ContainerCreateResponse = Infer<typeof ContainerCreateResponse>;
 export const ContainerUpdateRequest = input("container.UpdateConfig", () => ({
   ...resourceFields,
   RestartPolicy: RestartPolicy,
+  /** Longshore's own: ports to publish, as in HostConfig.PortBindings, and those to publish no longer. */
+  PublishAdd: PortMap,
+  PublishRemove: PortMap,
 }));
 export type ContainerUpdateRequest = Infer<typeof ContainerUpdateRequest>;
 
-export const ContainerUpdateResponse = struct("container.UpdateResponse", () => ({ Warnings: list(string) }));
+export const ContainerUpdateResponse = struct("container.UpdateResponse", () => ({
+  Warnings: list(string),
+  /** Longshore's own: the bindings, where the request changes them. */
+  PortBindings: optional(nullable(PortMap)),
+}));
 export type ContainerUpdateResponse = Infer<typeof ContainerUpdateResponse>;
 
 export const containerStatuses = [

@@ -1,9 +1,15 @@
-import type { ContainerUpdateRequest, Resources, RestartPolicy } from "../api/containers.ts";
+import type {
+  ContainerUpdateRequest,
+  ContainerUpdateResponse,
+  Resources,
+  RestartPolicy,
+} from "../api/containers.ts";
 import { conflict, internal, invalidArgument, isEngineError, messageOf } from "../base/errors.ts";
 import { type Container, isRunning } from "./container.ts";
 import type { ContainerDeps } from "./deps.ts";
 import { adaptResources } from "./spec/adapt-resources.ts";
 import { updatedResources } from "./spec/resources.ts";
+import { updatePorts } from "./update-ports.ts";
 import { validateResources, validateRestartPolicy } from "./validate.ts";
 
 /** What `docker update` can change. */
@@ -26,9 +32,9 @@ export function updateContainer(
   deps: ContainerDeps,
   container: Container,
   request: ContainerUpdateRequest,
-): Promise<string[]> {
+): Promise<ContainerUpdateResponse> {
   return deps.turns.run(container.id, async () => {
-    const { RestartPolicy: policy, ...asked } = request;
+    const { RestartPolicy: policy, PublishAdd: add, PublishRemove: remove, ...asked } = request;
     validateResources({ ...asked, MemorySwap: asked.Memory ? (asked.MemorySwap ?? 0) : 0 });
     const { status } = container.state;
     if (status === "removing" || status === "dead" || !deps.set.get(container.id)) {
@@ -40,13 +46,22 @@ export function updateContainer(
     const changed = changedResources(container, asked);
     const { value, warnings } = adaptResources({ ...before, ...changed }, deps.cgroupFeatures);
     const hostConfig = { ...value, ...restartPolicy(before.AutoRemove ?? false, policy) };
+    const ports =
+      add || remove ? updatePorts(deps, container, { add: add ?? {}, remove: remove ?? {} }) : undefined;
     if (isRunning(container) && status !== "restarting" && Object.keys(changed).length > 0) {
-      await apply(deps, container, onlyChanged(value, changed));
+      try {
+        await apply(deps, container, onlyChanged(value, changed));
+      } catch (error) {
+        ports?.undo();
+        throw error;
+      }
     }
-    container.spec = { ...container.spec, hostConfig };
+    const spec = ports?.spec ?? container.spec;
+    const { PortBindings } = spec.hostConfig;
+    container.spec = { ...spec, hostConfig: { ...hostConfig, PortBindings } };
     deps.set.saveSpec(container);
     deps.events("update", container, {});
-    return warnings;
+    return { Warnings: warnings, ...(ports && { PortBindings: PortBindings ?? {} }) };
   });
 }
 

@@ -11,6 +11,7 @@ import { NetlinkSocket } from "../linux/netlink.ts";
 import { NftablesError } from "../linux/nftables.ts";
 import { type EndpointRow, type NetworkRow, NetworkTable } from "../store/networks.ts";
 import { type BridgeSettings, openBridge } from "./bridge.ts";
+import { changePorts, type PortChange } from "./change-ports.ts";
 import { bridgeResources, DefaultBridge, removeFormerBridge } from "./default-bridge.ts";
 import type { PortReservation } from "./port-allocator.ts";
 import { portRequests } from "./port-requests.ts";
@@ -140,6 +141,26 @@ export class NetworkManager {
       const network = [...this.#networks.values()].find(({ id }) => id === networkId);
       if (network) this.#deps.events(action, network, { container: sandbox.containerId });
     }
+  }
+
+  /** Publishes and unpublishes ports of a container while it runs; nothing happens to one that has no network. */
+  changePorts(containerId: string, change: PortChange): void {
+    const attached = this.#attached.get(containerId);
+    const endpoint = attached?.endpoints.find(({ link }) => link !== "");
+    if (!attached?.ports || !endpoint) return;
+    const { sandbox } = attached;
+    changePorts(this.#ports, {
+      change,
+      reservation: attached.ports,
+      ports: JSON.parse(sandbox.ports) as PortMap,
+      link: endpoint.link,
+      address: formatIPv4(parseCidr(endpoint.address).address),
+      hostIps: this.#bridge?.hostIps ?? [],
+      write: (ports) => {
+        sandbox.ports = JSON.stringify(ports);
+        this.#table.setPorts(containerId, sandbox.ports);
+      },
+    });
   }
 
   /** The container has another name now. */

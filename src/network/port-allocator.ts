@@ -15,6 +15,7 @@ interface HeldPort {
   /** undefined for SCTP, and where a port could not be held again after a restart. */
   fd: number | undefined;
   relay?: Disposable;
+  released?: boolean;
 }
 
 const inUse = "port is already allocated";
@@ -45,15 +46,27 @@ export class PortReservation implements Disposable {
     return this.held.map(({ port }) => port).filter(({ hostIp }) => !isIPv6(hostIp));
   }
 
-  /** Starts to carry, in user space, what arrives on the sockets themselves. */
-  relay(): void {
-    for (const held of this.held) {
-      if (held.fd === undefined) continue;
+  /** Starts to carry, in user space, what arrives on the sockets themselves. What was released meanwhile has none. */
+  relay(opened: readonly HeldPort[] = this.held): void {
+    for (const held of opened) {
+      if (held.fd === undefined || held.relay || held.released) continue;
       const target = { ip: held.port.containerIp, port: held.port.containerPort };
       const family = isIPv6(held.port.hostIp) ? "udp6" : "udp4";
       held.relay =
         held.port.protocol === "udp" ? relayUdp(held.fd, family, target) : relayTcp(held.fd, target);
     }
+  }
+
+  /** Takes over all of another reservation. */
+  join(other: PortReservation): void {
+    this.held.push(...other.held.splice(0));
+  }
+
+  /** Gives those ports that are `meant` to a reservation of their own. */
+  split(meant: (port: PublishedPort) => boolean): PortReservation {
+    const other = new PortReservation(this.#release);
+    for (const held of this.held.splice(0)) (meant(held.port) ? other : this).held.push(held);
+    return other;
   }
 
   [Symbol.dispose](): void {
@@ -111,6 +124,7 @@ export class PortAllocator {
   #reservation(): PortReservation {
     return new PortReservation((held) => {
       this.#held.delete(held);
+      held.released = true;
       if (held.relay) held.relay[Symbol.dispose]();
       else if (held.fd !== undefined) closeSync(held.fd);
     });

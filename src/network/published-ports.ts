@@ -24,15 +24,16 @@ export class PublishedPorts {
     this.#log = log;
   }
 
-  /** Opens reserved ports. `link` is the host's end of the container's veth pair. */
-  open(reservation: PortReservation, link: string): void {
+  /** Opens reserved ports. `link` is the host's end of the container's veth pair. `relaying`: they are relayed already. */
+  open(reservation: PortReservation, link: string, { relaying = false } = {}): void {
     if (reservation.held.length === 0) return;
     this.firewall?.publish(reservation.ipv4, () => this.allocator.ipv4());
     this.#forgetFlows(reservation.ipv4.filter(isUdp));
     // Where bridged packets meet the firewall too, a container that calls its own port gets its packets back this way.
     this.#host.request(setHairpin(link));
     // What has been released by then has nothing to relay.
-    setImmediate(() => reservation.relay());
+    const opened = [...reservation.held];
+    if (!relaying) setImmediate(() => reservation.relay(opened));
   }
 
   /** Closes them, and gives them back: they are free when this returns. */

@@ -108,6 +108,10 @@ export class NetworkTable {
     );
   }
 
+  setPorts(containerId: string, ports: string): void {
+    this.#database.run("UPDATE sandboxes SET ports = ? WHERE containerId = ?", ports, containerId);
+  }
+
   /** Its endpoints go with it. */
   deleteSandbox(containerId: string): void {
     this.#database.relaxed(() =>

@@ -16,7 +16,7 @@ export function containerProcessHandlers({ containers: deps, cgroup }: Engine): 
     },
 
     async ContainerUpdate({ params, body }) {
-      return { Warnings: await updateContainer(deps, deps.set.find(params.id), body) };
+      return updateContainer(deps, deps.set.find(params.id), body);
     },
   });
 }

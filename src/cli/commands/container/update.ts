@@ -1,7 +1,9 @@
-import { messageOf } from "../../../base/errors.ts";
+import type { PortMap } from "../../../api/containers.ts";
+import { messageOf, notImplemented } from "../../../base/errors.ts";
 import { atLeast, command } from "../../command.ts";
 import { parseRestartPolicy } from "../../container/create-request.ts";
 import { bytesFlag, cpusFlag } from "../../container/flag-types.ts";
+import { addPublished } from "../../container/ports.ts";
 import { StatusError } from "../../exit.ts";
 import { flag } from "../../flags.ts";
 
@@ -22,8 +24,18 @@ const flags = {
   "memory-reservation": bytesFlag("Memory to shrink to when the machine runs short"),
   "memory-swap": bytesFlag("Most memory and swap together: '-1' for any amount of swap", { minusOne: true }),
   "pids-limit": flag.int("Most processes (-1: any number)", { since: "1.40" }),
+  "publish-add": flag.list("Publish a port, as with run's --publish, without a restart"),
+  "publish-rm": flag.list("Publish a port no longer (8080:80, or 80/tcp for all of the container's port)"),
   restart: flag.string("When to start the container again after it ended"),
 };
+
+/** Undefined where nothing is given. Throws `invalidArgument` with the texts of `run --publish`. */
+function published(given: readonly string[]): PortMap | undefined {
+  if (given.length === 0) return undefined;
+  const bindings: PortMap = {};
+  for (const text of given) addPublished(bindings, text);
+  return bindings;
+}
 
 export default command<typeof flags>({
   usage: "[OPTIONS] CONTAINER [CONTAINER...]",
@@ -33,6 +45,8 @@ export default command<typeof flags>({
     if (!Object.keys(flags).some((name) => changed(name as keyof typeof flags))) {
       throw new StatusError(1, "you must provide one or more flags when using this command");
     }
+    const PublishAdd = published(flags["publish-add"]);
+    const PublishRemove = published(flags["publish-rm"]);
     const client = await cli.client();
     const warnings: string[] = [];
     const errors: string[] = [];
@@ -53,8 +67,15 @@ export default command<typeof flags>({
           NanoCpus: flags.cpus,
           ...(changed("pids-limit") ? { PidsLimit: flags["pids-limit"] } : {}),
           RestartPolicy: parseRestartPolicy(flags.restart),
+          ...(PublishAdd && { PublishAdd }),
+          ...(PublishRemove && { PublishRemove }),
         };
-        const { Warnings } = await client.call("ContainerUpdate", { params: { id }, body });
+        const { Warnings, PortBindings } = await client.call("ContainerUpdate", { params: { id }, body });
+        if ((PublishAdd || PublishRemove) && !PortBindings) {
+          throw notImplemented(
+            `the daemon cannot change the ports of container ${id}: it is not Longshore's`,
+          );
+        }
         cli.print(id);
         warnings.push(...(Warnings ?? []));
       } catch (error) {
