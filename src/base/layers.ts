@@ -3,7 +3,7 @@
  * A folder may import itself and what stands in its list.
  */
 const pure = ["base", "oci", "dockerfile", "gotemplate", "api"];
-const host = ["linux", "archive", "store"];
+const host = ["linux", "archive", "store", "plugins"];
 const capabilities = ["images", "distribution", "runtime", "network", "volumes", "security"];
 const useCases = ["containers", "builder", "services"];
 
@@ -16,6 +16,7 @@ export const mayImport: Record<string, readonly string[]> = {
   linux: ["base"],
   archive: ["base", "oci", "linux"],
   store: ["base", "oci"],
+  plugins: ["base", "linux"],
   images: [...pure, ...host],
   distribution: [...pure, ...host, "images"],
   runtime: [...pure, ...host],

@@ -107,7 +107,7 @@ const noSwarm: SystemInfo["Swarm"] = {
 function plugins(engine: Engine): Pick<SystemInfo, "Plugins"> {
   return {
     Plugins: {
-      Volume: ["local"],
+      Volume: [...new Set(["local", ...engine.volumes.all().map((volume) => volume.driver)])].sort(),
       Network: [...new Set(engine.containers.network.list().map((network) => network.Driver))].sort(),
       Authorization: null,
       Log: ["json-file", "none"],

@@ -26,6 +26,8 @@ import { type Cgroups, detectCgroups } from "../linux/cgroup.ts";
 import { CgroupReadiness } from "../linux/cgroup-readiness.ts";
 import { NetworkManager } from "../network/manager.ts";
 import type { Digest } from "../oci/digest.ts";
+import { Plugins } from "../plugins/client.ts";
+import { dockerPluginFolders } from "../plugins/discovery.ts";
 import { findRuntimes } from "../runtime/oci-runtime.ts";
 import { SupervisorClient } from "../runtime/supervisor/client.ts";
 import { ContainerTable, containerMigrations } from "../store/containers.ts";
@@ -36,6 +38,7 @@ import { networkMigrations } from "../store/networks.ts";
 import { ResourceTable, resourceMigrations } from "../store/resources.ts";
 import { volumeMigrations } from "../store/volumes.ts";
 import { ContainerVolumes, type MountableImages } from "../volumes/container-volumes.ts";
+import { pluginDrivers } from "../volumes/plugin-driver.ts";
 import { VolumeStore } from "../volumes/volumes.ts";
 import { databaseName, openRoots } from "./data-root.ts";
 import type { Engine, EngineSettings } from "./engine.ts";
@@ -157,9 +160,17 @@ function openVolumes(
   { images, layers }: ReturnType<typeof openImages>,
 ) {
   const { dataRoot, execRoot } = settings;
+  const plugins = new Plugins(dockerPluginFolders);
   const tell = (action: string, name: string, attributes: Record<string, string>) =>
     events.emit("volume", action, name, attributes);
-  const volumes = new VolumeStore({ database, dataRoot, clock: systemClock, events: tell, log });
+  const volumes = new VolumeStore({
+    database,
+    dataRoot,
+    clock: systemClock,
+    events: tell,
+    plugins: pluginDrivers(plugins),
+    log,
+  });
   const containerVolumes = new ContainerVolumes({
     database,
     store: volumes,
