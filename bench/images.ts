@@ -7,6 +7,7 @@
  */
 import { rmSync } from "node:fs";
 import { join } from "node:path";
+import { TestRegistry } from "../test/harness/registry.ts";
 import { Bench, type BenchEngine, compare, time } from "./engines.ts";
 import { writeLargeImage } from "./large-image.ts";
 
@@ -38,6 +39,15 @@ async function fresh(engine: BenchEngine, ...args: string[]): Promise<number> {
 
 const cases: Record<string, (engine: BenchEngine) => Promise<number>> = {
   pull: (engine) => fresh(engine, "pull", "-q", image),
+  async push(engine) {
+    await using empty = await TestRegistry.start();
+    const target = `${empty.address}/large:1`;
+    await docker(engine, "tag", image, target);
+    await time(["sync"], {});
+    const millis = await docker(engine, "push", "-q", target);
+    await docker(engine, "rmi", target);
+    return millis;
+  },
   async save(engine) {
     rmSync(saved(engine), { force: true });
     await time(["sync"], {});

@@ -41,18 +41,59 @@ export async function startUpload(
   return locationOf(response, url);
 }
 
-/** Sends the whole blob, of `size` bytes, and closes the upload. */
+/**
+ * Sends `length` bytes of a blob from `offset` on, and tells where the upload goes on (distribution specification,
+ * "Pushing a blob in chunks").
+ */
+export async function appendUpload(
+  client: RegistryClient,
+  location: UploadLocation,
+  part: { offset: number; length: number; body: RequestBody },
+  signal?: AbortSignal,
+): Promise<UploadLocation> {
+  const { offset, length, body } = part;
+  const headers: Record<string, string> = {
+    "content-type": "application/octet-stream",
+    "content-length": String(length),
+  };
+  if (offset > 0) headers["content-range"] = `${offset}-${offset + length - 1}`;
+  const response = await client.send("PATCH", location, { signal, headers, body });
+  // Docker's registry answers 202, others 204 as an older specification had it.
+  if (response.status !== 202 && response.status !== 204) {
+    throw await readRegistryError(response, "blob upload unknown");
+  }
+  await response.body?.cancel();
+  return locationOf(response, location);
+}
+
+/**
+ * How much of an upload the registry has; undefined when it cannot go on with it (distribution specification, "Resuming
+ * an upload").
+ */
+export async function askUpload(
+  client: RegistryClient,
+  location: UploadLocation,
+  signal?: AbortSignal,
+): Promise<{ offset: number; location: UploadLocation } | undefined> {
+  const response = await client.send("GET", location, { signal });
+  await response.body?.cancel();
+  const end = /^(?:bytes=)?0-(\d{1,15})$/.exec(response.headers.get("range") ?? "")?.[1];
+  if (response.status !== 204 || end === undefined) return undefined;
+  const next = response.headers.has("location") ? locationOf(response, location) : location;
+  // That nothing is there yet is told in the same way as one byte.
+  return { offset: end === "0" ? 0 : Number(end) + 1, location: next };
+}
+
+/** Closes an upload that has all bytes; the registry checks the digest. */
 export async function finishUpload(
   client: RegistryClient,
   location: UploadLocation,
-  blob: { digest: Digest; size: number },
-  body: RequestBody,
+  digest: Digest,
   signal?: AbortSignal,
 ): Promise<void> {
   const url = new URL(location);
-  url.searchParams.set("digest", blob.digest);
-  const headers = { "content-type": "application/octet-stream", "content-length": String(blob.size) };
-  const response = await client.send("PUT", url, { signal, headers, body });
+  url.searchParams.set("digest", digest);
+  const response = await client.send("PUT", url, { signal, headers: { "content-length": "0" } });
   if (response.status !== 201) throw await readRegistryError(response, "blob upload unknown");
   await response.body?.cancel();
 }

@@ -2,7 +2,13 @@ import { sleep } from "../base/async.ts";
 import { cancelled, isEngineError, messageOf } from "../base/errors.ts";
 import type { BlobStore } from "../images/blobs.ts";
 import type { Descriptor } from "../oci/manifest.ts";
-import { finishUpload, startUpload } from "./registry-client.push.ts";
+import {
+  appendUpload,
+  askUpload,
+  finishUpload,
+  startUpload,
+  type UploadLocation,
+} from "./registry-client.push.ts";
 import type { RegistryClient } from "./registry-client.ts";
 import { RegistryError } from "./registry-error.ts";
 import type { RegistryTransport } from "./transport.ts";
@@ -23,8 +29,9 @@ export interface UploadEvents {
 }
 
 /**
- * Makes sure that the registry has the blob: it may be there, or in the repository `mountFrom`; else it is sent,
- * again from its start after a failure.
+ * Makes sure that the registry has the blob: it may be there, or in the repository `mountFrom`; else it is sent. After a
+ * failure the upload goes on with what the registry has of it, where the registry can do that. Only attempts in a row
+ * that did not move it on count as failed.
  */
 export async function uploadBlob(
   context: UploadContext,
@@ -32,16 +39,17 @@ export async function uploadBlob(
   mountFrom: string | undefined,
   events: UploadEvents = {},
 ): Promise<UploadOutcome> {
-  const { client, signal, transport } = context;
-  for (let failed = 0; ; ) {
+  const { signal, transport } = context;
+  const upload = new Upload(context, blob, events.onProgress ?? (() => {}));
+  for (let failed = 0, moved = 0; ; ) {
     try {
-      if (await client.hasBlob(blob.digest, signal)) return { kind: "there" };
-      return await mountOrSend(context, blob, mountFrom, events.onProgress ?? (() => {}));
+      return await upload.attempt(mountFrom);
     } catch (error) {
       if (signal.aborted) throw cancelled("context canceled", error);
-      const delay = transport.retryDelays[failed];
+      failed = upload.offset > moved ? 1 : failed + 1;
+      moved = Math.max(moved, upload.offset);
+      const delay = transport.retryDelays[failed - 1];
       if (!isTemporary(error, failed) || delay === undefined) throw error;
-      failed++;
       transport.log.info("upload failed", { digest: blob.digest, error: messageOf(error) });
       for (let left = delay; left > 0; left -= 1000) {
         events.onRetry?.(Math.ceil(left / 1000));
@@ -54,30 +62,62 @@ export async function uploadBlob(
 function isTemporary(error: unknown, failed: number): boolean {
   if (!(error instanceof RegistryError)) return isEngineError(error, "unavailable");
   // A token may have ended while the blob was being sent: once more, with a new one.
-  return error.temporary || (error.status === 401 && failed === 0);
+  return error.temporary || (error.status === 401 && failed === 1);
 }
 
-async function mountOrSend(
-  context: UploadContext,
-  blob: Descriptor,
-  mountFrom: string | undefined,
-  onProgress: (sent: number) => void,
-): Promise<UploadOutcome> {
-  const { client, signal } = context;
-  const mount = mountFrom === undefined ? undefined : { digest: blob.digest, from: mountFrom };
-  const location = await startUpload(client, mount, signal);
-  if (location === undefined) return { kind: "mounted", from: mountFrom ?? "" };
-  const counted = countBytes(context.blobs.stream(blob.digest), onProgress);
-  await finishUpload(client, location, blob, counted, signal);
-  return { kind: "pushed" };
+/** One blob on its way to the registry. */
+class Upload {
+  readonly #context: UploadContext;
+  readonly #blob: Descriptor;
+  readonly #onProgress: (sent: number) => void;
+  #location: UploadLocation | undefined;
+  /** What the registry was known to have when the last attempt began, in bytes. */
+  offset = 0;
+
+  constructor(context: UploadContext, blob: Descriptor, onProgress: (sent: number) => void) {
+    this.#context = context;
+    this.#blob = blob;
+    this.#onProgress = onProgress;
+  }
+
+  async attempt(mountFrom: string | undefined): Promise<UploadOutcome> {
+    const { client, blobs, signal } = this.#context;
+    const { digest, size } = this.#blob;
+    await this.#resume();
+    if (this.#location === undefined) {
+      if (await client.hasBlob(digest, signal)) return { kind: "there" };
+      const mount = mountFrom === undefined ? undefined : { digest, from: mountFrom };
+      this.#location = await startUpload(client, mount, signal);
+      if (this.#location === undefined) return { kind: "mounted", from: mountFrom ?? "" };
+    }
+    if (this.offset < size) {
+      const { offset } = this;
+      const body = countBytes(blobs.stream(digest, offset), offset, this.#onProgress);
+      const part = { offset, length: size - offset, body };
+      this.#location = await appendUpload(client, this.#location, part, signal);
+    }
+    await finishUpload(client, this.#location, digest, signal);
+    return { kind: "pushed" };
+  }
+
+  /** Finds out from where to go on; from the start with a new upload where the registry does not say. */
+  async #resume(): Promise<void> {
+    if (this.#location === undefined) return;
+    const { client, signal } = this.#context;
+    const known = await askUpload(client, this.#location, signal);
+    const usable = known !== undefined && known.offset <= this.#blob.size;
+    this.#location = usable ? known.location : undefined;
+    this.offset = usable ? known.offset : 0;
+  }
 }
 
 function countBytes(
   source: ReadableStream<Uint8Array>,
+  from: number,
   onProgress: (sent: number) => void,
 ): ReadableStream<Uint8Array> {
   const reader = source.getReader();
-  let sent = 0;
+  let sent = from;
   return new ReadableStream<Uint8Array>({
     async pull(controller) {
       const { done, value } = await reader.read();

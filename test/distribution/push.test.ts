@@ -6,6 +6,7 @@ import type { ProgressMessage } from "../../src/distribution/progress.ts";
 import { pull } from "../../src/distribution/pull.ts";
 import { push } from "../../src/distribution/push.ts";
 import { parseReference } from "../../src/oci/reference.ts";
+import { CuttingProxy } from "./cutting-proxy.ts";
 import { hasDistribution, registries, startDistribution } from "./real-registries.ts";
 import { openStores, type Stores, temporaryFolder, testTransport } from "./stores.ts";
 import { makeImage, noise, serveImage, serveIndex } from "./test-image.ts";
@@ -13,6 +14,7 @@ import { TestRegistry } from "./test-registry.ts";
 
 const big = noise(3 * 1024 * 1024, 5);
 const image = makeImage([{ a: "lower" }, { big }]);
+const single = makeImage([{ big }]);
 const diffIds = image.layers.map(({ diffId }) => diffId.slice(7, 19));
 
 async function run(
@@ -42,7 +44,7 @@ async function havePulled(stores: Stores, serve: (registry: TestRegistry) => voi
   return name;
 }
 
-describe.each(registries)("push to %s", (_, start) => {
+describe.each(registries)("push to %s", (kind, start) => {
   test("sends an image, byte for byte, in Docker's words; then nothing more of it", async () => {
     using folder = temporaryFolder();
     using elsewhere = temporaryFolder();
@@ -84,6 +86,26 @@ describe.each(registries)("push to %s", (_, start) => {
     stores.images.tag(source, parseReference(two));
     const messages = await run(push, stores, two);
     for (const id of diffIds) expect(statusesOf(messages, id)).toEqual(["Preparing", "Mounted from one"]);
+  });
+
+  test("goes on where the connection was cut, where the registry can", async () => {
+    using folder = temporaryFolder();
+    await using stores = openStores(folder.path);
+    await using registry = await start();
+    await using proxy = await CuttingProxy.start(registry.host, [700_000, 1_100_000, 600_000]);
+    const source = await havePulled(stores, (one) => serveImage(one, "source:1", single));
+    const name = `${proxy.host}/app:1`;
+    stores.images.tag(source, parseReference(name));
+    const messages = await run(push, stores, name);
+    expect(messages.at(-1)?.aux).toMatchObject({ Digest: single.digest });
+    // docker-registry drops an upload that was cut: it is sent again from its start.
+    if (kind === "docker-registry") return;
+    const starts = proxy.heads
+      .flatMap((head) => /^content-range: (\d+)-/im.exec(head)?.[1] ?? [])
+      .map(Number);
+    expect(starts.length).toBeGreaterThanOrEqual(2);
+    expect(starts.every((from, at) => from > (starts[at - 1] ?? 100_000))).toBe(true);
+    expect(proxy.received).toBeLessThan((single.layers[0]?.bytes.length ?? 0) + 1_500_000);
   });
 
   test("sends all tags of a repository", async () => {
