@@ -1,8 +1,13 @@
+import { readFileSync } from "node:fs";
 import type { ImageSink } from "../../images/seed.ts";
 import { buildCommit, buildVersion } from "../base/build.ts";
-import { isEngineError, messageOf } from "../base/errors.ts";
-import { createLogger } from "../base/log.ts";
+import { invalidArgument, isEngineError, messageOf } from "../base/errors.ts";
+import { createLogger, type Logger } from "../base/log.ts";
+import { noAccessLog, openAccessLog } from "../registry/access-log.ts";
+import type { Config } from "../registry/config.ts";
+import { manage } from "../registry/manage.ts";
 import {
+  type ManageOptions,
   parseRegistryOptions,
   registryHelp,
   type SeedOptions,
@@ -11,14 +16,13 @@ import {
 import { serveRegistry } from "../registry/server.ts";
 import { RegistryStore } from "../registry/store.ts";
 
-const cleaningMillis = 3600_000;
-
 /** `docker-registry`: resolves with the exit code, 2 for arguments that make no sense. */
 export async function main(argv: string[]): Promise<number> {
   try {
-    const options = parseRegistryOptions(argv);
+    const options = parseRegistryOptions(argv, process.env);
     if (options.command === "serve") return await serve(options);
     if (options.command === "seed") return await seed(options);
+    if ("config" in options) return await runManage(options);
     process.stdout.write(options.command === "help" ? registryHelp : version());
     return 0;
   } catch (error) {
@@ -34,21 +38,50 @@ function version(): string {
 }
 
 /** Serves until SIGTERM or SIGINT. */
-async function serve({ host, port, root, logLevel }: ServeOptions): Promise<number> {
-  const log = createLogger(logLevel);
+async function serve({ host, port, config }: ServeOptions): Promise<number> {
+  const log = createLogger(config.logLevel);
   const stopped = new Promise<string>((resolve) => {
     for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => resolve(signal));
   });
-  await using store = await RegistryStore.open(root);
-  const clean = () =>
-    store.removeAbandoned().catch((error) => log.error("cleaning failed", { error: messageOf(error) }));
-  await clean();
-  const server = await serveRegistry(store, { host, port, log });
-  const cleaning = setInterval(clean, cleaningMillis);
-  log.info(`listening on ${server.url}`, { root });
+  const tls = config.tls && { cert: readPem(config.tls.certificate), key: readPem(config.tls.key) };
+  await using store = await RegistryStore.open(config.store);
+  const accessLog = config.accessLog === undefined ? noAccessLog : openAccessLog(config.accessLog);
+  const server = await serveRegistry(store, { host, port, log, tls, accessLog, options: config.registry });
+  const cleaning = startCleaning(store, config, log);
+  log.info(`listening on ${server.url}`, { auth: config.registry.auth.kind });
   log.info("stopping", { signal: await stopped });
   clearInterval(cleaning);
   await server.stop();
+  return 0;
+}
+
+function readPem(path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (error) {
+    throw invalidArgument(messageOf(error), error);
+  }
+}
+
+/** Frees what nobody needs, now and from time to time. */
+function startCleaning(store: RegistryStore, { collectMillis }: Config, log: Logger): Timer | undefined {
+  const clean = async () => {
+    try {
+      const uploads = await store.removeAbandoned();
+      const collected = await store.collect();
+      log.info("collected", { uploads, ...collected });
+    } catch (error) {
+      log.error("cleaning failed", { error: messageOf(error) });
+    }
+  };
+  if (collectMillis === 0) return undefined;
+  void clean();
+  return setInterval(() => void clean(), collectMillis);
+}
+
+async function runManage(options: ManageOptions): Promise<number> {
+  await using store = await RegistryStore.open(options.config.store);
+  await manage(options, store, (line) => void process.stdout.write(`${line}\n`));
   return 0;
 }
 
@@ -57,13 +90,17 @@ async function seed({ target, busybox }: SeedOptions): Promise<number> {
   const { builtInImages, seedImages } = await import("../../images/seed.ts");
   const { pushTo } = await import("../../images/push.ts");
   const images = await builtInImages({ busybox });
-  const sink = "url" in target ? pushTo(target.url) : await folderSink(target.root);
-  await seedImages(images, sink, (line) => void process.stdout.write(`${line}\n`));
+  const tell = (line: string) => void process.stdout.write(`${line}\n`);
+  if ("url" in target) {
+    await seedImages(images, pushTo(target.url), tell);
+    return 0;
+  }
+  await using store = await RegistryStore.open(target.root);
+  await seedImages(images, folderSink(store), tell);
   return 0;
 }
 
-async function folderSink(root: string): Promise<ImageSink> {
-  const store = await RegistryStore.open(root);
+function folderSink(store: RegistryStore): ImageSink {
   return {
     putBlob: (name, { digest, bytes }) => store.putBlob(name, digest, bytes),
     putManifest: async (name, reference, { bytes, mediaType }) => {

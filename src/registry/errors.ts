@@ -52,6 +52,8 @@ export class RegistryError extends EngineError {
   readonly kind: RegistryErrorKind;
   readonly details: readonly unknown[];
   readonly headers: Readonly<Record<string, string>>;
+  /** Where the status is not the one of `kind`. */
+  readonly status: number | undefined;
 
   constructor(
     kind: RegistryErrorKind,
@@ -59,6 +61,7 @@ export class RegistryError extends EngineError {
       details?: readonly unknown[];
       message?: string;
       headers?: Record<string, string>;
+      status?: number;
       cause?: unknown;
     } = {},
   ) {
@@ -67,6 +70,7 @@ export class RegistryError extends EngineError {
     this.kind = kind;
     this.details = options.details ?? [];
     this.headers = options.headers ?? {};
+    this.status = options.status;
   }
 }
 
@@ -101,7 +105,7 @@ export function answerOf(error: unknown): ErrorAnswer {
   const message = error.code === "internal" ? kinds.UNKNOWN.message : error.message;
   const details = known?.details.length ? known.details : [undefined];
   return {
-    status: (known ? special.status : undefined) ?? answers[error.code].status,
+    status: known?.status ?? (known ? special.status : undefined) ?? answers[error.code].status,
     headers: known?.headers ?? {},
     body: {
       errors: details.map((detail) => (detail === undefined ? { code, message } : { code, message, detail })),

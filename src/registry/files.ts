@@ -2,7 +2,7 @@
  * Files that are whole or not there, also after a power cut: written aside, synced, renamed or linked into place, and
  * the folder synced too (rename(2), fsync(2)).
  */
-import { constants, copyFile, type FileHandle, link, mkdir, open, rename, unlink } from "node:fs/promises";
+import { type FileHandle, mkdir, open, rename, unlink } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { errnoOf } from "../base/errors.ts";
 import { newId } from "../base/ids.ts";
@@ -48,37 +48,6 @@ async function replace(
     throw error;
   }
   await syncDirectory(dirname(path));
-}
-
-/** Errors of link(2) that mean: not here, or not once more. A copy serves as well. */
-const noLink = new Set(["EMLINK", "EXDEV", "EPERM", "ENOTSUP", "EOPNOTSUPP"]);
-
-/**
- * Gives the file `from` the further name `to`, durably: a hard link, or a copy where the file system allows none.
- * Nothing happens when `to` exists. Returns false when `from` is not there.
- */
-export async function linkFile(from: string, to: string, scratch: string): Promise<boolean> {
-  await makeDirectory(dirname(to));
-  try {
-    await link(from, to);
-  } catch (error) {
-    const errno = errnoOf(error) ?? "";
-    if (errno === "EEXIST") return true;
-    if (errno === "ENOENT") return false;
-    if (!noLink.has(errno)) throw error;
-    await copyWhole(from, to, scratch);
-    return true;
-  }
-  await syncDirectory(dirname(to));
-  return true;
-}
-
-async function copyWhole(from: string, to: string, scratch: string): Promise<void> {
-  await replace(to, scratch, async (aside) => {
-    await copyFile(from, aside, constants.COPYFILE_FICLONE);
-    await using handle = await open(aside, "r+");
-    await handle.sync();
-  });
 }
 
 /** Removes a file; false when there was none. */

@@ -1,16 +1,38 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
-import type { Logger } from "../base/log.ts";
 import { type Digest, parseDigest } from "../oci/digest.ts";
+import type { Identity, RequestInfo } from "./auth/identity.ts";
 import { RegistryError } from "./errors.ts";
+import type { RegistryEvent } from "./notifications.ts";
+import type { Registry } from "./registry.ts";
 import type { RegistryStore } from "./store.ts";
 
 /** One request with what is needed to answer it. */
 export interface Exchange {
+  id: string;
   request: IncomingMessage;
   response: ServerResponse;
+  path: string;
   query: URLSearchParams;
+  registry: Registry;
   store: RegistryStore;
-  log: Logger;
+  identity: Identity;
+  info: RequestInfo;
+}
+
+/** Tells those who want to know what this request did. */
+export function notify(
+  { id, request, registry, identity, info }: Exchange,
+  action: RegistryEvent["action"],
+  target: RegistryEvent["target"],
+): Promise<void> {
+  const { host = "", "user-agent": useragent = "" } = request.headers;
+  return registry.notifier.notify({
+    action,
+    target,
+    request: { id, addr: info.remote, host, method: request.method ?? "", useragent },
+    actor: { name: identity.account ?? "" },
+    origin: info.origin,
+  });
 }
 
 export type Headers = Record<string, string | number>;

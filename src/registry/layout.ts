@@ -12,7 +12,6 @@ import { algorithmOf, type Digest, hexOf, isDigest } from "../oci/digest.ts";
 
 /** What `Storage.list` takes for all repositories. */
 export const repositoriesPrefix = "repositories/";
-export const blobsPrefix = "blobs/";
 /** Nothing but what is arriving is below it. */
 export const uploadsPrefix = "uploads/";
 

@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
 import { isEngineError } from "../base/errors.ts";
-import { defaultRoot, parseRegistryOptions } from "./options.ts";
+import { defaultRoot } from "./config.ts";
+import { parseRegistryOptions } from "./options.ts";
 
 function outcome(...argv: string[]): unknown {
   try {
@@ -17,8 +18,8 @@ test.each([
   ["localhost:0", "localhost", 0],
   ["[::1]:5000", "::1", 5000],
 ])("serve on %s needs no further flag", (addr, host, port) => {
-  const expected = { command: "serve", host, port, root: defaultRoot, logLevel: "info" };
-  expect(outcome("serve", `--addr=${addr}`)).toEqual(expected);
+  const config = { logLevel: "info", store: { storage: { root: defaultRoot } } };
+  expect(outcome("serve", `--addr=${addr}`)).toMatchObject({ command: "serve", host, port, config });
 });
 
 test.each([
@@ -47,7 +48,7 @@ test.each([
 });
 
 test.each([
-  [["serve", "extra"]],
+  [["serve", "/no/such/file"]],
   [["serve", "--url", "http://localhost"]],
   [["serve", "--log-level", "loud"]],
   [["serve", "--no-such-flag"]],

@@ -1,4 +1,5 @@
 import { isRepositoryPath } from "../oci/reference.ts";
+import type { Action } from "./auth/identity.ts";
 import { RegistryError } from "./errors.ts";
 import { deleteBlob, getBlob } from "./handlers/blobs.ts";
 import { catalog, listReferrers, listTags, ping } from "./handlers/discovery.ts";
@@ -8,8 +9,12 @@ import type { Exchange } from "./http.ts";
 
 type Params<Key extends string> = Record<Key, string>;
 type Handler<Key extends string> = (exchange: Exchange, params: Params<Key>) => Promise<void>;
-/** A request's handler with its parameters. */
-export type Call = (exchange: Exchange) => Promise<void>;
+/** A request's handler with its parameters, and what whoever calls it must be allowed. */
+export interface Call {
+  run(exchange: Exchange): Promise<void>;
+  /** Undefined for what does not belong to one repository. */
+  needs: { repository: string; action: Action } | undefined;
+}
 type Match = (path: string, method: string) => Call | undefined;
 
 /** One resource: its path, the named parts of which are `keys`, and what its methods do. */
@@ -30,8 +35,15 @@ function resource<Key extends string>(
     if (!handler) {
       throw new RegistryError("METHOD", { headers: { Allow: Object.keys(methods).join(", ") } });
     }
-    return (exchange) => handler(exchange, params);
+    const needs = name === undefined ? undefined : { repository: name, action: actionOf(method, keys) };
+    return { run: (exchange) => handler(exchange, params), needs };
   };
+}
+
+/** To cancel an upload is part of a push. */
+function actionOf(method: string, keys: readonly string[]): Action {
+  if (method === "GET" || method === "HEAD") return keys.includes("id") ? "push" : "pull";
+  return method === "DELETE" && !keys.includes("id") ? "delete" : "push";
 }
 
 function decode(part: string): string {

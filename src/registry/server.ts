@@ -1,10 +1,15 @@
+import { randomUUID } from "node:crypto";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import { isEngineError, messageOf } from "../base/errors.ts";
 import type { Logger } from "../base/log.ts";
+import { type AccessLog, noAccessLog } from "./access-log.ts";
 import { answerOf, RegistryError } from "./errors.ts";
 import { type Exchange, sendEmpty, sendJson } from "./http.ts";
-import { route } from "./routes.ts";
+import { defaultRegistryOptions, openRegistry, type Registry, type RegistryOptions } from "./registry.ts";
+import { type Call, route } from "./routes.ts";
+import { serveOther } from "./services.ts";
 import type { RegistryStore } from "./store.ts";
 
 /** A connection on which nothing moves for so long is closed. */
@@ -13,35 +18,58 @@ const idleMillis = 5 * 60_000;
 const drainMillis = 30_000;
 /** What is under way at a stop may take so long to end. */
 const stopMillis = 10_000;
+const flushMillis = 5000;
 
 /** A registry that is listening. */
 export interface RegistryServer {
   /** `http://127.0.0.1:5000`, with the port that was really taken. */
   url: string;
+  registry: Registry;
   /** Takes no more requests, lets those under way end for a while, then cuts them off. */
   stop(): Promise<void>;
 }
 
-/**
- * Serves `store` over plain HTTP on `host`:`port` (0: any free port). Rejects with the errno of listen(2)
- * (`EADDRINUSE`, …). There is no authentication: whoever reaches the port may push.
- */
-export async function serveRegistry(
-  store: RegistryStore,
-  { host, port, log }: { host: string; port: number; log: Logger },
-): Promise<RegistryServer> {
-  const server = createServer((request, response) => {
+interface ListenOptions {
+  host: string;
+  port: number;
+  log: Logger;
+  /** Certificate chain and key, PEM. */
+  tls?: { cert: string; key: string } | undefined;
+  accessLog?: AccessLog;
+  options?: RegistryOptions;
+}
+
+/** Serves `store` on `host`:`port` (0: any free port). Rejects with the errno of listen(2) (`EADDRINUSE`, …). */
+export async function serveRegistry(store: RegistryStore, listening: ListenOptions): Promise<RegistryServer> {
+  const { host, port, log, tls, accessLog = noAccessLog, options = defaultRegistryOptions } = listening;
+  const registry = await openRegistry(store, options, log);
+  const handle = (request: IncomingMessage, response: ServerResponse) => {
     // After a stop no connection is kept for further requests.
     if (!server.listening) response.setHeader("Connection", "close");
-    void answer(request, response, store, log);
-  });
+    void answer(request, response, registry, { accessLog, scheme: tls ? "https" : "http" });
+  };
+  const server: Server = tls ? createTlsServer(tls, handle) : createServer(handle);
   // A big blob over a slow line takes long; what counts is whether bytes still come.
   server.requestTimeout = 0;
   server.timeout = idleMillis;
   await listen(server, host, port);
+  const flushing = setInterval(() => void flush(registry), flushMillis);
   const { address, family, port: taken } = server.address() as AddressInfo;
-  const url = `http://${family === "IPv6" ? `[${address}]` : address}:${taken}`;
-  return { url, stop: () => stop(server) };
+  const url = `${tls ? "https" : "http"}://${family === "IPv6" ? `[${address}]` : address}:${taken}`;
+  return {
+    url,
+    registry,
+    stop: async () => {
+      await stop(server);
+      clearInterval(flushing);
+      await registry.notifier.stop();
+      await flush(registry);
+    },
+  };
+}
+
+async function flush({ store, log }: Registry): Promise<void> {
+  await store.pulls.flush().catch((error) => log.error("counting pulls", { error: messageOf(error) }));
 }
 
 function listen(server: Server, host: string, port: number): Promise<void> {
@@ -73,20 +101,111 @@ function stop(server: Server): Promise<void> {
 }
 
 /** Answers one request; never rejects. */
-async function answer(request: IncomingMessage, response: ServerResponse, store: RegistryStore, log: Logger) {
-  const method = request.method ?? "";
+async function answer(
+  request: IncomingMessage,
+  response: ServerResponse,
+  registry: Registry,
+  { accessLog, scheme }: { accessLog: AccessLog; scheme: string },
+): Promise<void> {
+  const began = performance.now();
   const [path = "", search = ""] = (request.url ?? "").split("?", 2);
-  const exchange: Exchange = { request, response, query: new URLSearchParams(search), store, log };
-  response.setHeader("Docker-Distribution-Api-Version", "registry/2.0");
+  const { store, options } = registry;
+  const { host = "localhost", authorization } = request.headers;
+  const remote = request.socket.remoteAddress ?? "";
+  const info = { authorization, remote, origin: options.externalUrl ?? `${scheme}://${host}` };
+  const identity = await anonymous;
+  const query = new URLSearchParams(search);
+  const exchange: Exchange = {
+    id: randomUUID(),
+    request,
+    response,
+    path,
+    query,
+    registry,
+    store,
+    identity,
+    info,
+  };
+  registry.metrics.begin();
+  response.once("close", () => {
+    const millis = performance.now() - began;
+    const status = response.writableFinished ? response.statusCode : 499;
+    const bytes = Number(response.getHeader("content-length") ?? 0);
+    registry.metrics.end(request.method ?? "", status, millis, bytes);
+    accessLog(exchange, { status, millis, bytes });
+  });
   response.setHeader("X-Content-Type-Options", "nosniff");
   try {
-    refuseBrowsers(request);
-    await route(path, method)(exchange);
+    await dispatch(exchange);
   } catch (error) {
     fail(exchange, error);
   }
-  const outcome = response.destroyed && !response.writableFinished ? "aborted" : response.statusCode;
-  log.debug(`${method} ${path}`, { status: outcome });
+}
+
+const anonymous = Promise.resolve({
+  account: undefined,
+  may: async () => false,
+  visible: async () => ({ sql: "1 = 0", values: [] }),
+});
+
+async function dispatch(exchange: Exchange): Promise<void> {
+  const { request, response, path, registry } = exchange;
+  if (!path.startsWith("/v2/") && path !== "/v2") return await serveOther(exchange);
+  response.setHeader("Docker-Distribution-Api-Version", "registry/2.0");
+  refuseBrowsers(request);
+  const call = await authorized(exchange, () => route(path, request.method ?? ""));
+  if (call.needs?.action === "delete" && !registry.options.deletes) throw new RegistryError("METHOD");
+  if (call.needs && call.needs.action !== "pull" && registry.mirrors.of(call.needs.repository)) {
+    throw new RegistryError("DENIED", { message: "this repository is a copy of another registry's" });
+  }
+  await call.run(exchange);
+}
+
+/** Finds what answers the request once it is known who asks and that they may. Throws UNAUTHORIZED, DENIED. */
+async function authorized(exchange: Exchange, find: () => Call): Promise<Call> {
+  const { registry, info } = exchange;
+  const { authenticator, mirrors } = registry;
+  try {
+    exchange.identity = await authenticator.identify(info);
+  } catch (error) {
+    if (!isEngineError(error, "unauthorized")) throw error;
+    throw challenged(exchange, undefined, "UNAUTHORIZED", error);
+  }
+  const { identity } = exchange;
+  if (
+    identity.account === undefined &&
+    info.authorization === undefined &&
+    registry.options.auth.kind !== "none"
+  ) {
+    // Who does not log in learns nothing but how to.
+    if (/^\/v2\/?$/.test(exchange.path) || registry.options.auth.kind === "htpasswd") {
+      throw challenged(exchange, undefined, "UNAUTHORIZED");
+    }
+  }
+  const call = find();
+  if (!call.needs) return call;
+  const { repository, action } = call.needs;
+  if (await identity.may(repository, action)) return call;
+  if (action === "pull" && mirrors.of(repository)?.isOpenTo(identity.account)) return call;
+  throw challenged(exchange, call.needs, info.authorization === undefined ? "UNAUTHORIZED" : "DENIED");
+}
+
+function challenged(
+  exchange: Exchange,
+  needs: Call["needs"],
+  kind: "UNAUTHORIZED" | "DENIED",
+  cause?: unknown,
+) {
+  const { info, registry } = exchange;
+  const challenge = registry.authenticator.challenge(info, needs, info.authorization !== undefined);
+  const headers: Record<string, string> = challenge === undefined ? {} : { "WWW-Authenticate": challenge };
+  const details = needs ? [{ repository: needs.repository, action: needs.action }] : [];
+  return new RegistryError(kind, {
+    headers,
+    details,
+    cause,
+    ...(challenge !== undefined && { status: 401 }),
+  });
 }
 
 /**
@@ -99,10 +218,10 @@ function refuseBrowsers({ method = "", headers }: IncomingMessage): void {
 }
 
 function fail(exchange: Exchange, error: unknown): void {
-  const { request, response, log } = exchange;
+  const { request, response, registry } = exchange;
   const broken = request.destroyed && !request.complete;
   if (!isEngineError(error) && !broken) {
-    log.error(`${request.method} ${request.url}`, {
+    registry.log.error(`${request.method} ${request.url}`, {
       error: messageOf(error),
       stack: error instanceof Error ? error.stack : undefined,
     });

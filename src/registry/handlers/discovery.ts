@@ -13,8 +13,9 @@ export async function ping(exchange: Exchange): Promise<void> {
 export async function catalog(exchange: Exchange): Promise<void> {
   const { repositories } = exchange.store;
   const wanted = pageRequest(exchange.query);
+  const visible = await exchange.identity.visible();
   const { page, headers } = await fetchPage(
-    (last, limit) => repositories.names(last, limit),
+    (last, limit) => repositories.names(last, limit, visible),
     wanted,
     "/v2/_catalog",
   );

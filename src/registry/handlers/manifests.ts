@@ -1,6 +1,6 @@
 import { maxManifestSize } from "../../oci/manifest.ts";
 import { RegistryError } from "../errors.ts";
-import { digestFrom, type Exchange, pathOf, readBody, sendEmpty } from "../http.ts";
+import { digestFrom, type Exchange, notify, pathOf, readBody, sendEmpty } from "../http.ts";
 
 interface ManifestParams {
   name: string;
@@ -10,8 +10,11 @@ interface ManifestParams {
 
 /** GET and HEAD of a manifest: byte for byte what was pushed. */
 export async function getManifest(exchange: Exchange, params: ManifestParams): Promise<void> {
-  const { request, response, store } = exchange;
-  const { digest, mediaType, bytes } = await store.manifests.get(params.name, checked(params.reference));
+  const { request, response, store, registry } = exchange;
+  const { name } = params;
+  const reference = checked(params.reference);
+  const from = registry.mirrors.of(name)?.manifest(name, reference) ?? store.manifests.get(name, reference);
+  const { digest, mediaType, bytes } = await from;
   const etag = `"${digest}"`;
   const headers = { "Docker-Content-Digest": digest, ETag: etag };
   if (request.headers["if-none-match"]?.includes(etag)) {
@@ -20,6 +23,17 @@ export async function getManifest(exchange: Exchange, params: ManifestParams): P
   }
   response.writeHead(200, { ...headers, "Content-Type": mediaType, "Content-Length": bytes.byteLength });
   response.end(request.method === "HEAD" ? undefined : bytes);
+  if (request.method === "HEAD") return;
+  store.pulls.count(name, digest);
+  await notify(exchange, "pull", target(name, reference, { digest, mediaType, size: bytes.byteLength }));
+}
+
+function target(
+  name: string,
+  reference: string,
+  manifest: { digest: string; mediaType: string; size?: number },
+) {
+  return { ...manifest, repository: name, ...(!reference.includes(":") && { tag: reference }) };
 }
 
 /** What looks like a digest must be one. */
@@ -37,7 +51,8 @@ export async function putManifest(exchange: Exchange, { name, reference }: Manif
     () => new RegistryError("TOO_LARGE", { details: [{ limit }] }),
   );
   const type = request.headers["content-type"];
-  const { digest, subject } = await store.manifests.put(name, checked(reference), bytes, type);
+  const { digest, subject, mediaType } = await store.manifests.put(name, checked(reference), bytes, type);
+  await notify(exchange, "push", target(name, reference, { digest, mediaType, size: bytes.byteLength }));
   sendEmpty(exchange, 201, {
     Location: pathOf(name, "manifests", digest),
     "Docker-Content-Digest": digest,
@@ -47,6 +62,7 @@ export async function putManifest(exchange: Exchange, { name, reference }: Manif
 
 /** DELETE of a tag, or of a manifest with its tags. */
 export async function deleteManifest(exchange: Exchange, { name, reference }: ManifestParams): Promise<void> {
-  await exchange.store.manifests.remove(name, checked(reference));
+  const digest = await exchange.store.manifests.remove(name, checked(reference));
+  await notify(exchange, "delete", target(name, reference, { digest, mediaType: "" }));
   sendEmpty(exchange, 202);
 }

@@ -1,7 +1,7 @@
 import { algorithmOf, type Digest, isDigest } from "../../oci/digest.ts";
 import { isRepositoryPath } from "../../oci/reference.ts";
 import { RegistryError } from "../errors.ts";
-import { bodyOf, digestFrom, type Exchange, pathOf, sendEmpty } from "../http.ts";
+import { bodyOf, digestFrom, type Exchange, notify, pathOf, sendEmpty } from "../http.ts";
 import { type ByteRange, parseChunkRange } from "../range.ts";
 import { uploadRange } from "../uploads.ts";
 
@@ -31,7 +31,10 @@ export async function startUpload(exchange: Exchange, { name }: NameParams): Pro
 async function tryMount(exchange: Exchange, name: string, mount: string): Promise<boolean> {
   const from = exchange.query.get("from") ?? "";
   if (!isDigest(mount) || !isRepositoryPath(from)) return false;
+  // Whoever may not see a repository must not learn what is in it.
+  if (!(await exchange.identity.may(from, "pull"))) return false;
   if (!(await exchange.store.blobs.mount(name, mount, from))) return false;
+  await notify(exchange, "mount", { ...blobTarget(name, mount), fromRepository: from });
   sendCreated(exchange, name, mount);
   return true;
 }
@@ -46,7 +49,12 @@ async function takeWhole(exchange: Exchange, name: string, digest: Digest): Prom
     await uploads.cancel(name, id).catch(ignoreGone);
     throw error;
   }
+  await notify(exchange, "push", blobTarget(name, digest));
   sendCreated(exchange, name, digest);
+}
+
+function blobTarget(repository: string, digest: Digest) {
+  return { mediaType: "application/octet-stream", digest, repository };
 }
 
 function ignoreGone(error: unknown): void {
@@ -96,6 +104,7 @@ export async function finishUpload(exchange: Exchange, params: UploadParams): Pr
   const { "content-length": length, "transfer-encoding": encoding } = exchange.request.headers;
   if (encoding !== undefined || Number(length ?? 0) > 0) await append(exchange, params);
   await exchange.store.uploads.finish(params.name, params.id, digest);
+  await notify(exchange, "push", blobTarget(params.name, digest));
   sendCreated(exchange, params.name, digest);
 }
 

@@ -1,0 +1,65 @@
+import type { Clock } from "../../base/clock.ts";
+import { RegistryError } from "../errors.ts";
+import type { Database } from "../index/database.ts";
+
+const windowMillis = 5 * 60_000;
+
+/** How many failures each of these may have in a window: one guesser, one address, one account attacked by many. */
+function subjectsOf(account: string, remote: string) {
+  return [
+    { subject: `both ${account} ${remote}`, limit: 10 },
+    { subject: `address ${remote}`, limit: 50 },
+    { subject: `account ${account}`, limit: 200 },
+  ];
+}
+
+/** Slows down whoever guesses passwords, on all instances together. */
+export class Throttle {
+  readonly #database: Database;
+  readonly #clock: Clock;
+
+  constructor(database: Database, clock: Clock) {
+    this.#database = database;
+    this.#clock = clock;
+  }
+
+  /** Throws TOOMANYREQUESTS while there have been too many failures. */
+  async check(account: string, remote: string): Promise<void> {
+    const now = this.#clock.now();
+    for (const { subject, limit } of subjectsOf(account, remote)) {
+      const row = await this.#database.get<{ count: number; expires_at: number }>(
+        "SELECT count, expires_at FROM failures WHERE subject = ?",
+        subject,
+      );
+      if (!row || row.expires_at <= now || row.count < limit) continue;
+      const seconds = Math.ceil((row.expires_at - now) / 1000);
+      throw new RegistryError("TOOMANYREQUESTS", {
+        message: `too many failed log-ins: try again in ${seconds} seconds`,
+        headers: { "Retry-After": String(seconds) },
+      });
+    }
+  }
+
+  /** Counts one failure. */
+  async failed(account: string, remote: string): Promise<void> {
+    const now = this.#clock.now();
+    await this.#database.run("DELETE FROM failures WHERE expires_at <= ?", now);
+    for (const { subject } of subjectsOf(account, remote)) {
+      await this.#database.run(
+        `INSERT INTO failures (subject, count, expires_at) VALUES (?, 1, ?)
+         ON CONFLICT (subject) DO UPDATE SET count = failures.count + 1`,
+        subject,
+        now + windowMillis,
+      );
+    }
+  }
+
+  /** A success ends the count of the one who had it. */
+  async succeeded(account: string, remote: string): Promise<void> {
+    const sql = "SELECT count FROM failures WHERE subject = ?";
+    const subject = `both ${account} ${remote}`;
+    if (await this.#database.get(sql, subject)) {
+      await this.#database.run("DELETE FROM failures WHERE subject = ?", subject);
+    }
+  }
+}
