@@ -61,8 +61,9 @@ export async function uploadBlob(
 
 function isTemporary(error: unknown, failed: number): boolean {
   if (!(error instanceof RegistryError)) return isEngineError(error, "unavailable");
-  // A token may have ended while the blob was being sent: once more, with a new one.
-  return error.temporary || (error.status === 401 && failed === 1);
+  // 401: a token may have ended while the blob was being sent; once more, with a new one. 416: the end of the part that
+  // was cut had still been on its way when the registry told how much it has.
+  return error.temporary || error.status === 416 || (error.status === 401 && failed === 1);
 }
 
 /** One blob on its way to the registry. */
