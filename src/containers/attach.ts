@@ -5,8 +5,8 @@ import type { Attachment } from "../runtime/supervisor/client.ts";
 import type { Container } from "./container.ts";
 import type { ContainerDeps } from "./deps.ts";
 import { DetachScanner, defaultDetachKeys, parseDetachKeys } from "./detach-keys.ts";
+import { readableLog } from "./log-config.ts";
 import { LogFrames } from "./log-frames.ts";
-import { containerPaths } from "./paths.ts";
 
 export interface AttachOptions {
   stdin: boolean;
@@ -70,8 +70,10 @@ async function replay(
   attachment: Attachment | undefined,
   connection: Duplex,
 ): Promise<void> {
+  const path = readableLog(deps.roots, container);
+  if (path === undefined) return;
   const lines = readLogs({
-    path: containerPaths(deps.roots, container.id).log,
+    path,
     stdout: options.stdout,
     stderr: options.stderr,
     ...(attachment?.logPosition ? { end: attachment.logPosition } : {}),

@@ -3,8 +3,8 @@ import { parseGoDuration } from "../base/units.ts";
 import { type LogRecord, type ReadLogsOptions, readLogs } from "../runtime/logs/reader.ts";
 import { type Container, isRunning } from "./container.ts";
 import type { ContainerDeps } from "./deps.ts";
+import { readableLog } from "./log-config.ts";
 import { type LogFormat, LogFrames } from "./log-frames.ts";
-import { containerPaths } from "./paths.ts";
 
 export interface LogsOptions {
   stdout: boolean;
@@ -29,12 +29,12 @@ export function containerLogs(
   if (!options.stdout && !options.stderr) {
     throw invalidArgument("Bad parameters: you must choose at least one stream");
   }
-  const driver = container.spec.hostConfig.LogConfig?.Type ?? "json-file";
-  if (driver !== "json-file") throw notImplemented("configured logging driver does not support reading");
+  const path = readableLog(deps.roots, container);
+  if (path === undefined) throw notImplemented("configured logging driver does not support reading");
   const since = parseTime(options.since, "since", deps.clock.nowNanos());
   const until = parseTime(options.until, "until", deps.clock.nowNanos());
   const lines = readLogs({
-    path: containerPaths(deps.roots, container.id).log,
+    path,
     stdout: options.stdout,
     stderr: options.stderr,
     signal,

@@ -16,6 +16,9 @@ export interface ContainerPaths {
   hostname: string;
   resolvConf: string;
   log: string;
+  /** Of the driver `local`, and of drivers that send the log elsewhere. */
+  localLog: string;
+  cachedLog: string;
   /** What lives as long as the container runs: the bundle, the root file system's mount, the stdio. */
   run: string;
   bundle: string;
@@ -35,6 +38,8 @@ export function containerPaths(roots: Roots, id: string): ContainerPaths {
     hostname: join(home, "hostname"),
     resolvConf: join(home, "resolv.conf"),
     log: join(home, `${id}-json.log`),
+    localLog: join(home, "local-logs", "container.log"),
+    cachedLog: join(home, "container-cached.log"),
     run,
     bundle: join(run, "bundle"),
     rootfs: join(run, "rootfs"),

@@ -8,7 +8,7 @@ import { type Container, isRunning } from "./container.ts";
 import type { ContainerDeps } from "./deps.ts";
 import { healthAtStart, watchHealth } from "./health-monitors.ts";
 import { refreshLinks } from "./links.ts";
-import { logAttributes } from "./log-attributes.ts";
+import { logConfigOf } from "./log-config.ts";
 import { containerPaths } from "./paths.ts";
 import { removeInTurn } from "./remove.ts";
 import { mountRootfs, mountSharedMemory, removeRunDirectory, unmountRootfs } from "./rootfs.ts";
@@ -86,6 +86,7 @@ function startFailureCode(message: string): number {
 async function bringUp(deps: ContainerDeps, container: Container) {
   const { id, spec } = container;
   const paths = containerPaths(deps.roots, id);
+  const log = logConfigOf(deps.roots, container);
   deps.resources.claim(
     { kind: "directory", key: paths.run, owner: id },
     { kind: "mount", key: paths.rootfs, owner: id },
@@ -107,12 +108,7 @@ async function bringUp(deps: ContainerDeps, container: Container) {
     tty: spec.config.Tty ?? false,
     openStdin: spec.config.OpenStdin ?? false,
     stdinOnce: spec.config.StdinOnce ?? false,
-    log: {
-      driver: spec.hostConfig.LogConfig?.Type ?? "json-file",
-      path: paths.log,
-      options: spec.hostConfig.LogConfig?.Config ?? {},
-      ...logAttributes(container),
-    },
+    log,
     ...consoleSize(spec.hostConfig.ConsoleSize),
   });
   deps.volumes.started(id);

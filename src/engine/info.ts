@@ -7,6 +7,7 @@ import { rfc3339Nano } from "../base/clock.ts";
 import { hubIndexServer } from "../distribution/endpoints.ts";
 import { validateMirror } from "../distribution/mirrors.ts";
 import { withoutUser } from "../distribution/proxies.ts";
+import { logDrivers } from "../runtime/logs/options.ts";
 import type { Engine } from "./engine.ts";
 import { goArch, kernelVersion, machine, memoryTotal, operatingSystem, sysctlIsOn } from "./host.ts";
 
@@ -110,7 +111,7 @@ function plugins(engine: Engine): Pick<SystemInfo, "Plugins"> {
       Volume: [...new Set(["local", ...engine.volumes.all().map((volume) => volume.driver)])].sort(),
       Network: [...new Set(engine.containers.network.list().map((network) => network.Driver))].sort(),
       Authorization: null,
-      Log: ["json-file", "none"],
+      Log: logDrivers,
     },
   };
 }

@@ -86,6 +86,7 @@ export class TestDaemon implements AsyncDisposable {
   /** Starts the daemon (again). */
   async launch(): Promise<void> {
     const child = Bun.spawn(this.#command(join(this.root, "dockerd.pid")), {
+      env: { ...process.env },
       stdout: "ignore",
       stderr: Bun.file(join(this.root, "dockerd.log")),
     });

@@ -1,9 +1,11 @@
 import { type FSWatcher, statSync, watch } from "node:fs";
 import { dirname } from "node:path";
-import { type LogFile, logBlock, logFilePaths, openLogFile } from "./log-files.ts";
+import { type LogFile, listLogFiles, logBlock, type NamedLogFile, openLogFile } from "./log-files.ts";
 
 /** What is read at once where little is expected: a follower keeps that much memory. */
 const shortBlock = 16 * 1024;
+/** So much tells one file from another: it holds the time of its first line. */
+const beginningLength = 512;
 /** Looks again after so long in any case: some file systems tell of no changes. */
 const longestWait = 1000;
 
@@ -88,25 +90,33 @@ export class LogFollower {
     const current = statSync(this.#path, { throwIfNoEntry: false });
     if (!current || current.ino === old?.inode) return "none";
     if (old && (await old.size()) > position) return "again";
-    const next = await this.#successor(old?.inode);
+    const next = await this.#successor(old);
     if (!next) return "again";
     if (old !== this.#borrowed) await old?.[Symbol.asyncDispose]();
     this.#file = next;
     return "moved";
   }
 
-  /** The file that was begun after that with `inode`; when that one is gone, the current one. */
-  async #successor(inode: number | undefined): Promise<LogFile | undefined> {
-    const paths = logFilePaths(this.#path);
-    const inodes = paths.map((path) => statSync(path, { throwIfNoEntry: false })?.ino);
-    const index = inode === undefined ? -1 : inodes.indexOf(inode);
-    const path = index >= 0 ? paths[index + 1] : this.#path;
-    const file = path === undefined ? undefined : await openLogFile(path);
-    // Renamed in between: look again.
-    if (file && index >= 0 && file.inode !== inodes[index + 1]) {
-      await file[Symbol.asyncDispose]();
-      return undefined;
+  /** The file that was begun after `old`. Undefined when files are renamed meanwhile: then one looks again. */
+  async #successor(old: LogFile | undefined): Promise<LogFile | undefined> {
+    const files = listLogFiles(this.#path);
+    const next = files[old ? (await this.#indexOf(old, files)) + 1 : 0];
+    const file = next && (await openLogFile(next.path));
+    if (!file || file.inode === next.inode) return file;
+    await file[Symbol.asyncDispose]();
+    return undefined;
+  }
+
+  /** Where `old` stands in `files`; -1 when it is older than all. One that was compressed is found by its beginning. */
+  async #indexOf(old: LogFile, files: readonly NamedLogFile[]): Promise<number> {
+    const index = files.findIndex(({ inode }) => inode === old.inode);
+    if (index >= 0) return index;
+    const beginning = Buffer.from(await old.read(0, beginningLength));
+    for (const [at, { path }] of files.entries()) {
+      if (!path.endsWith(".gz")) continue;
+      await using file = (await openLogFile(path)) ?? null;
+      if (file && beginning.equals(await file.read(0, beginningLength))) return at;
     }
-    return file;
+    return -1;
   }
 }

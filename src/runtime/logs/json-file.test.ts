@@ -3,8 +3,9 @@ import { appendFileSync, existsSync, mkdtempSync, readFileSync, rmSync, statSync
 import { join } from "node:path";
 import { systemClock } from "../../base/clock.ts";
 import { JsonFileLog } from "./json-file.ts";
-import { parseRotation } from "./options.ts";
+
 import { type LogRecord, type ReadLogsOptions, readLogs } from "./reader.ts";
+import { parseRotation } from "./rotation.ts";
 
 let folder: string;
 let path: string;
@@ -166,18 +167,21 @@ test("what stands before an attached stream and what it begins with make up the 
   expect(Buffer.from(pending.stdout).toString()).toBe("pen");
 });
 
-test("following sees each line once, through rotations, until the end was told", async () => {
-  const log = openLog({ "max-size": "8k", "max-file": "50" });
-  const total = 3000;
-  const { promise: ended, resolve: end } = Promise.withResolvers<void>();
-  const seen = read({ follow: ended });
-  for (let i = 0; i < total; i++) {
-    log.write("stdout", Buffer.from(`${i}\n`));
-    if (i % 100 === 0) await Bun.sleep(1);
-  }
-  end();
-  expect(texts(await seen)).toEqual(Array.from({ length: total }, (_, i) => `${i}\n`));
-});
+test.each(["false", "true"])(
+  "following sees each line once, through rotations, until the end was told (compressed: %s)",
+  async (compress) => {
+    const log = openLog({ "max-size": "8k", "max-file": "50", compress });
+    const total = 3000;
+    const { promise: ended, resolve: end } = Promise.withResolvers<void>();
+    const seen = read({ follow: ended });
+    for (let i = 0; i < total; i++) {
+      log.write("stdout", Buffer.from(`${i}\n`));
+      if (i % 100 === 0) await Bun.sleep(1);
+    }
+    end();
+    expect(texts(await seen)).toEqual(Array.from({ length: total }, (_, i) => `${i}\n`));
+  },
+);
 
 test("following begins before the first line, and ends when its reader leaves", async () => {
   const leave = new AbortController();

@@ -1,16 +1,17 @@
 import type { Clock } from "../../base/clock.ts";
 import { rfc3339Nano } from "../../base/clock.ts";
 import type { LogPosition } from "../supervisor/protocol.ts";
-import { LineSplitter } from "./lines.ts";
-import type { Rotation } from "./options.ts";
+import { LineSplitter, longestPiece } from "./lines.ts";
+import type { LogDriver, LogStream } from "./log-driver.ts";
 import { RotatedFile } from "./rotated-file.ts";
-
-export type LogStream = "stdout" | "stderr";
+import type { Rotation } from "./rotation.ts";
 
 export interface JsonFileOptions {
   path: string;
   rotation: Rotation;
   attributes?: Record<string, string>;
+  /** Bytes of the longest line that is one record; Docker's when absent. */
+  longestLine?: number;
   clock: Clock;
   /** Told when the log cannot be written (a full disk): lines are lost then, the container goes on. */
   onFailure: (error: unknown) => void;
@@ -22,7 +23,8 @@ const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
  * Writes Docker's json-file format: a JSON object a line, `{"log":"…\n","stream":"stdout","time":"…"}`. All that was
  * read at once is written at once, with one time.
  */
-export class JsonFileLog {
+export class JsonFileLog implements LogDriver {
+  readonly isFull = false;
   #file: RotatedFile;
   #streams: Record<LogStream, LineSplitter>;
   #options: JsonFileOptions;
@@ -40,11 +42,14 @@ export class JsonFileLog {
 
   #splitter(fields: string): LineSplitter {
     const suffix = () => `",${fields}${rfc3339Nano(this.#options.clock.nowNanos())}"}\n`;
-    return new LineSplitter({
-      lines: (bytes) => this.#append(encodeLines(decoder.decode(bytes), suffix())),
-      piece: (bytes) => this.#append(encodePiece(decoder.decode(bytes), suffix())),
-    });
+    const sink = {
+      lines: (bytes: Uint8Array) => this.#append(encodeLines(decoder.decode(bytes), suffix())),
+      piece: (bytes: Uint8Array) => this.#append(encodePiece(decoder.decode(bytes), suffix())),
+    };
+    return new LineSplitter(sink, this.#options.longestLine ?? longestPiece);
   }
+
+  async ready(): Promise<void> {}
 
   #append(records: string): void {
     try {

@@ -12,16 +12,19 @@ export interface LineSink {
 }
 
 /**
- * Cuts a stream of bytes into lines. A line without an end stays here until its end comes, until it is `longestPiece`
- * long, or until the stream ends. Long lines are cut between characters, not within.
+ * Cuts a stream of bytes into lines. A line without an end stays here until its end comes, until it is `longest`
+ * bytes long, or until the stream ends. Long lines are cut between characters, not within.
  */
 export class LineSplitter {
-  #pending = Buffer.alloc(longestPiece);
+  #pending: Buffer;
   #pendingLength = 0;
   #sink: LineSink;
+  #longest: number;
 
-  constructor(sink: LineSink) {
+  constructor(sink: LineSink, longest = longestPiece) {
     this.#sink = sink;
+    this.#longest = longest;
+    this.#pending = Buffer.allocUnsafeSlow(longest);
   }
 
   /** The beginning of a line whose end has not come yet; a copy. */
@@ -49,20 +52,20 @@ export class LineSplitter {
     this.#sink.piece(last);
   }
 
-  /** Gives the sink all that can be given, and returns what is left: less than `longestPiece`, without a line end. */
+  /** Gives the sink all that can be given, and returns what is left: less than `longest` bytes, without a line end. */
   #emit(bytes: Buffer): Buffer {
     let start = 0;
     let position = 0;
     for (;;) {
       // The last line end within reach: all lines before it are short enough, however many they are.
-      const end = lastNewlineWithin(bytes, position, position + longestPiece);
+      const end = lastNewlineWithin(bytes, position, position + this.#longest);
       if (end >= 0) {
         position = end + 1;
         continue;
       }
       if (position > start) this.#sink.lines(bytes.subarray(start, position));
-      if (bytes.length - position < longestPiece) return bytes.subarray(position);
-      const cut = position + pieceLength(bytes, position);
+      if (bytes.length - position < this.#longest) return bytes.subarray(position);
+      const cut = position + pieceLength(bytes, position, this.#longest);
       this.#sink.piece(bytes.subarray(position, cut));
       start = position = cut;
     }
@@ -76,12 +79,12 @@ function lastNewlineWithin(bytes: Buffer, from: number, to: number): number {
   return index >= from ? index : -1;
 }
 
-/** At most `longestPiece`, less by up to three bytes where it would cut a UTF-8 sequence in two. */
-function pieceLength(bytes: Buffer, from: number): number {
+/** At most `longest`, less by up to three bytes where it would cut a UTF-8 sequence in two. */
+function pieceLength(bytes: Buffer, from: number, longest: number): number {
   for (let back = 0; back <= 3; back++) {
-    const next = bytes[from + longestPiece - back];
+    const next = bytes[from + longest - back];
     // A byte that does not continue a sequence begins a new one, so that the cut may stand before it.
-    if (next === undefined || (next & 0xc0) !== 0x80) return longestPiece - back;
+    if (next === undefined || (next & 0xc0) !== 0x80) return longest - back;
   }
-  return longestPiece; // not UTF-8
+  return longest; // not UTF-8
 }

@@ -1,4 +1,4 @@
-import { constants, existsSync, readdirSync } from "node:fs";
+import { constants, existsSync, readdirSync, statSync } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { promisify } from "node:util";
@@ -85,15 +85,56 @@ export async function openLogFile(path: string): Promise<LogFile | undefined> {
 }
 
 /** The paths of a log's files, the oldest first, the current one last. */
-export function logFilePaths(path: string): string[] {
+function logFilePaths(path: string): string[] {
   const prefix = `${basename(path)}.`;
   const folder = dirname(path);
   if (!existsSync(folder)) return [];
-  const rotated = readdirSync(folder).flatMap((name) => {
+  const rotated = new Map<number, string>();
+  for (const name of readdirSync(folder)) {
     const match = name.startsWith(prefix) ? /^([1-9]\d*)(\.gz)?$/.exec(name.slice(prefix.length)) : null;
-    return match ? [{ number: Number(match[1]), path: join(folder, name) }] : [];
+    // For a moment there are both: one that was just compressed, and what it was made of.
+    if (match && !(match[2] && rotated.has(Number(match[1]))))
+      rotated.set(Number(match[1]), join(folder, name));
+  }
+  const numbers = [...rotated.keys()].sort((a, b) => b - a);
+  return [...numbers.map((number) => rotated.get(number) ?? ""), path];
+}
+
+/** A file of a log by its name, and what was behind the name. */
+export interface NamedLogFile {
+  path: string;
+  inode: number;
+}
+
+/**
+ * The files of a log as they stood at one time, the oldest first: looked at until nothing changes meanwhile, since a
+ * rotation renames them one after another.
+ */
+export function listLogFiles(path: string): NamedLogFile[] {
+  let files = namedFiles(path);
+  // A writer that rotates faster than files can be looked at has nothing worth waiting for.
+  for (let attempt = 0; attempt < mostAttempts; attempt++) {
+    const again = namedFiles(path);
+    if (sameFiles(files, again)) break;
+    files = again;
+  }
+  return files;
+}
+
+const mostAttempts = 50;
+
+function namedFiles(path: string): NamedLogFile[] {
+  return logFilePaths(path).flatMap((name) => {
+    const inode = statSync(name, { throwIfNoEntry: false })?.ino;
+    return inode === undefined ? [] : [{ path: name, inode }];
   });
-  return [...rotated.sort((a, b) => b.number - a.number).map((file) => file.path), path];
+}
+
+function sameFiles(some: readonly NamedLogFile[], others: readonly NamedLogFile[]): boolean {
+  return (
+    some.length === others.length &&
+    some.every(({ path, inode }, at) => others[at]?.path === path && others[at].inode === inode)
+  );
 }
 
 /**
@@ -103,16 +144,14 @@ export function logFilePaths(path: string): string[] {
 export async function openLogFiles(path: string): Promise<LogFile[]> {
   for (let attempt = 0; ; attempt++) {
     const files: LogFile[] = [];
-    for (const name of logFilePaths(path)) {
+    const named = listLogFiles(path);
+    for (const { path: name } of named) {
       const file = await openLogFile(name);
       if (file) files.push(file);
     }
-    const current = await openLogFile(path);
-    const inodes = files.map((file) => file.inode);
-    const settled = current?.inode === inodes.at(-1) && new Set(inodes).size === inodes.length;
-    await current?.[Symbol.asyncDispose]();
-    // A writer that rotates faster than files can be opened has nothing worth waiting for.
-    if (settled || attempt === 20) return files;
+    const settled =
+      files.length === named.length && files.every((file, at) => file.inode === named[at]?.inode);
+    if (settled || attempt === mostAttempts) return files;
     for (const file of files) await file[Symbol.asyncDispose]();
   }
 }

@@ -1,88 +1,113 @@
 import { invalidArgument } from "../../base/errors.ts";
+import { within } from "./rotation.ts";
+import { parseSyslogOptions } from "./syslog-options.ts";
+import { parseBoolean, parseSize } from "./values.ts";
 
-/** How a json-file log is kept from growing without end. */
-export interface Rotation {
-  /** Bytes after which a new file is begun; undefined: never. */
-  maxSize: number | undefined;
-  /** How many files there may be, the current one included. */
-  maxFile: number;
-  /** Whether files that are not the current one are compressed (gzip). */
-  compress: boolean;
-}
+type Options = Readonly<Record<string, string>>;
 
-// A container that never had its log limited has filled many disks: there is a limit where Docker has none.
-const defaultMaxSize = 20_000_000;
-const defaultMaxFile = 5;
+const metadata = ["labels", "labels-regex", "env", "env-regex", "tag"];
+const rotation = ["max-size", "max-file", "compress"];
 
-const jsonFileOptions = new Set([
-  "max-size",
-  "max-file",
-  "compress",
-  "labels",
-  "labels-regex",
-  "env",
-  "env-regex",
-  "tag",
-]);
+/** What a driver takes beside what all take, and how it is called where it does not take something. */
+const drivers: Readonly<
+  Record<string, { options: readonly string[]; title: string; check?: (options: Options) => void }>
+> = {
+  "json-file": { options: [...metadata, ...rotation, "max-line-size"], title: "json-file log driver" },
+  local: { options: [...metadata, ...rotation, "max-line-size"], title: "log driver local" },
+  journald: { options: metadata, title: "journald log driver" },
+  syslog: {
+    options: [
+      ...metadata,
+      "syslog-address",
+      "syslog-facility",
+      "syslog-format",
+      "syslog-tls-ca-cert",
+      "syslog-tls-cert",
+      "syslog-tls-key",
+      "syslog-tls-skip-verify",
+    ],
+    title: "syslog log driver",
+    check: parseSyslogOptions,
+  },
+};
 
-/** Checks driver and option names, as at `create`. Throws `invalidArgument`, in Docker's words. */
-export function validateLogOptions(driver: string, options: Readonly<Record<string, string>>): void {
+/** The drivers that there are, as `docker info` lists them. */
+export const logDrivers = ["journald", "json-file", "local", "none", "syslog"];
+
+/** What a log that goes elsewhere keeps for `docker logs`. */
+const cacheOptions = ["cache-disabled", "cache-max-size", "cache-max-file", "cache-compress"];
+const commonOptions = new Set(["mode", "max-buffer-size", ...cacheOptions]);
+
+/** Checks driver and options, as at `create`. Throws `invalidArgument`, in Docker's words. */
+export function validateLogOptions(driver: string, options: Options): void {
   if (driver === "none") return;
-  if (driver !== "json-file") throw invalidArgument(`logger: no log driver named '${driver}' is registered`);
+  parseDelivery(options);
+  const known = drivers[driver];
+  if (!known) throw invalidArgument(`logger: no log driver named '${driver}' is registered`);
+  cacheDisabled(options);
   for (const name of Object.keys(options)) {
-    if (!jsonFileOptions.has(name)) {
-      throw invalidArgument(`unknown log opt '${name}' for json-file log driver`);
-    }
+    if (commonOptions.has(name) || known.options.includes(name)) continue;
+    throw invalidArgument(`unknown log opt '${name}' for ${known.title}`);
+  }
+  known.check?.(options);
+}
+
+/** How much may wait for a driver that is slower than the container. */
+export interface Delivery {
+  /** What does not fit is dropped; otherwise the container has to wait. */
+  nonBlocking: boolean;
+  /** Bytes. */
+  bufferSize: number;
+}
+
+const defaultBufferSize = 1_000_000;
+
+/** `mode` and `max-buffer-size`. Throws `invalidArgument`, in Docker's words. */
+export function parseDelivery(options: Options): Delivery {
+  const { mode = "" } = options;
+  if (!["", "blocking", "non-blocking"].includes(mode)) {
+    throw invalidArgument(`logger: logging mode not supported: ${mode}`);
+  }
+  const nonBlocking = mode === "non-blocking";
+  const size = options["max-buffer-size"];
+  if (size === undefined) return { nonBlocking, bufferSize: defaultBufferSize };
+  if (!nonBlocking) {
+    throw invalidArgument("logger: max-buffer-size option is only supported with 'mode=non-blocking'");
+  }
+  const bufferSize = within("error parsing option max-buffer-size", () => parseSize(size, 1024));
+  return { nonBlocking, bufferSize };
+}
+
+/** Whether nothing is kept for `docker logs` of what goes elsewhere. Throws `invalidArgument`. */
+export function cacheDisabled(options: Options): boolean {
+  const value = options["cache-disabled"];
+  if (value === undefined) return false;
+  try {
+    return parseBoolean(value);
+  } catch (error) {
+    throw invalidArgument(`invalid value for option cache-disabled: ${value}`, error);
   }
 }
 
-/** The values of json-file's options, as at `start`. Throws `invalidArgument`, in Docker's words. */
-export function parseRotation(options: Readonly<Record<string, string>>): Rotation {
-  const size = options["max-size"];
-  const files = options["max-file"];
-  const maxSize = size === undefined ? defaultMaxSize : parseMaxSize(size);
-  // With a size of the user's own, the number of files is Docker's: one.
-  const maxFile = files === undefined ? (size === undefined ? defaultMaxFile : 1) : parseInteger(files);
-  if (maxFile < 1) throw invalidArgument("max-file cannot be less than 1");
-  const compress = options.compress !== undefined && parseBoolean(options.compress);
-  if (compress && (maxFile === 1 || maxSize === undefined)) {
-    throw invalidArgument("compress cannot be true when max-file is less than 2 or max-size is not set");
-  }
-  return { maxSize, maxFile, compress };
+/** Whether `docker logs` can show what the driver was given. */
+export function isReadable(driver: string, options: Options): boolean {
+  if (driver === "none") return false;
+  return isLocal(driver) || !cacheDisabled(options);
 }
 
-function parseMaxSize(text: string): number | undefined {
-  // Docker's documentation names -1 as "unlimited".
-  if (text === "-1") return undefined;
-  const bytes = parseDecimalSize(text);
-  if (bytes <= 0) throw invalidArgument("max-size must be a positive number");
-  return bytes;
+/** Whether the driver's own files are on this host, in the format that is read here. */
+export function isLocal(driver: string): boolean {
+  return driver === "json-file" || driver === "local";
 }
 
-/** Bytes from `10m` or `1.5GB`, powers of 1000, with the errors of Docker's units. */
-function parseDecimalSize(text: string): number {
-  const match = /^(.*[0-9.]) ?([^0-9. ]*)$/s.exec(text);
-  if (!match) throw invalidArgument(`invalid size: '${text}'`);
-  const [, number = "", suffix = ""] = match;
-  if (!/^[+-]?(?:\d+\.?\d*|\.\d+)$/.test(number)) {
-    throw invalidArgument(`strconv.ParseFloat: parsing ${JSON.stringify(number)}: invalid syntax`);
-  }
-  if (number.startsWith("-")) throw invalidArgument(`invalid size: '${text}'`);
-  const unit = suffix.toLowerCase();
-  if (!/^(?:b|[kmgtp](?:i?b)?)?$/.test(unit)) throw invalidArgument(`invalid suffix: '${unit}'`);
-  const power = "bkmgtp".indexOf(unit[0] ?? "b");
-  return Math.trunc(Number(number) * 1000 ** power);
-}
+const longestLine = 16 * 1024;
 
-function parseInteger(text: string): number {
-  if (!/^[+-]?\d+$/.test(text)) {
-    throw invalidArgument(`strconv.Atoi: parsing ${JSON.stringify(text)}: invalid syntax`);
-  }
-  return Number(text);
-}
-
-function parseBoolean(text: string): boolean {
-  if (/^(?:1|t|T|true|TRUE|True)$/.test(text)) return true;
-  if (/^(?:0|f|F|false|FALSE|False)$/.test(text)) return false;
-  throw invalidArgument(`strconv.ParseBool: parsing ${JSON.stringify(text)}: invalid syntax`);
+/** `max-line-size`: the longest line that is logged as one record; an option of our own. Throws `invalidArgument`. */
+export function parseLineSize(options: Options): number {
+  const text = options["max-line-size"];
+  if (text === undefined) return longestLine;
+  const size = within("invalid value for max-line-size", () => parseSize(text, 1024));
+  if (size < 64 || size > 64 * 1024 * 1024)
+    throw invalidArgument("max-line-size must be between 64b and 64m");
+  return size;
 }

@@ -13,9 +13,11 @@ import { pipeline } from "node:stream/promises";
 import { createGzip } from "node:zlib";
 import { errnoOf } from "../../base/errors.ts";
 import type { LogPosition } from "../supervisor/protocol.ts";
-import type { Rotation } from "./options.ts";
+import type { Rotation } from "./rotation.ts";
 
 const newline = 10;
+/** Of a file that was set aside: compressed or not. */
+const suffixes = ["", ".gz"];
 
 /**
  * A file of lines that is set aside when it has grown to its limit: `log` becomes `log.1`, that one `log.2`, and so on
@@ -92,9 +94,9 @@ export class RotatedFile {
   /** Makes room for a new `.1`: every number grows by one, the last file goes. */
   #shift(): void {
     const last = this.#rotation.maxFile - 1;
-    for (const suffix of ["", ".gz"]) {
-      rmSync(`${this.#path}.${last}${suffix}`, { force: true });
-      for (let number = last - 1; number >= 1; number--) {
+    for (const suffix of suffixes) rmSync(`${this.#path}.${last}${suffix}`, { force: true });
+    for (let number = last - 1; number >= 1; number--) {
+      for (const suffix of suffixes) {
         move(`${this.#path}.${number}${suffix}`, `${this.#path}.${number + 1}${suffix}`);
       }
     }

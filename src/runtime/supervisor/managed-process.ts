@@ -7,8 +7,8 @@ import { duplicate } from "../../linux/fd.ts";
 import type { Poller } from "../../linux/poller.ts";
 import { endingOf, processStartTime, sendSignal } from "../../linux/process.ts";
 import { setWindowSize, terminalNumber } from "../../linux/pty.ts";
-import { JsonFileLog } from "../logs/json-file.ts";
-import { parseRotation } from "../logs/options.ts";
+import type { LogDriver } from "../logs/log-driver.ts";
+import { openLog } from "../logs/open-log.ts";
 import { lateExecError } from "../oci-errors.ts";
 import type { AttachInput } from "./attach-input.ts";
 import { InputWriter } from "./input-writer.ts";
@@ -30,7 +30,11 @@ export interface ProcessDeps {
   log: Logger;
 }
 
-const logFailure = "failed to create task for container: failed to initialize logging driver";
+function logFailed(error: unknown): EngineError {
+  const code = isEngineError(error) ? error.code : "internal";
+  const what = "failed to create task for container: failed to initialize logging driver";
+  return new EngineError(code, `${what}: ${messageOf(error)}`, { cause: error });
+}
 
 /** One process of a container, the first or an exec: its streams, its log, its end. */
 export class ManagedProcess {
@@ -44,7 +48,7 @@ export class ManagedProcess {
   #readers: OutputReader[] = [];
   #input: InputWriter | undefined;
   #waitingInputs: AttachInput[] | undefined = [];
-  #log: JsonFileLog | undefined;
+  #log: LogDriver | undefined;
   #master: number | undefined;
   #open = 0;
   #abandoned = false;
@@ -60,27 +64,28 @@ export class ManagedProcess {
     this.hub = hub;
     hub.tty = state.tty;
     hub.onUnblocked = () => this.#resume();
-    if (state.log?.driver !== "json-file") return;
-    this.#log = this.#openLog(state.log);
-    hub.spoolDirectory = dirname(state.log.path);
+    this.#log = state.log && this.#openLog(state.log);
+    if (state.log && this.#log) hub.spoolDirectory = dirname(state.log.path);
   }
 
-  #openLog({ path, options, attributes }: NonNullable<ProcessState["log"]>): JsonFileLog {
+  #openLog(config: NonNullable<ProcessState["log"]>): LogDriver | undefined {
     const onFailure = (error: unknown) => {
       const fields = { container: this.state.id, error: messageOf(error) };
       this.#deps.log.error("output of a container cannot be logged", fields);
     };
     try {
-      return new JsonFileLog({
-        path,
-        rotation: parseRotation(options),
-        ...(attributes ? { attributes } : {}),
-        clock: this.#deps.clock,
-        onFailure,
-      });
+      return openLog(config, { clock: this.#deps.clock, onFailure, onUnblocked: () => this.#resume() });
     } catch (error) {
-      const code = isEngineError(error) ? error.code : "internal";
-      throw new EngineError(code, `${logFailure}: ${messageOf(error)}`, { cause: error });
+      throw logFailed(error);
+    }
+  }
+
+  /** Resolves when its log can take output. Rejects, in Docker's words, when that cannot be. */
+  async logReady(): Promise<void> {
+    try {
+      await this.#log?.ready();
+    } catch (error) {
+      throw logFailed(error);
     }
   }
 
@@ -147,7 +152,7 @@ export class ManagedProcess {
     }
     this.#log?.write(stream, chunk);
     this.hub.write(stream, chunk);
-    return !this.hub.blocked;
+    return !this.hub.blocked && !this.#log?.isFull;
   }
 
   #replaceExecError(chunk: Uint8Array): Uint8Array {
@@ -164,6 +169,8 @@ export class ManagedProcess {
   }
 
   #resume(): void {
+    // What a process that has ended left in its pipes is little, and taken at once.
+    if (!this.#ended && this.#log?.isFull) return;
     for (const reader of this.#readers) reader.resume();
   }
 

@@ -20,12 +20,16 @@ export interface RuntimeBinary {
 }
 
 export interface LogConfig {
-  /** `json-file` or `none`. */
+  /** `json-file`, `local`, `journald`, `syslog`, or `none`. */
   driver: string;
-  /** Where the json-file log is; rotated files stand beside it (`.1`, `.2`, …). */
+  /** Where what `docker logs` reads is; rotated files stand beside it (`.1`, `.2`, …). */
   path: string;
-  /** `max-size`, `max-file`, `compress` as the user gave them. */
+  /** As the user gave them. */
   options: Record<string, string>;
+  /** What a syslog or a journal calls the container. */
+  tag?: string;
+  /** What a journal tells of it. */
+  source?: { id: string; name: string; image: string };
   /** Written into every line as `attrs` (labels, env, tag); absent when there are none. */
   attributes?: Record<string, string>;
 }

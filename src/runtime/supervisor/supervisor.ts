@@ -120,6 +120,7 @@ export class Supervisor {
       process = new ManagedProcess(this.#deps, state, files, awaited.hub);
       for (const input of awaited.inputs) process.connectInput(input);
       this.#processes.set(key, process);
+      await process.logReady();
       files.prepare();
       files.writeState(state);
       await this.#run(process, size, call);
