@@ -16,6 +16,25 @@ export class KeyedQueue {
     return result;
   }
 
+  /**
+   * As `run`, for those who cannot wait for ever: rejects with `late`, and never begins, when what is before it takes
+   * longer than `millis`.
+   */
+  runWithin<T>(key: string, millis: number, task: () => Promise<T>, late: Error): Promise<T> {
+    return new Promise<T>((resolve, reject) => {
+      let isLate = false;
+      const giveUp = setTimeout(() => {
+        isLate = true;
+        reject(late);
+      }, millis);
+      this.run(key, async () => {
+        if (isLate) return;
+        clearTimeout(giveUp);
+        await task().then(resolve, reject);
+      }).catch(reject);
+    });
+  }
+
   /** Resolves when nothing runs or waits. */
   async idle(): Promise<void> {
     while (this.#tails.size > 0) await Promise.all(this.#tails.values());
@@ -62,6 +81,14 @@ export class Limiter {
 /** Resolves when what is due now, answers above all, has been done. */
 export function nextTurn(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
+}
+
+/** Resolves when `work` is done or has failed, or after `millis`. */
+export async function waitAtMost(millis: number, work: Promise<unknown>): Promise<void> {
+  const patience = new AbortController();
+  const late = sleep(millis, patience.signal).catch(() => {}); // `work` was faster
+  await Promise.race([work.catch(() => {}), late]);
+  patience.abort();
 }
 
 /** Resolves after `millis`; rejects with `cancelled` when `signal` fires first. */

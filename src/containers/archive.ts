@@ -9,7 +9,7 @@ import { packStream } from "../archive/pack-stream.ts";
 import { errnoOf, forbidden, invalidArgument, notFound } from "../base/errors.ts";
 import { newId } from "../base/ids.ts";
 import { closeFd } from "../linux/file-at.ts";
-import { type Container, isRunning } from "./container.ts";
+import { type Container, hasProcess } from "./container.ts";
 import type { ContainerDeps } from "./deps.ts";
 import { absolutePath, findFile, missing, type PathStat } from "./file-stat.ts";
 import { FileView, idleView, mountOf, runningView } from "./file-view.ts";
@@ -38,7 +38,7 @@ export function readArchive(
 
 /** `docker export`: the container's files, without what is mounted. */
 export function exportContainer(deps: ArchiveDeps, container: Container): AsyncGenerator<Uint8Array> {
-  const view = isRunning(container)
+  const view = hasProcess(container)
     ? new FileView(containerPaths(deps.roots, container.id).rootfs)
     : idleView(deps, container.id, container.spec.layers);
   deps.events("export", container, {});
@@ -81,7 +81,7 @@ export async function extractArchive(
     await pipeline(Readable.from(request.archive), createWriteStream(file, { mode: 0o600 }), {
       signal: request.signal,
     });
-    if (isRunning(container))
+    if (hasProcess(container))
       await extract(deps, container, request, file, runningView(container), absolutePath(request.path));
     else await deps.turns.run(container.id, () => extractIdle(deps, container, request, file));
   } finally {
@@ -99,7 +99,7 @@ async function extractIdle(
   if (!deps.set.get(container.id)) throw notFound(`No such container: ${request.called}`);
   const path = absolutePath(request.path);
   // It has been started meanwhile.
-  if (isRunning(container)) return extract(deps, container, request, file, runningView(container), path);
+  if (hasProcess(container)) return extract(deps, container, request, file, runningView(container), path);
   const inMount = mountOf(container, path);
   if (inMount ? !inMount.mount.rw : container.spec.hostConfig.ReadonlyRootfs) throw readOnly();
   if (inMount) return extract(deps, container, request, file, new FileView(inMount.root), inMount.path);

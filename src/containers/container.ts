@@ -89,6 +89,11 @@ export function isRunning(container: Container): boolean {
   return ["running", "paused", "restarting"].includes(container.state.status);
 }
 
+/** It has a process now: one that waits for its restart runs, as Docker says it, but has none. */
+export function hasProcess(container: Container): boolean {
+  return container.state.pid > 0;
+}
+
 export function toRow(container: Container): ContainerRow {
   const { id, name, spec, state } = container;
   return { id, name, spec: JSON.stringify(spec), state: JSON.stringify(state) };

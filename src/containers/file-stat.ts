@@ -2,7 +2,7 @@ import { posix } from "node:path";
 import { rfc3339Nano } from "../base/clock.ts";
 import { errnoOf, notFound } from "../base/errors.ts";
 import { type FileStatus, fileTypes, readLinkAt, statusAt } from "../linux/file-at.ts";
-import { type Container, isRunning } from "./container.ts";
+import { type Container, hasProcess } from "./container.ts";
 import type { ContainerDeps } from "./deps.ts";
 import { FileView, idleView, mountOf, type OpenPlace, runningView } from "./file-view.ts";
 
@@ -54,8 +54,8 @@ export function absolutePath(path: string): string {
 /** Finds a file of a container, running or not. `called`: what the client calls the container. Throws `notFound`. */
 export function findFile(deps: ContainerDeps, container: Container, called: string, path: string): FoundFile {
   const absolute = absolutePath(path);
-  const inMount = isRunning(container) ? undefined : mountOf(container, absolute);
-  const view = isRunning(container)
+  const inMount = hasProcess(container) ? undefined : mountOf(container, absolute);
+  const view = hasProcess(container)
     ? runningView(container)
     : inMount
       ? new FileView(inMount.root)

@@ -34,8 +34,19 @@ export async function pruneContainers(
 export function pruneLimit(filters: Filters, now: bigint): number | undefined {
   const values = filters.get("until");
   if (values.length > 1) throw invalidArgument("more than one until filter specified");
-  const limit = values[0] === undefined ? undefined : parseTime(values[0], "until", now);
+  const [value] = values;
+  if (value === undefined) return undefined;
+  const limit = parseLimit(value, now);
   return limit === undefined ? undefined : Number(limit / 1_000_000n);
+}
+
+function parseLimit(value: string, now: bigint): bigint | undefined {
+  try {
+    return parseTime(value, "until", now);
+  } catch (error) {
+    const quoted = JSON.stringify(value);
+    throw invalidArgument(`failed to parse value as time or duration: ${quoted}`, error);
+  }
 }
 
 function isPrunable(container: Container, filters: Filters, until: number | undefined): boolean {

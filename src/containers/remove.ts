@@ -1,4 +1,4 @@
-import { conflict, isEngineError } from "../base/errors.ts";
+import { conflict, internal, isEngineError, messageOf } from "../base/errors.ts";
 import { type Container, isRunning } from "./container.ts";
 import type { ContainerDeps } from "./deps.ts";
 import { removeHome } from "./rootfs.ts";
@@ -13,6 +13,9 @@ export interface RemoveOptions {
 /** A start that another client asked for may come between the kill and the removal; not for ever. */
 const maxKills = 5;
 
+/** How long a start or a clearing-up that is under way may hold up a removal. Milliseconds. */
+const turnPatience = 20_000;
+
 /** `docker rm`. Throws `conflict` when it runs and `force` is not set. */
 export async function removeContainer(
   deps: ContainerDeps,
@@ -24,7 +27,11 @@ export async function removeContainer(
       if (!options.force || kills === maxKills) throw stillRunning(container);
       await killForRemoval(deps, container);
     }
-    if (await deps.turns.run(container.id, () => removeUnlessRunning(deps, container, options))) return;
+    const late = conflict(
+      `cannot remove container "/${container.name}": another operation on it does not come to its end`,
+    );
+    const remove = () => removeUnlessRunning(deps, container, options);
+    if (await deps.turns.runWithin(container.id, turnPatience, remove, late)) return;
   }
 }
 
@@ -69,6 +76,10 @@ async function killForRemoval(deps: ContainerDeps, container: Container): Promis
   try {
     await killContainer(deps, container, "KILL");
   } catch (error) {
+    if (isEngineError(error, "internal")) {
+      const why = messageOf(error.cause ?? error);
+      throw internal(`cannot remove container "/${container.name}": could not kill: ${why}`, error);
+    }
     // It ended by itself meanwhile.
     if (!isEngineError(error, "conflict")) throw error;
   }

@@ -1,4 +1,4 @@
-import { conflict, invalidArgument } from "../base/errors.ts";
+import { conflict, invalidArgument, isEngineError } from "../base/errors.ts";
 import type { Container } from "./container.ts";
 import type { ContainerDeps } from "./deps.ts";
 import { isValidName, namePatternText } from "./names.ts";
@@ -7,12 +7,18 @@ import { isValidName, namePatternText } from "./names.ts";
 export function renameContainer(deps: ContainerDeps, container: Container, name: string): void {
   if (name === "") throw invalidArgument("Neither old nor new names may be empty");
   const wanted = checkedName(name);
+  if (wanted === "") throw invalidName(name);
   if (wanted === container.name) {
     throw invalidArgument("Renaming a container with the same name as its current name");
   }
   if (container.state.status === "removing") throw conflict("container is marked for removal");
   const oldName = container.name;
-  deps.set.rename(container, wanted);
+  try {
+    deps.set.rename(container, wanted);
+  } catch (error) {
+    if (!isEngineError(error, "conflict")) throw error;
+    throw conflict(`Error when allocating new name: ${error.message}`, error);
+  }
   deps.network.rename(container.id, wanted);
   deps.events("rename", container, { oldName: `/${oldName}` });
 }
@@ -21,7 +27,11 @@ export function renameContainer(deps: ContainerDeps, container: Container, name:
 export function checkedName(name: string): string {
   const bare = name.replace(/^\//, "");
   if (bare !== "" && !isValidName(bare)) {
-    throw invalidArgument(`Invalid container name (${name}), only ${namePatternText} are allowed`);
+    throw invalidName(name);
   }
   return bare;
+}
+
+function invalidName(name: string) {
+  return invalidArgument(`Invalid container name (${name}), only ${namePatternText} are allowed`);
 }

@@ -28,10 +28,8 @@ export function startsWithDaemon(policy: RestartPolicy | undefined, state: Conta
       return state.status !== "created";
     case "unless-stopped":
       return state.status !== "created" && !state.stoppedByUser;
-    case "on-failure":
-      return state.exitCode !== 0 && !state.stoppedByUser;
     default:
-      return false;
+      return shouldRestart(policy, state);
   }
 }
 

@@ -17,13 +17,18 @@ import { mountRootfs, mountSharedMemory, removeRunDirectory, unmountRootfs } fro
 export function startContainer(deps: ContainerDeps, container: Container): Promise<void> {
   deps.readiness.expectStart();
   return deps.turns.run(container.id, async () => {
-    if (container.state.status === "restarting") deps.restarts.cancel(container.id);
-    else if (container.state.status === "paused") {
-      throw conflict("cannot start a paused container, try unpause instead");
-    } else if (isRunning(container)) throw notModified("");
+    if (container.state.status !== "restarting" && isRunning(container)) refuseSecondStart(container);
     refuseToStart(deps, container);
+    // Who starts it by hand begins to count anew.
+    deps.restarts.cancel(container.id);
+    if (container.state.restartCount > 0) deps.set.setState(container, { restartCount: 0 });
     await startInTurn(deps, container);
   });
+}
+
+function refuseSecondStart({ state }: Container): never {
+  if (state.status === "paused") throw conflict("cannot start a paused container, try unpause instead");
+  throw notModified("");
 }
 
 function refuseToStart(deps: ContainerDeps, container: Container): void {

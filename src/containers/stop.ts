@@ -1,4 +1,11 @@
-import { conflict, invalidArgument, isEngineError, messageOf, notModified } from "../base/errors.ts";
+import {
+  conflict,
+  internal,
+  invalidArgument,
+  isEngineError,
+  messageOf,
+  notModified,
+} from "../base/errors.ts";
 import { signalNumber } from "../base/signals.ts";
 import { type Container, isRunning } from "./container.ts";
 import type { ContainerDeps } from "./deps.ts";
@@ -7,6 +14,10 @@ const SIGTERM = 15;
 const SIGKILL = 9;
 const defaultStopTimeout = 10;
 const thawInterval = 100;
+/** How long a process that was killed may take to end. Seconds. */
+const killPatience = 10;
+/** How long a restart that is under way may take, before who wants it to end is told that it does not. Milliseconds. */
+const restartPatience = 10_000;
 
 /** A signal's number. Throws `invalidArgument` with Docker's words. */
 export function parseSignal(text: string): number {
@@ -29,8 +40,19 @@ export async function killContainer(
   const ends = number === SIGKILL || number === stopSignal(container);
   if (ends && (await endRestarts(deps, container))) return;
   if (ends) deps.set.setState(container, { stoppedByUser: true, restartDemanded: false });
-  if (number === SIGKILL) await endsAfter(deps, container, number, defaultStopTimeout);
-  else await sendSignal(deps, container, number);
+  if (number !== SIGKILL) return sendSignal(deps, container, number);
+  try {
+    await killForGood(deps, container);
+  } catch (error) {
+    if (!isEngineError(error, "internal")) throw error;
+    throw internal(`cannot kill container: ${reference}: ${error.message}`, error);
+  }
+}
+
+/** Kills it. Throws `internal` when it does not end: a process may be stuck in the kernel. */
+export async function killForGood(deps: ContainerDeps, container: Container): Promise<void> {
+  if (await endsAfter(deps, container, SIGKILL, killPatience)) return;
+  throw internal("tried to kill container, but did not receive an exit event");
 }
 
 /** A container that ended meanwhile, which may not have been recorded yet, is what the signal was for. */
@@ -50,12 +72,14 @@ async function sendSignal(deps: ContainerDeps, container: Container, signal: num
 async function endRestarts(deps: ContainerDeps, container: Container): Promise<boolean> {
   deps.restarts.cancel(container.id);
   if (container.state.status !== "restarting") return false;
-  await deps.turns.run(container.id, async () => {
+  const end = async () => {
     if (container.state.status !== "restarting") return;
     const { exitCode } = container.state;
     deps.set.setState(container, { status: "exited", stoppedByUser: true });
     deps.waiters.exited(container.id, { exitCode });
-  });
+  };
+  const late = internal(`the restart of container ${container.id} does not come to its end`);
+  await deps.turns.runWithin(container.id, restartPatience, end, late);
   return !isRunning(container);
 }
 
@@ -76,7 +100,12 @@ export async function stopContainer(
     return;
   }
   deps.set.setState(container, { stoppedByUser: true, restartDemanded: false });
-  await bringDown(deps, container, signal, timeout);
+  try {
+    await bringDown(deps, container, signal, timeout);
+  } catch (error) {
+    if (!isEngineError(error, "internal")) throw error;
+    throw internal(`cannot stop container: ${container.id}: ${error.message}`, error);
+  }
   deps.events("stop", container, {});
 }
 
@@ -91,7 +120,7 @@ async function bringDown(
     container: container.id,
     signal,
   });
-  await endsAfter(deps, container, SIGKILL, -1);
+  await killForGood(deps, container);
 }
 
 /**
@@ -122,7 +151,7 @@ async function endsAfter(
   const giveUp = new AbortController();
   const exit = deps.waiters.wait(container.id, "exit", giveUp.signal).then(() => true);
   await sendSignal(deps, container, signal);
-  await thaw(deps, container);
+  void thaw(deps, container);
   // Another client's pause may come between a signal and its effect.
   const thawing = setInterval(() => void thaw(deps, container), thawInterval);
   const { promise: late, resolve } = Promise.withResolvers<boolean>();

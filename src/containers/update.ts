@@ -45,7 +45,7 @@ export function updateContainer(
     const before = container.spec.hostConfig;
     const changed = changedResources(container, asked);
     const { value, warnings } = adaptResources({ ...before, ...changed }, deps.cgroupFeatures);
-    const hostConfig = { ...value, ...restartPolicy(before.AutoRemove ?? false, policy) };
+    const hostConfig = { ...value, ...restartPolicy(container, policy) };
     const ports =
       add || remove ? updatePorts(deps, container, { add: add ?? {}, remove: remove ?? {} }) : undefined;
     if (isRunning(container) && status !== "restarting" && Object.keys(changed).length > 0) {
@@ -102,10 +102,11 @@ function conflictingCpu(before: Resources, changed: Resources): string | undefin
   return conflicts.find(([has, wants]) => before[has] && changed[wants])?.[2];
 }
 
-function restartPolicy(autoRemove: boolean, policy?: RestartPolicy): { RestartPolicy?: RestartPolicy } {
+function restartPolicy({ id, spec }: Container, policy?: RestartPolicy): { RestartPolicy?: RestartPolicy } {
   if (!policy?.Name) return {};
-  if (autoRemove) {
-    throw invalidArgument("Restart policy cannot be updated because AutoRemove is enabled for the container");
+  if (spec.hostConfig.AutoRemove && policy.Name !== "no") {
+    const why = "Restart policy cannot be updated because AutoRemove is enabled for the container";
+    throw invalidArgument(`Cannot update container ${id}: ${why}`);
   }
   validateRestartPolicy({ RestartPolicy: policy });
   return { RestartPolicy: { Name: policy.Name, MaximumRetryCount: policy.MaximumRetryCount ?? 0 } };

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { DiskWorkers } from "../archive/disk-workers.ts";
-import { KeyedQueue, sleep } from "../base/async.ts";
+import { KeyedQueue, waitAtMost } from "../base/async.ts";
 import { dockerRelease } from "../base/build.ts";
 import { systemClock } from "../base/clock.ts";
 import { Cleanups, runCleanups } from "../base/disposables.ts";
@@ -195,13 +195,6 @@ function mountableImages(images: ImageStore, layers: LayerStore): MountableImage
       return diffIds.map((layer) => layers.path(layer)).toReversed();
     },
   };
-}
-
-async function waitAtMost(millis: number, work: Promise<void>): Promise<void> {
-  const patience = new AbortController();
-  const late = sleep(millis, patience.signal).catch(() => {}); // `work` was faster
-  await Promise.race([work, late]);
-  patience.abort();
 }
 
 interface ImageParts {

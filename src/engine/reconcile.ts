@@ -1,22 +1,30 @@
 import { existsSync, readdirSync } from "node:fs";
 import { mkdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
+import { Limiter, waitAtMost } from "../base/async.ts";
 import { rfc3339Nano, zeroTime } from "../base/clock.ts";
 import { messageOf } from "../base/errors.ts";
 import { type Container, isRunning } from "../containers/container.ts";
 import type { ContainerDeps } from "../containers/deps.ts";
 import { containerExited } from "../containers/exit.ts";
-import { watchHealth } from "../containers/health-monitors.ts";
+import { healthAtStart, watchHealth } from "../containers/health-monitors.ts";
 import { containerPaths } from "../containers/paths.ts";
 import { startsWithDaemon } from "../containers/restart-policy.ts";
 import { removeRunDirectory, unmountRootfs } from "../containers/rootfs.ts";
 import { startContainer } from "../containers/start.ts";
+import { type Cgroups, detectCgroups } from "../linux/cgroup.ts";
 import { unmount } from "../linux/mount.ts";
 import { mountsBelow } from "../linux/mountinfo.ts";
+import { ContainerCgroup, cgroupPathOf } from "../runtime/container-cgroup.ts";
+import { readIsolation } from "../runtime/supervisor/bundle-config.ts";
 import type { ProcessStatus } from "../runtime/supervisor/protocol.ts";
 
 /** The exit code of a container whose end nobody saw: the host went down. */
 const unseenExitCode = 255;
+/** How many containers are started side by side, or cleared away. */
+const startsAtOnce = 8;
+/** How long clearing away may hold up the start of the daemon; it goes on after that. Milliseconds. */
+const clearingPatience = 5000;
 
 /** The first process of each container that the supervisor knows, by container. */
 type Inits = ReadonlyMap<string, ProcessStatus>;
@@ -51,21 +59,74 @@ export async function reconcile(deps: ContainerDeps, inits: Inits): Promise<void
     running.map(({ id, spec }) => ({ id, mounts: spec.mounts })),
   );
   await deps.network.reconcile(running.map(({ id }) => id));
-  for (const container of running) if (container.state.status === "running") watchHealth(deps, container);
+  const cgroups = detectCgroups();
+  for (const container of running) {
+    mendPaused(deps, container, cgroups);
+    if (container.state.status === "running") watchHealth(deps, container);
+  }
+}
+
+/** The daemon may have died between a pause and the note of it. */
+function mendPaused(deps: ContainerDeps, container: Container, cgroups: Cgroups): void {
+  const { status } = container.state;
+  if (status !== "running" && status !== "paused") return;
+  const isPaused = isFrozen(deps, container.id, cgroups);
+  if (isPaused !== undefined && isPaused !== (status === "paused")) {
+    deps.set.setState(container, { status: isPaused ? "paused" : "running" });
+  }
+}
+
+function isFrozen(deps: ContainerDeps, id: string, cgroups: Cgroups): boolean | undefined {
+  try {
+    const { cgroupsPath = id } = readIsolation(containerPaths(deps.roots, id).bundle);
+    return new ContainerCgroup(cgroups, cgroupPathOf(cgroupsPath)).isFrozen;
+  } catch (error) {
+    deps.log.warn("whether a container is paused cannot be seen", { container: id, error: messageOf(error) });
+    return undefined;
+  }
 }
 
 /** Starts what its restart policy wants to run; failures are written into the containers' states. */
 export function startByPolicy(deps: ContainerDeps): void {
-  for (const container of deps.set.all()) {
-    const { spec, state } = container;
-    if (isRunning(container) && state.status !== "restarting") continue;
-    if (!startsWithDaemon(spec.hostConfig.RestartPolicy, state)) continue;
-    startContainer(deps, container).catch((error: unknown) => {
-      deps.log.error("starting a container by its restart policy failed", {
-        container: container.id,
-        error: messageOf(error),
-      });
-    });
+  const limiter = new Limiter(startsAtOnce);
+  const begun = new Map<string, Promise<void>>();
+  const begin = (container: Container): Promise<void> => {
+    const known = begun.get(container.id);
+    if (known) return known;
+    // In two steps: who needs one that needs it again finds it begun.
+    const { promise, resolve } = Promise.withResolvers<void>();
+    begun.set(container.id, promise);
+    const needed = neededBy(deps, container).filter((other) => wantsToRun(other));
+    const start = () => limiter.run(() => startUnattended(deps, container));
+    void Promise.all(needed.map(begin)).then(start).then(resolve);
+    return promise;
+  };
+  for (const container of deps.set.all()) if (wantsToRun(container)) void begin(container);
+}
+
+function wantsToRun({ spec, state }: Container): boolean {
+  if (state.restartDemanded && state.status === "restarting") return true;
+  const runs = state.status === "running" || state.status === "paused";
+  return !runs && startsWithDaemon(spec.hostConfig.RestartPolicy, state);
+}
+
+/** Containers whose namespaces it joins: they have to run first. */
+function neededBy(deps: ContainerDeps, { id, spec }: Container): Container[] {
+  const { NetworkMode, IpcMode, PidMode } = spec.hostConfig;
+  return [NetworkMode, IpcMode, PidMode].flatMap((mode) => {
+    const reference = mode?.startsWith("container:") ? mode.slice("container:".length) : undefined;
+    if (reference === undefined || !deps.set.has(reference)) return [];
+    const other = deps.set.find(reference);
+    return other.id === id ? [] : [other];
+  });
+}
+
+async function startUnattended(deps: ContainerDeps, container: Container): Promise<void> {
+  try {
+    await startContainer(deps, container);
+  } catch (error) {
+    const fields = { container: container.id, error: messageOf(error) };
+    deps.log.error("starting a container by its restart policy failed", fields);
   }
 }
 
@@ -82,17 +143,21 @@ function takeUp(deps: ContainerDeps, container: Container, status: ProcessStatus
     error: "",
     oomKilled: false,
     stoppedByUser: false,
+    restartDemanded: false,
+    ...healthAtStart(container),
   });
 }
 
 /** Of processes that have ended, or that are gone; what the supervisor keeps of lives that are over goes. */
 async function recordEnds(deps: ContainerDeps, inits: Inits): Promise<void> {
-  for (const container of deps.set.all()) {
+  const limiter = new Limiter(startsAtOnce);
+  const ends = deps.set.all().map((container) => {
     const status = inits.get(container.id);
-    if (status && !status.exit && status.pid > 0) continue;
-    if (container.state.pid > 0) await recordEnd(deps, container, status);
-    else if (status) await clearAway(deps, container.id);
-  }
+    if (status && !status.exit && status.pid > 0) return undefined;
+    if (container.state.pid > 0) return limiter.run(() => recordEnd(deps, container, status));
+    return status && limiter.run(() => clearUnattended(deps, container.id));
+  });
+  await waitAtMost(clearingPatience, Promise.all(ends));
 }
 
 async function recordEnd(
@@ -114,11 +179,22 @@ async function recordEnd(
 
 /** Processes of containers that have no row: a start whose container was removed, or never recorded. */
 async function dropUnknown(deps: ContainerDeps, known: readonly ProcessStatus[]): Promise<void> {
-  for (const status of known) {
-    if (status.execId !== undefined || deps.set.get(status.id)) continue;
+  const unknown = known.filter(({ id, execId }) => execId === undefined && !deps.set.get(id));
+  const drop = async (status: ProcessStatus) => {
     deps.log.warn("removing a container that no row tells of", { container: status.id });
     if (!status.exit) await endUnknown(deps, status.id);
-    await clearAway(deps, status.id);
+    await clearUnattended(deps, status.id);
+  };
+  const limiter = new Limiter(startsAtOnce);
+  await waitAtMost(clearingPatience, Promise.all(unknown.map((status) => limiter.run(() => drop(status)))));
+}
+
+async function clearUnattended(deps: ContainerDeps, id: string): Promise<void> {
+  try {
+    await deps.turns.run(id, () => clearAway(deps, id));
+  } catch (error) {
+    const fields = { container: id, error: messageOf(error) };
+    deps.log.error("clearing up after a container failed; the next start of the daemon tries again", fields);
   }
 }
 

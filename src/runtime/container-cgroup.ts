@@ -62,19 +62,30 @@ export class ContainerCgroup {
       if (performance.now() > deadline) {
         throw internal(`cgroup ${this.#path} is still in use by processes ${this.pids().join(", ")}`);
       }
-      this.#thaw();
+      this.thaw();
       this.killAll();
       await sleep(pause);
     }
   }
 
-  /** A frozen process does not die (cgroup v1). */
-  #thaw(): void {
-    for (const { path } of this.#hierarchies) {
+  /** Whether its processes stand still (`docker pause`). */
+  get isFrozen(): boolean {
+    return this.#hierarchies.some(({ path, version }) => {
+      const file = version === 1 ? "freezer.state" : "cgroup.freeze";
+      const text = readIfThere(join(path, this.#path, file))?.trim() ?? "";
+      return text === "FROZEN" || text === "FREEZING" || text === "1";
+    });
+  }
+
+  /** A frozen process does not die (cgroup v1), and does not go on. */
+  thaw(): void {
+    for (const { path, version, controllers } of this.#hierarchies) {
+      if (version === 1 && !controllers.includes("freezer")) continue;
+      const [file, value] = version === 1 ? ["freezer.state", "THAWED"] : ["cgroup.freeze", "0"];
       try {
-        writeFileSync(join(path, this.#path, "freezer.state"), "THAWED", { flag: "r+" });
+        writeFileSync(join(path, this.#path, file), value, { flag: "r+" });
       } catch {
-        // not the freezer's hierarchy, or gone
+        // it is not in this hierarchy, or gone
       }
     }
   }

@@ -38,6 +38,7 @@ export interface SupervisorDeps extends ProcessDeps {
   reaper: Reaper;
 }
 
+const SIGKILL = 9;
 const validId = /^[A-Za-z0-9][A-Za-z0-9_.-]*$/;
 
 function keyOf({ id, execId }: Target): string {
@@ -243,6 +244,8 @@ export class Supervisor {
     const process = this.#running(target.id, target.execId);
     if (!all) process.signal(signal);
     else for (const pid of this.pids(target.id)) sendSignal(pid, signal);
+    // A frozen process would only die when somebody thaws it; who froze it does not matter any more.
+    if (signal === SIGKILL && target.execId === undefined) this.#isolationOf(process.state).cgroup.thaw();
   }
 
   pids(id: string): number[] {
