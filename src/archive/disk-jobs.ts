@@ -18,6 +18,8 @@ export interface DiskJobs {
   packStream: { ask: { source: PackSource; taken: SharedArrayBuffer }; answer: null };
   /** What an overlay's upper directory changes of the layers below it, the upper one first. */
   changes: { ask: { upper: string; lower: string[] }; answer: Change[] };
+  /** The bytes that a path takes on the disk. */
+  diskUsage: { ask: { path: string }; answer: number };
   /** Writes out what the file system of a path holds in memory. */
   syncFileSystem: { ask: { path: string }; answer: null };
 }

@@ -2,6 +2,7 @@ import { EngineError, messageOf } from "../base/errors.ts";
 import { syncFileSystem } from "../linux/file-at.ts";
 import { changesOf } from "./changes.ts";
 import type { DiskJobs, DiskReply, DiskRequest } from "./disk-jobs.ts";
+import { diskUsage } from "./disk-usage.ts";
 import { packToFile } from "./pack.ts";
 import { sendPieces } from "./pack-stream.ts";
 import { removeTree } from "./remove-tree.ts";
@@ -37,6 +38,8 @@ function run(request: DiskRequest): DiskJobs[DiskRequest["kind"]]["answer"] {
     case "removeTree":
       removeTree(request.ask.path);
       return null;
+    case "diskUsage":
+      return diskUsage(request.ask.path);
     case "syncFileSystem":
       syncFileSystem(request.ask.path);
       return null;

@@ -1,3 +1,5 @@
+import { statSync } from "node:fs";
+import { join } from "node:path";
 import type { SystemDataUsage } from "../api/system.ts";
 import { Filters } from "../base/filters.ts";
 import { isRunning } from "../containers/container.ts";
@@ -11,7 +13,7 @@ import { imageSummaries } from "./image-list.ts";
 export async function diskUsage(engine: Engine, types: readonly string[]): Promise<SystemDataUsage> {
   const wants = (type: string) => types.length === 0 || types.includes(type);
   return {
-    ...(wants("image") ? imageUsage(engine) : {}),
+    ...(wants("image") ? await imageUsage(engine) : {}),
     ...(wants("container") ? await containerUsage(engine) : {}),
     ...(wants("volume") ? await volumeUsage(engine) : {}),
     ...(wants("build-cache") ? noBuildCache : {}),
@@ -25,8 +27,33 @@ const noBuildCache = {
 
 const sum = (numbers: readonly number[]) => numbers.reduce((total, number) => total + number, 0);
 
-function imageUsage(engine: Engine) {
-  const { images, layers, blobs, containers } = engine;
+/** What a folder of the data root takes on the disk. */
+const below = (engine: Engine, name: string) =>
+  engine.workers.run("diskUsage", { path: join(engine.settings.dataRoot, name) });
+
+/**
+ * What images take on the disk, as `du` counts it, with what is on its way and what is being deleted: the sum of all
+ * kinds is what the data root takes, but for the database.
+ */
+async function imageTotal(engine: Engine): Promise<number> {
+  const { layers } = engine;
+  // The layers one by one: what has been counted once is known, since they do not change.
+  const folder = statSync(join(engine.settings.dataRoot, "layers")).blocks * 512;
+  const sizes = await Promise.all([
+    ...layers.list().map((layer) => layers.diskBytes(layer)),
+    ...["blobs", "ingest", "trash"].map((name) => below(engine, name)),
+  ]);
+  return folder + sum(sizes);
+}
+
+async function imageReclaimable({ images, layers, blobs }: Engine): Promise<number> {
+  const unused = images.reclaimable();
+  const sizes = await Promise.all(unused.layers.map((layer) => layers.diskBytes(layer)));
+  return sum([...sizes, ...unused.blobs.map(({ digest }) => statSync(blobs.path(digest)).blocks * 512)]);
+}
+
+async function imageUsage(engine: Engine) {
+  const { images, containers } = engine;
   const Items = imageSummaries(engine, {
     all: true,
     filters: new Filters(),
@@ -34,17 +61,14 @@ function imageUsage(engine: Engine) {
     manifests: false,
   });
   const used = new Set<string>(containers.set.all().map(({ spec }) => spec.imageId));
-  const unused = Items.filter((item) => !used.has(item.Id));
-  // Blobs and layers that images share are there once.
-  const total =
-    sum(layers.list().map((layer) => layers.size(layer))) + sum(blobs.list().map(({ size }) => size));
+  const total = await imageTotal(engine);
   return {
     LayersSize: total,
     Images: Items,
     ImageUsage: {
       ActiveCount: images.list().filter(({ id }) => used.has(id)).length,
       TotalCount: Items.length,
-      Reclaimable: Math.min(total, sum(unused.map((item) => item.Size - item.SharedSize))),
+      Reclaimable: await imageReclaimable(engine),
       TotalSize: total,
       Items,
     },
@@ -65,7 +89,7 @@ async function containerUsage(engine: Engine) {
       ActiveCount: running.size,
       TotalCount: Items.length,
       Reclaimable: sum(idle.map((item) => item.SizeRw ?? 0)),
-      TotalSize: sum(Items.map((item) => item.SizeRw ?? 0)),
+      TotalSize: await below(engine, "containers"),
       Items,
     },
   };
@@ -83,7 +107,7 @@ async function volumeUsage(engine: Engine) {
       ActiveCount: usage.filter(({ refCount }) => refCount > 0).length,
       TotalCount: usage.length,
       Reclaimable: sum(usage.filter(({ refCount }) => refCount === 0).map(({ size }) => Math.max(size, 0))),
-      TotalSize: sum(usage.map(({ size }) => Math.max(size, 0))),
+      TotalSize: await below(engine, "volumes"),
       Items,
     },
   };

@@ -1,5 +1,5 @@
 import type { Digest } from "../oci/digest.ts";
-import type { BlobStore } from "./blobs.ts";
+import type { BlobDescriptor, BlobStore } from "./blobs.ts";
 import type { ImageContent } from "./content.ts";
 import type { LayerStore } from "./layers.ts";
 
@@ -8,29 +8,42 @@ export interface Collected {
   reclaimed: number;
 }
 
+export interface CollectedStores {
+  blobs: BlobStore;
+  layers: LayerStore;
+  content: ImageContent;
+}
+
 /**
  * Mark and sweep: whatever cannot be reached from `roots` (images, and the images of containers) and is kept by no
  * lease goes to the trash. Synchronous, so that nothing can begin to use what is being swept.
  */
-export function collect(
-  roots: Iterable<Digest>,
-  stores: { blobs: BlobStore; layers: LayerStore; content: ImageContent },
-): Collected {
-  const { blobs, layers, content } = stores;
-  const marked = new Set<Digest>();
-  for (const root of [...blobs.leased(), ...roots]) {
-    for (const digest of content.reachable(root)) marked.add(digest);
-  }
+export function collect(roots: Iterable<Digest>, stores: CollectedStores): Collected {
+  const { blobs, layers } = stores;
+  const garbage = unreachable(roots, stores);
   let reclaimed = 0;
-  for (const { digest, size } of blobs.list()) {
-    if (marked.has(digest)) continue;
+  for (const { digest, size } of garbage.blobs) {
     reclaimed += size;
     blobs.discard(digest);
   }
-  for (const diffId of layers.list()) {
-    if (marked.has(diffId)) continue;
+  for (const diffId of garbage.layers) {
     reclaimed += layers.size(diffId);
     layers.discard(diffId);
   }
   return { reclaimed };
+}
+
+/** What neither `roots` nor a lease refers to. */
+export function unreachable(
+  roots: Iterable<Digest>,
+  { blobs, layers, content }: CollectedStores,
+): { blobs: BlobDescriptor[]; layers: Digest[] } {
+  const marked = new Set<Digest>();
+  for (const root of [...blobs.leased(), ...roots]) {
+    for (const digest of content.reachable(root)) marked.add(digest);
+  }
+  return {
+    blobs: blobs.list().filter(({ digest }) => !marked.has(digest)),
+    layers: layers.list().filter((diffId) => !marked.has(diffId)),
+  };
 }

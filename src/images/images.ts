@@ -9,7 +9,7 @@ import { familiarName, familiarString, type Reference } from "../oci/reference.t
 import type { Database } from "../store/database.ts";
 import { type ImageRow, ImageTable } from "../store/images.ts";
 import type { BlobStore } from "./blobs.ts";
-import { collect } from "./collect.ts";
+import { collect, unreachable } from "./collect.ts";
 import { ImageContent, type Variant } from "./content.ts";
 import { historyOf } from "./history.ts";
 import type { DeletedItem, HistoryItem, Image, ImageUser } from "./image.ts";
@@ -251,11 +251,22 @@ export class ImageStore {
   /** Sweeps what neither an image, nor a container, nor a lease refers to. Resolves when the space is free. */
   async collect(): Promise<{ reclaimed: number }> {
     const roots = this.#table.all().map(({ id }) => id);
-    for (const { imageId } of this.#inUse()) roots.push(imageId as Digest);
-    const stores = { blobs: this.#blobs, layers: this.#layers, content: this.#content };
-    const collected = collect(roots, stores);
+    const collected = collect([...roots, ...this.#used()], this.#stores());
     await this.#trash.empty();
     return collected;
+  }
+
+  /** The blobs and layers that would go if all images that no container uses were removed. */
+  reclaimable(): ReturnType<typeof unreachable> {
+    return unreachable(this.#used(), this.#stores());
+  }
+
+  #used(): Digest[] {
+    return [...this.#inUse()].map(({ imageId }) => imageId as Digest);
+  }
+
+  #stores() {
+    return { blobs: this.#blobs, layers: this.#layers, content: this.#content };
   }
 
   history(nameOrId: string, platform?: Platform): HistoryItem[] {

@@ -112,6 +112,17 @@ export class LayerStore {
     return bytes;
   }
 
+  /** Bytes that the layer takes on the disk, as `du` counts them; none when it is not there (any more). */
+  async diskBytes(diffId: Digest): Promise<number> {
+    if (!this.has(diffId)) return 0;
+    const path = this.path(diffId);
+    const known = this.#table.diskBytes(diffId);
+    if (known !== undefined) return known;
+    const bytes = await this.#workers.run("diskUsage", { path });
+    this.#table.setDiskBytes(diffId, bytes);
+    return bytes;
+  }
+
   /**
    * Unpacks a blob unless its layer is there; layers are unpacked side by side, and those who ask for the same wait for
    * one another. Throws `invalidArgument` when the content does not have the diffId or is not a valid archive,

@@ -165,6 +165,8 @@ export interface FileStatus {
   uid: number;
   gid: number;
   size: number;
+  /** What it takes on the disk: whole blocks, none for holes. */
+  diskBytes: number;
   inode: bigint;
   links: number;
   /** Nanoseconds since 1970. */
@@ -199,6 +201,7 @@ function toStatus(view: DataView): FileStatus {
     mode: view.getUint16(28, true),
     inode: view.getBigUint64(32, true),
     size: Number(view.getBigUint64(40, true)),
+    diskBytes: Number(view.getBigUint64(48, true)) * 512,
     ctime: nanos(96),
     mtime: nanos(112),
     rdevMajor: view.getUint32(128, true),

@@ -25,6 +25,7 @@ export const imageMigrations: readonly Migration[] = [
             PRIMARY KEY (lease, digest)
           ) STRICT;`,
   },
+  { id: "images-2", sql: "ALTER TABLE layers ADD COLUMN disk INTEGER;" },
 ];
 
 export interface BlobRow {
@@ -115,6 +116,19 @@ export class LayerTable {
       bytes,
       boot,
     );
+  }
+
+  /** What the layer takes on the disk, or undefined when that has not been counted since its files are there. */
+  diskBytes(diffId: Digest): number | undefined {
+    const row = this.#database.get<{ disk: number | null }>(
+      "SELECT disk FROM layers WHERE diff_id = ? AND boot = ''",
+      diffId,
+    );
+    return row?.disk ?? undefined;
+  }
+
+  setDiskBytes(diffId: Digest, bytes: number): void {
+    this.#database.run("UPDATE layers SET disk = ? WHERE diff_id = ?", bytes, diffId);
   }
 
   /** The files of all these layers are on the disk. */
