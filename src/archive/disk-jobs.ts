@@ -20,6 +20,10 @@ export interface DiskJobs {
   changes: { ask: { upper: string; lower: string[] }; answer: Change[] };
   /** The bytes that a path takes on the disk. */
   diskUsage: { ask: { path: string }; answer: number };
+  /** Where two trees differ first; null when they do not. */
+  compareTrees: { ask: { one: string; other: string }; answer: string | null };
+  /** The hash of a file, in hex. */
+  hashFile: { ask: { path: string; algorithm: string }; answer: string };
   /** Writes out what the file system of a path holds in memory. */
   syncFileSystem: { ask: { path: string }; answer: null };
 }

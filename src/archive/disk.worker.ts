@@ -1,6 +1,7 @@
 import { EngineError, messageOf } from "../base/errors.ts";
 import { syncFileSystem } from "../linux/file-at.ts";
 import { changesOf } from "./changes.ts";
+import { compareTrees, hashFile } from "./compare-trees.ts";
 import type { DiskJobs, DiskReply, DiskRequest } from "./disk-jobs.ts";
 import { diskUsage } from "./disk-usage.ts";
 import { packToFile } from "./pack.ts";
@@ -40,6 +41,10 @@ function run(request: DiskRequest): DiskJobs[DiskRequest["kind"]]["answer"] {
       return null;
     case "diskUsage":
       return diskUsage(request.ask.path);
+    case "compareTrees":
+      return compareTrees(request.ask.one, request.ask.other) ?? null;
+    case "hashFile":
+      return hashFile(request.ask.path, request.ask.algorithm);
     case "syncFileSystem":
       syncFileSystem(request.ask.path);
       return null;

@@ -7,7 +7,7 @@ import { systemClock } from "../base/clock.ts";
 import { Cleanups, runCleanups } from "../base/disposables.ts";
 import { cryptoRandom } from "../base/ids.ts";
 import type { Logger } from "../base/log.ts";
-import { isRunning } from "../containers/container.ts";
+import { type Container, isRunning } from "../containers/container.ts";
 import { ContainerSet } from "../containers/container-set.ts";
 import type { ContainerDeps, ContainerSettings } from "../containers/deps.ts";
 import { Execs } from "../containers/execs.ts";
@@ -54,7 +54,7 @@ const turnsPatience = 5000;
 /** How many archives of containers' files are made at a time; more of them wait. */
 const maxPackers = 16;
 
-const migrations = [
+export const migrations = [
   ...metaMigrations,
   ...resourceMigrations,
   ...imageMigrations,
@@ -82,7 +82,7 @@ export async function openEngine(settings: EngineSettings, log: Logger): Promise
   const cgroup = detectCgroups();
   const resources = new ResourceTable(database);
   const set = new ContainerSet(new ContainerTable(database));
-  const imageParts = openImages({ settings, log, database, events, set });
+  const imageParts = openImages({ dataRoot, log, database, events, set });
   undo.add(() => imageParts.workers[Symbol.dispose]());
   undo.add(() => imageParts.packers[Symbol.dispose]());
   const network = new NetworkManager({
@@ -156,7 +156,12 @@ export async function openEngine(settings: EngineSettings, log: Logger): Promise
 }
 
 function openVolumes(
-  { settings, log, database, events }: Omit<ImageParts, "set">,
+  {
+    settings,
+    log,
+    database,
+    events,
+  }: Pick<ImageParts, "log" | "database"> & { settings: EngineSettings; events: EventBus },
   { images, layers }: ReturnType<typeof openImages>,
 ) {
   const { dataRoot, execRoot } = settings;
@@ -198,20 +203,26 @@ function mountableImages(images: ImageStore, layers: LayerStore): MountableImage
 }
 
 interface ImageParts {
-  settings: EngineSettings;
+  dataRoot: string;
   log: Logger;
   database: Database;
-  events: EventBus;
+  events?: EventBus;
   set: ContainerSet;
 }
 
-function openImages({ settings: { dataRoot }, log, database, events, set }: ImageParts) {
+/** The ids of the images that a container needs: its own, and those that it mounts. */
+export function imagesOf({ spec }: Container): string[] {
+  return [spec.imageId, ...spec.mounts.flatMap(({ image }) => image?.id ?? [])];
+}
+
+/** The image store, its rows and files in agreement. */
+export function openImages({ dataRoot, log, database, events, set }: ImageParts) {
   const clock = systemClock;
   const workers = new DiskWorkers();
   // A client that reads slowly holds a thread.
   const packers = new DiskWorkers(maxPackers);
   const trash = new Trash(dataRoot, workers);
-  const blobs = new BlobStore({ dataRoot, database, trash, clock });
+  const blobs = new BlobStore({ dataRoot, database, trash, clock, log });
   const bootId = readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
   const layers = new LayerStore({ dataRoot, database, blobs, workers, trash, log, bootId });
   blobs.reconcile();
@@ -224,14 +235,11 @@ function openImages({ settings: { dataRoot }, log, database, events, set }: Imag
     clock,
     log,
     inUse: () =>
-      set
-        .all()
-        .flatMap((container) =>
-          [container.spec.imageId, ...container.spec.mounts.flatMap(({ image }) => image?.id ?? [])].map(
-            (imageId) => ({ containerId: container.id, imageId, running: isRunning(container) }),
-          ),
-        ),
-    onEvent: ({ action, id, name }) => events.emit("image", action, id, { name }),
+      set.all().flatMap((container) => {
+        const common = { containerId: container.id, running: isRunning(container) };
+        return imagesOf(container).map((imageId) => ({ ...common, imageId }));
+      }),
+    onEvent: ({ action, id, name }) => events?.emit("image", action, id, { name }),
   });
   return { workers, packers, blobs, layers, images };
 }

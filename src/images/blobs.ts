@@ -17,6 +17,7 @@ import { Readable } from "node:stream";
 import type { Clock } from "../base/clock.ts";
 import { cancelled, invalidArgument, notFound } from "../base/errors.ts";
 import { cryptoRandom, newId, type RandomBytes } from "../base/ids.ts";
+import type { Logger } from "../base/log.ts";
 import { algorithmOf, type Digest, parseDigest } from "../oci/digest.ts";
 import { sha256Of } from "../oci/digester.ts";
 import { maxImageConfigSize } from "../oci/image-config.ts";
@@ -61,6 +62,7 @@ export interface BlobStoreOptions {
   database: Database;
   trash: Trash;
   clock: Clock;
+  log: Logger;
   random?: RandomBytes;
 }
 
@@ -78,17 +80,19 @@ export class BlobStore {
   readonly #leases: LeaseTable;
   readonly #trash: Trash;
   readonly #clock: Clock;
+  readonly #log: Logger;
   readonly #random: RandomBytes;
   readonly #tasks = new SharedTasks();
   readonly #ingests = new Map<Digest, Ingest>();
 
-  constructor({ dataRoot, database, trash, clock, random = cryptoRandom }: BlobStoreOptions) {
+  constructor({ dataRoot, database, trash, clock, log, random = cryptoRandom }: BlobStoreOptions) {
     this.#folder = join(dataRoot, "blobs");
     this.#ingestFolder = join(dataRoot, "ingest");
     this.#table = new BlobTable(database);
     this.#leases = new LeaseTable(database);
     this.#trash = trash;
     this.#clock = clock;
+    this.#log = log;
     this.#random = random;
     mkdirSync(join(this.#folder, "sha256"), { recursive: true, mode: 0o700 });
     mkdirSync(this.#ingestFolder, { recursive: true, mode: 0o700 });
@@ -105,10 +109,14 @@ export class BlobStore {
       const path = digests.get(digest);
       digests.delete(digest);
       if (path !== undefined && statSync(path).size === size) continue;
+      this.#log.warn(path === undefined ? "a blob has no file" : "a blob has not its size", { blob: digest });
       if (path !== undefined) this.#trash.take(path);
       this.#table.delete(digest);
     }
-    for (const path of [...digests.values(), ...others]) this.#trash.take(path);
+    for (const path of [...digests.values(), ...others]) {
+      this.#log.warn("removing a blob that no row tells of", { path });
+      this.#trash.take(path);
+    }
     this.#leases.deleteExpired(this.#clock.now());
   }
 

@@ -110,6 +110,15 @@ export class ImageStore {
     });
   }
 
+  /** All images, with their full names and all that is there of each, for any platform. */
+  everything(): { id: Digest; names: string[]; variants: Variant[] }[] {
+    return this.#table.all().map(({ id }) => ({
+      id,
+      names: this.#table.namesOf(id),
+      variants: this.#content.variants(id),
+    }));
+  }
+
   /** What of the image is there, for all platforms; attestations are among them. */
   variants(image: Image): Variant[] {
     return this.#content.variants(image.id);

@@ -23,6 +23,17 @@ export interface UnpackRequest {
   onProgress?: (consumed: number) => void;
 }
 
+interface UnpackOrder {
+  /** Undefined when it is to be found out. */
+  diffId?: Digest;
+  blob: Digest;
+  lease?: Lease;
+  /** Of the folder in the making; the diffId where not given. */
+  name?: Digest;
+  /** What becomes of the folder when it is whole and verified: by default the layer. */
+  commit?: (directory: string, made: Unpacked) => void | Promise<void>;
+}
+
 export interface LayerStoreOptions {
   dataRoot: string;
   database: Database;
@@ -33,6 +44,9 @@ export interface LayerStoreOptions {
   /** What names this boot of the kernel: the content of /proc/sys/kernel/random/boot_id. */
   bootId: string;
 }
+
+/** Ends the names of folders in the making. */
+const partial = ".partial";
 
 /** By then the kernel has written most of it out by itself, and asking for the rest is cheap. */
 const syncDelayMillis = 60_000;
@@ -73,6 +87,7 @@ export class LayerStore {
   /** Makes rows and folders agree; to be called once, before anything else uses the store. */
   reconcile(): void {
     const { digests, others } = listLayers(this.#folder);
+    const unfinished = new Set<Digest>();
     for (const row of this.#table.all()) {
       const path = digests.get(row.diffId);
       if (path !== undefined && row.ready && (row.boot === "" || row.boot === this.#bootId)) {
@@ -80,10 +95,19 @@ export class LayerStore {
         this.#ready.set(row.diffId, row.bytes);
         if (row.boot !== "") this.#syncLater();
       } else {
+        if (path === undefined && row.ready) this.#log.warn("a layer has no folder", { layer: row.diffId });
         this.#table.delete(row.diffId);
+        unfinished.add(row.diffId);
       }
     }
-    for (const path of [...digests.values(), ...others]) this.#trash.take(path);
+    for (const [diffId, path] of digests) {
+      if (!unfinished.has(diffId)) this.#log.warn("removing a layer that no row tells of", { path });
+      this.#trash.take(path);
+    }
+    for (const path of others) {
+      if (!path.endsWith(partial)) this.#log.warn("removing what is no layer", { path });
+      this.#trash.take(path);
+    }
   }
 
   has(diffId: Digest): boolean {
@@ -152,24 +176,18 @@ export class LayerStore {
   }
 
   async #unpack(
-    { diffId, blob, lease }: { diffId?: Digest; blob: Digest; lease?: Lease },
+    { diffId, blob, lease, name = diffId ?? `sha256:${newId()}`, commit }: UnpackOrder,
     signal: AbortSignal,
     onProgress: (consumed: number) => void,
   ): Promise<Digest> {
     const source = this.#source(blob);
-    const name = diffId ?? (`sha256:${newId()}` as const);
-    const directory = `${this.#pathOf(name)}.partial`;
-    this.#table.put({ diffId: name, ready: false, bytes: 0, boot: this.#bootId });
-    mkdirSync(directory);
-    // Whatever the umask is, and whatever group the data root hands on.
-    chownSync(directory, process.getuid?.() ?? 0, process.getgid?.() ?? 0);
-    chmodSync(directory, 0o755);
+    const directory = this.#begin(name);
     try {
       const options = { whiteouts: "overlay", devices: true, freshRoot: true } as const;
       const job: UnpackJob = { ...source, directory, options, ...(diffId && { diffId }) };
       const made = await this.#workers.run("unpack", job, { signal, onProgress });
       lease?.add(made.diffId);
-      this.#commit(directory, made);
+      await (commit ?? this.#commit.bind(this))(directory, made);
       if (name !== made.diffId) this.#table.delete(name);
       return made.diffId;
     } catch (error) {
@@ -178,6 +196,40 @@ export class LayerStore {
       this.#emptyTrash();
       throw error;
     }
+  }
+
+  /** Makes the folder of a layer in the making, with its row. */
+  #begin(name: Digest): string {
+    const directory = this.#pathOf(name) + partial;
+    this.#table.put({ diffId: name, ready: false, bytes: 0, boot: this.#bootId });
+    mkdirSync(directory);
+    // Whatever the umask is, and whatever group the data root hands on.
+    chownSync(directory, process.getuid?.() ?? 0, process.getgid?.() ?? 0);
+    chmodSync(directory, 0o755);
+    return directory;
+  }
+
+  /**
+   * Compares the layer with its blob, which is unpacked once more for it. Says where they differ first, or undefined;
+   * with `mend`, what is new then takes the layer's place: for when nobody uses it. Throws what `unpack` throws.
+   */
+  async verify(diffId: Digest, blob: Digest, mend: boolean): Promise<string | undefined> {
+    const path = this.path(diffId);
+    const name: Digest = `sha256:${newId()}`;
+    let difference: string | null = null;
+    const compare = async (directory: string, made: Unpacked) => {
+      difference = await this.#workers.run("compareTrees", { one: path, other: directory });
+      if (difference === null || !mend) {
+        this.#trash.take(directory);
+        return;
+      }
+      this.discard(diffId);
+      this.#commit(directory, made);
+    };
+    const request = { diffId, blob, name, commit: compare };
+    await this.#unpack(request, new AbortController().signal, () => {});
+    await this.#trash.empty();
+    return difference ?? undefined;
   }
 
   #source(blob: Digest): Pick<UnpackJob, "sources" | "arrival"> {

@@ -12,6 +12,7 @@ import { type Endpoint, listen } from "../daemon/http/listeners.ts";
 import { ApiServer } from "../daemon/http/server.ts";
 import { allHandlers } from "../daemon/routes/all.ts";
 import { openEngine } from "../engine/open.ts";
+import { verifyStore } from "../engine/verify.ts";
 
 /** For requests that are under way when the daemon is asked to end; streams are cut after it. */
 const shutdownGraceMillis = 1000;
@@ -25,10 +26,24 @@ export async function main(argv: string[]): Promise<number> {
     if (config.version)
       return print(`Docker version ${dockerRelease}, build ${buildCommit} (Longshore ${buildVersion})\n`);
     if (config.validate) return print("configuration OK\n");
+    if (config.verify) return await verify(config);
     return await serve(config, endpointsOf(loaded), argv);
   } catch (error) {
     process.stderr.write(`${isEngineError(error) ? error.message : traceOf(error)}\n`);
     return 1;
+  }
+}
+
+/** The exit code is that of fsck(8): 0 sound, 1 mended, 4 something is left to do, 8 it could not be checked. */
+async function verify(config: DaemonConfig): Promise<number> {
+  try {
+    const { mended, left } = await verifyStore(engineSettings(config), createLogger(logLevelOf(config)));
+    print(`${config.dataRoot}: ${mended} mended, ${left} left\n`);
+    return left > 0 ? 4 : Math.min(mended, 1);
+  } catch (error) {
+    if (!isEngineError(error)) throw error;
+    process.stderr.write(`${error.message}\n`);
+    return 8;
   }
 }
 

@@ -36,7 +36,7 @@ export function openStores(dataRoot: string): Stores & AsyncDisposable {
   const workers = new DiskWorkers(2);
   cleanups.add(() => workers[Symbol.dispose]());
   const common = { dataRoot, database, workers, trash: new Trash(dataRoot, workers), clock: systemClock };
-  const blobs = new BlobStore(common);
+  const blobs = new BlobStore({ ...common, log: silentLogger });
   blobs.reconcile();
   const layers = new LayerStore({ ...common, blobs, log: silentLogger, bootId: "test" });
   layers.reconcile();

@@ -115,6 +115,11 @@ export class TestDaemon implements AsyncDisposable {
     return run(this.#command(join(this.root, "second.pid")));
   }
 
+  /** Checks its image store; it must not run. */
+  verify(): Promise<Finished> {
+    return run([...this.#command(join(this.root, "verify.pid")), "--verify"]);
+  }
+
   log(): Promise<string> {
     return readFile(join(this.root, "dockerd.log"), "utf8");
   }

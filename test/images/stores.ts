@@ -38,7 +38,7 @@ export class Stores implements AsyncDisposable {
     this.database = Database.open(join(root, "longshore.db"), imageMigrations);
     const { database, workers } = this;
     const trash = new Trash(root, workers);
-    this.blobs = new BlobStore({ dataRoot: root, database, trash, clock: systemClock });
+    this.blobs = new BlobStore({ dataRoot: root, database, trash, clock: systemClock, log: silentLogger });
     const { blobs } = this;
     this.layers = new LayerStore({
       dataRoot: root,

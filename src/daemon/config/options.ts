@@ -202,6 +202,9 @@ export const options = {
     initial: "/etc/docker/daemon.json",
   }),
   validate: boolOption("validate", "Check flags and configuration file, and exit", { key: undefined }),
+  verify: boolOption("verify", "Check the image store, mend it, and exit; no daemon may run", {
+    key: undefined,
+  }),
   version: boolOption("version", "Print the version and exit", { key: undefined, short: "v" }),
   help: boolOption("help", "Print this and exit", { key: undefined, short: "h" }),
 } as const;
