@@ -6,6 +6,7 @@ import type { Connection } from "../network/types.ts";
 import { type Container, isRunning } from "./container.ts";
 import type { ContainerDeps } from "./deps.ts";
 import { linkHosts, withLinks } from "./links.ts";
+import { addressesOf } from "./networking.ts";
 import { type ContainerPaths, containerPaths } from "./paths.ts";
 import { buildSpec } from "./spec/build.ts";
 import { encodeSpec } from "./spec/encode.ts";
@@ -69,9 +70,6 @@ function writeNetworkFiles(
   const { spec } = container;
   const { config, hostConfig } = spec;
   const host = hostConfig.NetworkMode === "host";
-  const addresses = Object.values(connection.Networks)
-    .map((endpoint) => endpoint.IPAddress ?? "")
-    .filter((address) => address !== "");
   const files = filesOf(paths);
   writeFileSync(files.hostname, etcHostname(config.Hostname ?? ""));
   writeFileSync(
@@ -81,16 +79,17 @@ function writeNetworkFiles(
       : etcHosts({
           hostname: config.Hostname ?? "",
           domainname: config.Domainname ?? "",
-          addresses,
+          addresses: addressesOf(connection),
           extraHosts: hostConfig.ExtraHosts ?? [],
           links: linkHosts(deps, container),
-          hostGateway: deps.network.hostGateway,
+          hostGateway: connection.hostAddress ?? deps.network.hostGateway,
         }),
   );
   writeFileSync(
     files.resolvConf,
     etcResolvConf({
       hostNetwork: host,
+      resolver: connection.hasResolver ?? false,
       dns: hostConfig.Dns ?? [],
       search: hostConfig.DnsSearch ?? [],
       options: hostConfig.DnsOptions ?? [],

@@ -21,6 +21,7 @@ import { withHostDefaults } from "./host-defaults.ts";
 import { planLinks } from "./links.ts";
 import { mergeConfig } from "./merge-config.ts";
 import { randomName } from "./names.ts";
+import { planEndpoints } from "./networking.ts";
 import { checkedName } from "./rename.ts";
 import { makeHome, removeHome } from "./rootfs.ts";
 import { checkHostConfig } from "./spec/check.ts";
@@ -53,8 +54,8 @@ export async function createContainer(
     deps.cgroupFeatures,
   );
   checkOthers(deps, hostConfig);
-  checkAddresses(hostConfig.NetworkMode ?? "", request.endpoints);
-  const container = await make(deps, { ...request, config, hostConfig }, name, image);
+  const endpoints = planEndpoints(deps, hostConfig, request.endpoints);
+  const container = await make(deps, { ...request, config, hostConfig, endpoints }, name, image);
   deps.events("create", container, {});
   return { Id: container.id, Warnings: warnings };
 }
@@ -145,15 +146,5 @@ function checkOthers(deps: ContainerDeps, { PidMode = "", IpcMode = "", StorageO
   }
   if (Object.keys(StorageOpt ?? {}).length > 0) {
     throw invalidArgument("--storage-opt is supported only for overlay over xfs with 'pquota' mount option");
-  }
-}
-
-/** The predefined networks give addresses of their own choice. */
-function checkAddresses(mode: string, endpoints: Record<string, EndpointSettings>): void {
-  for (const { IPAMConfig } of Object.values(endpoints)) {
-    if (!IPAMConfig?.IPv4Address && !IPAMConfig?.IPv6Address) continue;
-    throw invalidArgument(
-      `invalid config for network ${mode}: invalid endpoint settings:\nuser specified IP address is supported on user defined networks only`,
-    );
   }
 }

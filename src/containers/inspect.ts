@@ -120,9 +120,14 @@ function defaultEndpoint(endpoint: EndpointSettings = {}) {
 function idleNetworks(deps: ContainerDeps, container: Container): NetworkSettings["Networks"] {
   const mode = container.spec.hostConfig.NetworkMode ?? "bridge";
   if (mode.startsWith("container:")) return {};
-  const asked = container.spec.endpoints[mode] ?? {};
-  const found = deps.network.list().find((network) => network.Name === mode);
-  return { [mode]: { ...idleEndpoint, ...asked, NetworkID: found?.Id ?? "" } };
+  const { endpoints } = container.spec;
+  const asked = Object.keys(endpoints).length > 0 ? endpoints : { [mode]: {} };
+  return Object.fromEntries(
+    Object.entries(asked).map(([name, settings]) => {
+      const NetworkID = deps.network.idOf(name) ?? "";
+      return [name, { ...idleEndpoint, ...settings, NetworkID }];
+    }),
+  );
 }
 
 const idleEndpoint = {

@@ -1,7 +1,6 @@
 import { rfc3339Nano } from "../base/clock.ts";
 import { Cleanups } from "../base/disposables.ts";
-import { conflict, EngineError, invalidArgument, messageOf, notFound, notModified } from "../base/errors.ts";
-import type { Connection } from "../network/types.ts";
+import { conflict, invalidArgument, messageOf, notFound, notModified } from "../base/errors.ts";
 import type { ConsoleSize, RuntimeBinary } from "../runtime/supervisor/protocol.ts";
 import { makeBundle } from "./bundle.ts";
 import { type Container, isRunning } from "./container.ts";
@@ -9,6 +8,7 @@ import type { ContainerDeps } from "./deps.ts";
 import { healthAtStart, watchHealth } from "./health-monitors.ts";
 import { refreshLinks } from "./links.ts";
 import { logConfigOf } from "./log-config.ts";
+import { connectNetwork } from "./networking.ts";
 import { containerPaths } from "./paths.ts";
 import { removeInTurn } from "./remove.ts";
 import { mountRootfs, mountSharedMemory, removeRunDirectory, unmountRootfs } from "./rootfs.ts";
@@ -138,52 +138,4 @@ export function runtimeOf(deps: ContainerDeps, container: Container): RuntimeBin
   const runtime = deps.settings.runtimes.get(name);
   if (!runtime) throw invalidArgument(`unknown or invalid runtime name: ${name}`);
   return runtime;
-}
-
-async function connectNetwork(deps: ContainerDeps, container: Container): Promise<Connection> {
-  try {
-    return await deps.network.connect(connectRequest(deps, container));
-  } catch (error) {
-    if (!(error instanceof EngineError)) throw error;
-    throw new EngineError(error.code, `failed to set up container networking: ${error.message}`, {
-      cause: error,
-    });
-  }
-}
-
-function connectRequest(deps: ContainerDeps, container: Container) {
-  const { config, hostConfig } = container.spec;
-  const mode = hostConfig.NetworkMode || "bridge";
-  const mac = config.MacAddress || Object.values(container.spec.endpoints)[0]?.MacAddress;
-  return {
-    containerId: container.id,
-    containerName: container.name,
-    mode: config.NetworkDisabled ? "none" : ownerOfMode(deps, mode),
-    ...(mac ? { macAddress: mac } : {}),
-    exposedPorts: Object.keys(config.ExposedPorts ?? {}),
-    portBindings: bindings(hostConfig.PortBindings ?? {}),
-    publishAll: hostConfig.PublishAllPorts ?? false,
-  };
-}
-
-/** `container:<name>` as `container:<id>`. Throws `conflict` when that one does not run. */
-function ownerOfMode(deps: ContainerDeps, mode: string): string {
-  if (!mode.startsWith("container:")) {
-    deps.network.inspect(mode);
-    return mode;
-  }
-  const other = deps.set.find(mode.slice("container:".length));
-  if (!isRunning(other)) {
-    throw conflict(`cannot join network of a non running container: ${other.id}`);
-  }
-  return `container:${other.id}`;
-}
-
-function bindings(ports: NonNullable<Container["spec"]["hostConfig"]["PortBindings"]>) {
-  return Object.fromEntries(
-    Object.entries(ports).map(([port, list]) => [
-      port,
-      (list ?? []).map(({ HostIp = "", HostPort = "" }) => ({ HostIp, HostPort })),
-    ]),
-  );
 }

@@ -1,4 +1,4 @@
-import { formatIPv4, type IPv4, ipv4Bytes } from "../base/ipv4.ts";
+import { formatIp, type Ip, ipBytes } from "../base/ip.ts";
 import { SyscallError } from "./libc.ts";
 import {
   type Attribute,
@@ -28,7 +28,7 @@ const IPPROTO_UDP = 17;
 
 /** An IPv4 address of this host and a port of it. */
 export interface FlowTarget {
-  ip: IPv4;
+  ip: Ip;
   port: number;
 }
 
@@ -38,7 +38,7 @@ function deleteUdpFlows({ ip, port }: FlowTarget): NetlinkMessage {
     [CTA_PROTO_DST_PORT, be16(port)],
   ];
   const tuple: Attribute[] = [
-    [CTA_TUPLE_IP, [[CTA_IP_V4_DST, ipv4Bytes(ip)]]],
+    [CTA_TUPLE_IP, [[CTA_IP_V4_DST, ipBytes(ip)]]],
     [CTA_TUPLE_PROTO, proto],
   ];
   return {
@@ -49,7 +49,7 @@ function deleteUdpFlows({ ip, port }: FlowTarget): NetlinkMessage {
       [CTA_TUPLE_ORIG, tuple],
       [CTA_FILTER, [[CTA_FILTER_ORIG_FLAGS, u32(fields)]]],
     ],
-    subject: `UDP flows to ${formatIPv4(ip)}:${port}`,
+    subject: `UDP flows to ${formatIp(ip)}:${port}`,
   };
 }
 

@@ -9,6 +9,7 @@ import {
   NLM_F_EXCL,
   text,
   u8,
+  u16,
   u32,
 } from "./netlink.ts";
 
@@ -19,9 +20,11 @@ const RTM_GETLINK = 18;
 const IFLA_ADDRESS = 1;
 const IFLA_IFNAME = 3;
 const IFLA_MTU = 4;
+const IFLA_LINK = 5;
 const IFLA_MASTER = 10;
 const IFLA_LINKINFO = 18;
 const IFLA_AF_SPEC = 26;
+const IFLA_GROUP = 27;
 const IFLA_NET_NS_FD = 28;
 const IFLA_INFO_KIND = 1;
 const IFLA_INFO_DATA = 2;
@@ -103,6 +106,12 @@ export function findLink(socket: NetlinkSocket, name: string): Link | undefined 
   }
 }
 
+/**
+ * The group (`ip link … group`) of all our bridges: by it the rules of one know those of the others, whichever daemon
+ * made them.
+ */
+export const bridgeGroup = 0x4c53;
+
 /** Makes a bridge, down and without an address. `EEXIST` when the name is taken. */
 export function createBridge(name: string, options: { mac: string; mtu: number }): NetlinkMessage {
   return {
@@ -113,6 +122,7 @@ export function createBridge(name: string, options: { mac: string; mtu: number }
       [IFLA_IFNAME, text(name)],
       [IFLA_ADDRESS, macBytes(options.mac)],
       [IFLA_MTU, u32(options.mtu)],
+      [IFLA_GROUP, u32(bridgeGroup)],
       [IFLA_LINKINFO, [[IFLA_INFO_KIND, text("bridge")]]],
     ],
     subject: `bridge ${name}`,
@@ -208,6 +218,56 @@ export function createVeth({ name, master, peer, mtu }: VethPair): NetlinkMessag
       ],
     ],
     subject: `veth ${name}`,
+  };
+}
+
+/** What an interface on top of another one (or of none) is. */
+export type UpperKind =
+  | { kind: "macvlan"; mode: number }
+  | { kind: "ipvlan"; mode: number; flags: number }
+  | { kind: "vlan"; id: number }
+  | { kind: "dummy" };
+
+export interface UpperLink {
+  name: string;
+  what: UpperKind;
+  /** The index of the interface below it; none for a dummy. */
+  parent?: number;
+  /** The namespace to make it in; the socket's where none is given. */
+  netnsFd?: number;
+  mac?: string;
+  mtu?: number;
+}
+
+function upperData(what: UpperKind): Attribute[] {
+  if (what.kind === "macvlan") return [[1, u32(what.mode)]];
+  if (what.kind === "vlan") return [[1, u16(what.id)]];
+  if (what.kind === "dummy") return [];
+  const mode: Attribute = [1, u16(what.mode)];
+  return [mode, [2, u16(what.flags)]];
+}
+
+/** Makes a macvlan, ipvlan, VLAN or dummy interface, down. */
+export function createUpper({ name, what, parent, netnsFd, mac, mtu }: UpperLink): NetlinkMessage {
+  return {
+    type: RTM_NEWLINK,
+    flags: NLM_F_CREATE | NLM_F_EXCL,
+    header: linkHeader(0),
+    attributes: [
+      [IFLA_IFNAME, text(name)],
+      ...(parent === undefined ? [] : [[IFLA_LINK, u32(parent)] as const]),
+      ...(netnsFd === undefined ? [] : [[IFLA_NET_NS_FD, u32(netnsFd)] as const]),
+      ...(mac === undefined ? [] : [[IFLA_ADDRESS, macBytes(mac)] as const]),
+      ...(mtu === undefined ? [] : [[IFLA_MTU, u32(mtu)] as const]),
+      [
+        IFLA_LINKINFO,
+        [
+          [IFLA_INFO_KIND, text(what.kind)],
+          [IFLA_INFO_DATA, upperData(what)],
+        ],
+      ],
+    ],
+    subject: `${what.kind} ${name}`,
   };
 }
 

@@ -9,6 +9,7 @@ export const NETLINK_NETFILTER = 12;
 export const NLM_F_REQUEST = 1;
 export const NLM_F_ACK = 4;
 export const NLM_F_DUMP = 0x300;
+export const NLM_F_REPLACE = 0x100;
 export const NLM_F_EXCL = 0x200;
 export const NLM_F_CREATE = 0x400;
 const NLMSG_ERROR = 2;
@@ -40,6 +41,7 @@ if (endianness() !== "LE") throw new Error("netlink messages are written for lit
 export type Attribute = readonly [type: number, value: Uint8Array | readonly Attribute[]];
 
 export const u8 = (value: number) => Uint8Array.of(value);
+export const u16 = (value: number) => new Uint8Array(Uint16Array.of(value).buffer);
 export const u32 = (value: number) => new Uint8Array(Uint32Array.of(value).buffer);
 /** In network byte order, as netfilter has its numbers. */
 export const be16 = (value: number) => Uint8Array.of(value >>> 8, value & 255);

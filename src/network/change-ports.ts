@@ -1,5 +1,6 @@
 import type { PortMap } from "../api/endpoints.ts";
 import type { PublishedPort } from "./firewall.ts";
+import type { LiveNetwork } from "./live-network.ts";
 import type { PortReservation } from "./port-allocator.ts";
 import { parsePortKey, portRequests } from "./port-requests.ts";
 import type { PublishedPorts } from "./published-ports.ts";
@@ -19,8 +20,8 @@ export interface PortChangeInput {
   /** The host's end of the container's veth pair, and the address at the other end. */
   link: string;
   address: string;
-  /** The host's addresses for ports that name none. */
-  hostIps: readonly string[];
+  /** By which the container is reached. */
+  network: LiveNetwork;
   /** Writes down the ports as they are to be, before rules and relays follow. */
   write: (ports: PortMap) => void;
 }
@@ -30,20 +31,23 @@ export interface PortChangeInput {
  * error, in Docker's words) everything is as before. Returns NetworkSettings.Ports.
  */
 export function changePorts(published: PublishedPorts, input: PortChangeInput): PortMap {
-  const { change, reservation, ports, address, hostIps, link, write } = input;
-  const requests = portRequests(change.open, [], false, hostIps);
+  const { change, reservation, ports, address, network, link, write } = input;
+  const requests = portRequests(change.open, [], false, network.hostIps);
   // A port that moves within the container must be free before it can be taken again.
   const leaving = reservation.split((port) => isListed(change.close, port));
   const former = leaving.held.map(({ port }) => port);
-  published.close(leaving);
+  published.close(leaving, network);
   const back = () => {
     const again = published.restore(former);
-    published.open(again, link, { relaying: true });
+    published.open(again, link, network, { relaying: true });
     reservation.join(again);
   };
   let opened: { reservation: PortReservation; ports: PortMap };
   try {
-    opened = published.allocator.reserve(requests, address);
+    opened = published.allocator.reserve(requests, {
+      containerIp: address,
+      networkId: network.row.id,
+    });
   } catch (error) {
     back();
     throw error;
@@ -51,9 +55,9 @@ export function changePorts(published: PublishedPorts, input: PortChangeInput): 
   const after = merged(ports, change.close, opened.ports);
   try {
     write(after);
-    published.open(opened.reservation, link);
+    published.open(opened.reservation, link, network);
   } catch (error) {
-    published.close(opened.reservation);
+    published.close(opened.reservation, network);
     back();
     write(ports);
     throw error;

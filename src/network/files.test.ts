@@ -55,7 +55,7 @@ test("host-gateway without a bridge is an error, not a wrong line", () => {
   );
 });
 
-const nothing = { hostNetwork: false, dns: [], search: [], options: [] };
+const nothing = { hostNetwork: false, resolver: false, dns: [], search: [], options: [] };
 const files = (entries: Record<string, string>) => (path: string) => entries[path] ?? "";
 const stub = "/run/systemd/resolve/resolv.conf";
 
@@ -74,13 +74,16 @@ test("behind systemd-resolved's stub stand the real servers, and behind nothing 
   expect(etcResolvConf(nothing, files({ "/etc/resolv.conf": local }))).toBe(
     "nameserver 8.8.8.8\nnameserver 8.8.4.4\noptions edns0 trust-ad\n",
   );
-  expect(etcResolvConf({ ...nothing, hostNetwork: true }, read)).toStartWith("nameserver 127.0.0.53\n");
+  expect(etcResolvConf({ ...nothing, hostNetwork: true, resolver: false }, read)).toStartWith(
+    "nameserver 127.0.0.53\n",
+  );
 });
 
 test("what was asked for takes the place of the host's", () => {
   const read = files({ "/etc/resolv.conf": "nameserver 10.0.0.53\nsearch lan\noptions ndots:2" });
   const request = {
     hostNetwork: false,
+    resolver: false,
     dns: ["127.0.0.1", "1.1.1.1"],
     search: ["."],
     options: ["timeout:1"],

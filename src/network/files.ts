@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { isIPv4 } from "node:net";
 import { invalidArgument } from "../base/errors.ts";
+import { resolverAddress } from "./dns/redirect.ts";
 
 /** /etc/hostname. */
 export function etcHostname(hostname: string): string {
@@ -31,15 +32,36 @@ export interface HostsRequest {
 
 /** /etc/hosts: hosts(5), as Docker writes it. Throws `invalidArgument` for `host-gateway` without a gateway. */
 export function etcHosts(request: HostsRequest): string {
-  const { hostname, domainname, addresses, extraHosts, hostGateway } = request;
+  const { extraHosts, hostGateway } = request;
+  const extra = extraHosts.map((entry) => extraHost(entry, hostGateway));
+  const lines = [...hostsHead, ...extra, ...hostItself(request), ...request.links, ...ownHosts(request)];
+  return `${lines.join("\n")}\n`;
+}
+
+/** The lines by which a container finds itself. */
+export function ownHosts({
+  hostname,
+  domainname,
+  addresses,
+}: Pick<HostsRequest, "hostname" | "domainname" | "addresses">): string[] {
   // The name may be given whole as the host name; both the whole and the bare name are found.
   const whole = domainname === "" ? hostname : `${hostname}.${domainname}`;
   const dot = whole.indexOf(".");
   const names = dot < 0 ? whole : `${whole} ${whole.slice(0, dot)}`;
-  const own = addresses.map((address) => `${address}\t${names}`);
-  const extra = extraHosts.map((entry) => extraHost(entry, hostGateway));
-  const lines = [...hostsHead, ...extra, ...hostItself(request), ...request.links, ...own];
-  return `${lines.join("\n")}\n`;
+  return addresses.map((address) => `${address}\t${names}`);
+}
+
+/** The file with `lines` at its end. */
+export function withHosts(text: string, lines: readonly string[]): string {
+  return lines.length === 0 ? text : `${text.replace(/\n?$/, "\n")}${lines.join("\n")}\n`;
+}
+
+/** The file without `lines`. */
+export function withoutHosts(text: string, lines: readonly string[]): string {
+  return text
+    .split("\n")
+    .filter((line) => !lines.includes(line))
+    .join("\n");
 }
 
 /** The host by its name, without being asked for it, for containers that have a network. */
@@ -71,6 +93,8 @@ function extraHost(entry: string, hostGateway: string | undefined): string {
 export interface ResolvConfRequest {
   /** The container shares the host's network, and so may use a resolver on the loopback address. */
   hostNetwork: boolean;
+  /** Names are resolved by the daemon's own resolver, which asks the servers for what it does not know. */
+  resolver: boolean;
   /** `--dns`, `--dns-search`, `--dns-option`: each replaces the host's. */
   dns: readonly string[];
   search: readonly string[];
@@ -116,7 +140,7 @@ function readFileIfThere(path: string): string {
 const isLoopback = (server: string) => server.startsWith("127.") || server === "::1";
 
 /** The servers that a container without IPv6, in a network of its own, can reach. */
-const reachable = (servers: readonly string[]) =>
+export const reachable = (servers: readonly string[]) =>
   servers.filter((server) => isIPv4(server) && !isLoopback(server));
 
 /** /etc/resolv.conf: the host's own, with what was asked for in its place. `read` gives a file's text, or nothing. */
@@ -133,10 +157,12 @@ export function etcResolvConf(request: ResolvConfRequest, read = readFileIfThere
   const asked = request.search.length > 0 ? request.search : host.search;
   // A single dot asks for no search list at all.
   const search = asked.length === 1 && asked[0] === "." ? [] : asked;
-  const options = request.options.length > 0 ? request.options : host.options;
-  const lines = (servers.length > 0 || request.hostNetwork ? servers : publicServers).map(
-    (server) => `nameserver ${server}`,
-  );
+  const wanted = request.options.length > 0 ? request.options : host.options;
+  // Names of containers have no dots, and are to be asked for as they are first.
+  const hasDots = wanted.some((option) => option.startsWith("ndots:"));
+  const options = request.resolver && !hasDots ? [...wanted, "ndots:0"] : wanted;
+  const reached = servers.length > 0 || request.hostNetwork ? servers : publicServers;
+  const lines = (request.resolver ? [resolverAddress] : reached).map((server) => `nameserver ${server}`);
   if (search.length > 0) lines.push(`search ${search.join(" ")}`);
   if (options.length > 0) lines.push(`options ${options.join(" ")}`);
   return `${lines.join("\n")}\n`;

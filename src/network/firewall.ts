@@ -1,5 +1,7 @@
-import { type Cidr, formatCidr, networkOf } from "../base/ipv4.ts";
+import { type Family, formatPrefix, maskedPrefix, type Prefix } from "../base/ip.ts";
+import { bridgeGroup } from "../linux/links.ts";
 import { type Nftables, NftablesError } from "../linux/nftables.ts";
+import type { GatewayMode } from "./bridge-options.ts";
 
 /** A port of the host that leads to a port of a container. */
 export interface PublishedPort {
@@ -8,6 +10,8 @@ export interface PublishedPort {
   hostPort: number;
   containerIp: string;
   containerPort: number;
+  /** The network by which the container is reached. */
+  networkId: string;
 }
 
 export type Protocol = "tcp" | "udp" | "sctp";
@@ -16,11 +20,17 @@ export interface FirewallRules {
   /** Our own table: nothing outside of it is touched. */
   table: string;
   bridge: string;
-  subnet: Cidr;
+  /** Of IPv4, then of IPv6. */
+  subnets: Record<Family, readonly Prefix[]>;
   /** Containers may talk to each other. */
   icc: boolean;
   /** Containers go out with the host's address. */
   masquerade: boolean;
+  /** Containers reach nothing but the network, and are reached from nowhere else. */
+  internal: boolean;
+  modes: Record<Family, GatewayMode>;
+  /** From these interfaces containers are reached directly. */
+  trusted: readonly string[];
 }
 
 /**
@@ -32,16 +42,28 @@ export interface FirewallRules {
  * - A container that calls a published port by the host's address (itself too) gets the gateway as its source, so that
  *   the reply comes back through the host instead of directly.
  * - Everybody else's source address reaches the container as it is.
- * - From outside only published ports are reached, even by those who have a route to the containers.
+ * - From outside only published ports are reached, even by those who have a route to the containers; other bridges are
+ *   outside.
  */
 export function ruleset(rules: FirewallRules, ports: readonly PublishedPort[]): string {
-  const { table, icc, masquerade } = rules;
-  const bridge = JSON.stringify(rules.bridge);
-  const subnet = formatCidr(networkOf(rules.subnet));
+  const families = ([4, 6] as const).filter((family) => rules.subnets[family].length > 0);
+  return [...families.map((family) => table(rules, family)), elements(rules, "add", ports)].join("\n");
+}
+
+const quoted = (names: readonly string[]) => names.map((name) => JSON.stringify(name)).join(", ");
+
+function table(rules: FirewallRules, family: Family): string {
+  const name = `table ${family === 4 ? "ip" : "ip6"} ${rules.table}`;
+  const body = family === 4 ? `${publishing}${translation(rules)}` : masquerading(rules, 6);
   return `
-table ip ${table}
-delete table ip ${table}
-table ip ${table} {
+${name}
+delete ${name}
+${name} {
+${body}${forwarding(rules, family)}
+}`;
+}
+
+const publishing = `
   map published {
     type ipv4_addr . inet_proto . inet_service : ipv4_addr . inet_service
   }
@@ -59,37 +81,82 @@ table ip ${table} {
   chain local {
     type nat hook output priority -100; policy accept
     fib daddr type local jump publish
-  }
-  chain postrouting {
-    type nat hook postrouting priority 100; policy accept
-    ${masquerade ? `ip saddr ${subnet} oifname != ${bridge} masquerade` : ""}
-    oifname ${bridge} ip saddr 127.0.0.0/8 masquerade
-    oifname ${bridge} ip saddr ${subnet} ip daddr ${subnet} ct status dnat masquerade
-  }
-  chain forward {
-    type filter hook forward priority 0; policy accept
-    oifname ${bridge} ct state established,related accept
-    oifname ${bridge} ct status dnat accept
-    ${icc ? `iifname ${bridge} oifname ${bridge} accept` : ""}
-    oifname ${bridge} drop
-  }
+  }`;
+
+function translation(rules: FirewallRules): string {
+  const bridge = quoted([rules.bridge]);
+  return `${masquerading(rules, 4)}
   chain loopback {
     type filter hook prerouting priority -300; policy accept
     iifname ${bridge} ip daddr 127.0.0.0/8 drop
-  }
-}
-${elements(table, "add", ports)}`;
+  }`;
 }
 
-function elements(table: string, verb: "add" | "delete", ports: readonly PublishedPort[]): string {
-  return ports
-    .map(({ protocol, hostIp, hostPort, containerIp, containerPort }) => {
-      const everywhere = hostIp === "0.0.0.0";
-      const key = `${everywhere ? "" : `${hostIp} . `}${protocol} . ${hostPort}`;
-      const value = verb === "add" ? ` : ${containerIp} . ${containerPort}` : "";
-      return `${verb} element ip ${table} ${everywhere ? "published_everywhere" : "published"} { ${key}${value} }`;
-    })
-    .join("\n");
+const isTranslated = (mode: GatewayMode) => mode === "nat" || mode === "nat-unprotected";
+
+/** What leaves the bridge, and what comes back to it by the host's address. */
+function masquerading(
+  { subnets, bridge: name, masquerade, modes, internal }: FirewallRules,
+  family: Family,
+): string {
+  const bridge = quoted([name]);
+  const set = `{ ${subnets[family].map((subnet) => formatPrefix(maskedPrefix(subnet))).join(", ")} }`;
+  const ip = family === 4 ? "ip" : "ip6";
+  const out = masquerade && !internal && isTranslated(modes[family]);
+  return `
+  chain postrouting {
+    type nat hook postrouting priority 100; policy accept
+    ${out ? `${ip} saddr ${set} oifname != ${bridge} masquerade` : ""}
+    ${family === 4 ? `oifname ${bridge} ip saddr 127.0.0.0/8 masquerade` : ""}
+    oifname ${bridge} ${ip} saddr ${set} ${ip} daddr ${set} ct status dnat masquerade
+  }`;
+}
+
+function forwarding(rules: FirewallRules, family: Family): string {
+  const { icc, internal, trusted, modes } = rules;
+  const bridge = quoted([rules.bridge]);
+  const mode = modes[family];
+  const ip = family === 4 ? "ip" : "ip6";
+  const chain = internal
+    ? [`iifname ${bridge} oifname != ${bridge} drop`, `oifname ${bridge} iifname != ${bridge} drop`]
+    : [`oifname ${bridge} ct state established,related accept`, `oifname ${bridge} ct status dnat accept`];
+  if (icc) chain.push(`iifname ${bridge} oifname ${bridge} accept`);
+  if (!internal) {
+    if (trusted.length > 0) chain.push(`iifname { ${quoted(trusted)} } oifname ${bridge} accept`);
+    if (mode === "routed") {
+      chain.push(
+        `oifname ${bridge} ${ip} daddr . meta l4proto . th dport @open accept`,
+        `oifname ${bridge} meta l4proto ${family === 4 ? "icmp" : "ipv6-icmp"} accept`,
+      );
+    }
+    if (mode === "nat-unprotected") {
+      chain.push(`iifgroup ${bridgeGroup} oifname ${bridge} drop`, `oifname ${bridge} accept`);
+    }
+  }
+  return `
+  set open {
+    type ${family === 4 ? "ipv4_addr" : "ipv6_addr"} . inet_proto . inet_service
+  }
+  chain forward {
+    type filter hook forward priority 0; policy accept
+    ${chain.join("\n    ")}
+    oifname ${bridge} drop
+  }`;
+}
+
+function elements(rules: FirewallRules, verb: "add" | "delete", ports: readonly PublishedPort[]): string {
+  return ports.map((port) => element(rules, verb, port)).join("\n");
+}
+
+function element({ table, modes }: FirewallRules, verb: "add" | "delete", port: PublishedPort): string {
+  const { protocol, hostIp, hostPort, containerIp, containerPort } = port;
+  if (modes[4] === "routed") {
+    return `${verb} element ip ${table} open { ${containerIp} . ${protocol} . ${containerPort} }`;
+  }
+  const everywhere = hostIp === "0.0.0.0";
+  const key = `${everywhere ? "" : `${hostIp} . `}${protocol} . ${hostPort}`;
+  const value = verb === "add" ? ` : ${containerIp} . ${containerPort}` : "";
+  return `${verb} element ip ${table} ${everywhere ? "published_everywhere" : "published"} { ${key}${value} }`;
 }
 
 /** Keeps the rules of one bridge in the kernel; each change is one transaction. */
@@ -111,7 +178,7 @@ export class Firewall {
   publish(ports: readonly PublishedPort[], all: () => readonly PublishedPort[]): void {
     if (ports.length === 0) return;
     try {
-      this.#nft.run(elements(this.#rules.table, "add", ports));
+      this.#nft.run(elements(this.#rules, "add", ports));
     } catch (error) {
       if (!(error instanceof NftablesError)) throw error;
       this.apply(all());
@@ -121,7 +188,7 @@ export class Firewall {
   unpublish(ports: readonly PublishedPort[], all: () => readonly PublishedPort[]): void {
     if (ports.length === 0) return;
     try {
-      this.#nft.run(elements(this.#rules.table, "delete", ports));
+      this.#nft.run(elements(this.#rules, "delete", ports));
     } catch (error) {
       if (!(error instanceof NftablesError)) throw error;
       this.apply(all());
@@ -136,5 +203,5 @@ export class Firewall {
 /** Deletes a table, if it is there. */
 export function removeTable(nft: Nftables, table: string): void {
   // Naming it first makes deleting it work when it is not there.
-  nft.run(`table ip ${table}\ndelete table ip ${table}`);
+  nft.run(["ip", "ip6"].map((ip) => `table ${ip} ${table}\ndelete table ${ip} ${table}`).join("\n"));
 }

@@ -1,36 +1,65 @@
 import { join } from "node:path";
 import type { PortMap } from "../api/endpoints.ts";
-import type { NetworkInspect } from "../api/networks.ts";
-import { rfc3339Nano, systemClock } from "../base/clock.ts";
-import { conflict, EngineError, internal, invalidArgument, messageOf, notFound } from "../base/errors.ts";
+import type { NetworkCreateRequest, NetworkInspect } from "../api/networks.ts";
+import { conflict, EngineError, forbidden, internal, invalidArgument, messageOf } from "../base/errors.ts";
 import { newId } from "../base/ids.ts";
-import { formatCidr, formatIPv4, parseCidr } from "../base/ipv4.ts";
+import { formatIp, parseIp, parsePrefix } from "../base/ip.ts";
 import { lockInNetns } from "../linux/abstract-lock.ts";
 import { SyscallError } from "../linux/libc.ts";
 import { NetlinkSocket } from "../linux/netlink.ts";
 import { NftablesError } from "../linux/nftables.ts";
+import { MetaTable } from "../store/meta.ts";
 import { type EndpointRow, type NetworkRow, NetworkTable } from "../store/networks.ts";
-import { type BridgeSettings, openBridge } from "./bridge.ts";
+import { type BridgeSettings, knownPrefixes, openBridge } from "./bridge.ts";
+import { BridgeNetwork, bridgeResources, removeFormerBridge } from "./bridge-network.ts";
 import { changePorts, type PortChange } from "./change-ports.ts";
-import { bridgeResources, DefaultBridge, removeFormerBridge } from "./default-bridge.ts";
+import { setDefaultRoutes } from "./default-routes.ts";
+import { redirectQueries } from "./dns/redirect.ts";
+import {
+  addressesOf,
+  checkEndpoint,
+  detailsOf,
+  type EndpointIdentity,
+  endpointRow,
+  ifnameOf,
+  parseMac,
+  planWire,
+  wayOut,
+} from "./endpoints.ts";
+import type { DefaultRoute, LiveNetwork, Wire } from "./live-network.ts";
+import type { NamedSandbox } from "./name-server.ts";
+import { hasNames, namedSandbox } from "./named-sandbox.ts";
+import { NetworkSet } from "./network-set.ts";
 import type { PortReservation } from "./port-allocator.ts";
 import { portRequests } from "./port-requests.ts";
 import { PublishedPorts } from "./published-ports.ts";
 import { SandboxPool } from "./sandbox-pool.ts";
-import { type Sandbox, Sandboxes } from "./sandboxes.ts";
-import type { Connection, ConnectRequest, NetworkDependencies } from "./types.ts";
+import { linkName, remainsOf, type Sandbox, Sandboxes } from "./sandboxes.ts";
+import { planNetwork } from "./spec.ts";
+import { defaultBridgeSpec, predefinedNames } from "./stored-spec.ts";
+import { chooseSubnet, poolsOf, ulaPool } from "./subnets.ts";
+import type { Connection, ConnectRequest, EndpointRequest, NetworkDependencies } from "./types.ts";
 import { type Attachment, connectionOf, inspectNetwork, publishedPorts } from "./views.ts";
 
 /** A running container in memory: its rows, and what holds its ports. */
 interface Attached extends Attachment {
+  endpoints: EndpointRow[];
   ports: PortReservation | undefined;
+  /** By which its ports are published. */
+  portNetwork: string | undefined;
+  request: Pick<ConnectRequest, "exposedPorts" | "portBindings" | "publishAll" | "dns">;
 }
 
-const macPattern = /^[0-9a-f]{2}(?::[0-9a-f]{2}){5}$/;
+/** An endpoint that is being made. */
+interface Plugged {
+  network: LiveNetwork;
+  wire: Wire;
+  row: EndpointRow;
+}
 
 /**
- * The networks of a daemon: the predefined `bridge`, `host` and `none`. `start` first, then `reconcile` with the
- * containers that are alive; then `connect` before a container starts and `release` when it has stopped.
+ * The networks of a daemon. `start` first, then `reconcile` with the containers that are alive; then `connect` before a
+ * container starts, `plug` and `unplug` while it runs, and `release` when it has stopped.
  */
 export class NetworkManager {
   readonly #deps: NetworkDependencies;
@@ -39,34 +68,52 @@ export class NetworkManager {
   readonly #sandboxes: Sandboxes;
   readonly #ports: PublishedPorts;
   readonly #attached = new Map<string, Attached>();
-  readonly #networks = new Map<string, NetworkRow>();
-  #pools: { bridge: SandboxPool; bare: SandboxPool };
-  #bridge: DefaultBridge | undefined;
+  readonly #networks: NetworkSet;
+  readonly #pools: { bridge: SandboxPool; bare: SandboxPool; named: SandboxPool };
+  #bridge: BridgeNetwork | undefined;
 
   constructor(deps: NetworkDependencies) {
+    const { database, resources, config, log } = deps;
     this.#deps = deps;
-    this.#table = new NetworkTable(deps.database);
-    this.#ports = new PublishedPorts(this.#host, deps.log);
-    this.#sandboxes = new Sandboxes(deps.resources, join(deps.execRoot, "netns"), this.#host, deps.log);
-    const pool = (atBridge: boolean, size: number) =>
-      new SandboxPool(this.#sandboxes, { atBridge, size, log: deps.log });
+    this.#table = new NetworkTable(database);
+    this.#ports = new PublishedPorts(this.#host, log);
+    this.#sandboxes = new Sandboxes(resources, join(deps.execRoot, "netns"), this.#host, log);
+    const random = new MetaTable(database).once("ula", () => newId().slice(0, 10));
+    const host = this.#host;
+    this.#networks = new NetworkSet({ database, resources, host, config, log, ula: ulaPool(random) });
     const size = deps.poolSize ?? 4;
-    this.#pools = { bridge: pool(true, size), bare: pool(false, Math.min(size, 2)) };
+    const pool = (make: () => Sandbox, count: number) =>
+      new SandboxPool({ make, retire: (sandbox) => this.#retireUnused(sandbox) }, { size: count, log });
+    this.#pools = {
+      bridge: pool(() => this.#makeAtBridge(), size),
+      bare: pool(() => this.#sandboxes.make({}), Math.min(size, 2)),
+      named: pool(() => this.#sandboxes.make({ prepare: redirectQueries }), size),
+    };
   }
 
   /**
-   * Finds or makes the bridge, and puts back what the rows say of containers that run since before: their addresses,
+   * Finds or makes the bridges, and puts back what the rows say of containers that run since before: their addresses,
    * ports and rules. Throws what keeps the default bridge from working.
    */
   async start(): Promise<void> {
     this.#sandboxes.open();
-    this.#predefine("host", "host");
-    this.#predefine("none", "null");
+    this.#networks.open();
+    this.#networks.predefine("host", "host");
+    this.#networks.predefine("none", "null");
     this.#load();
     if (this.#deps.config.bridge !== "none") await this.#openBridge();
-    for (const attached of this.#attached.values())
-      attached.ports = this.#ports.restore(publishedPorts(attached));
-    this.#bridge?.apply(this.#ports.allocator.ipv4());
+    for (const { endpoints } of this.#attached.values()) {
+      for (const row of endpoints) {
+        const network = this.#networks.liveOf(row.networkId);
+        for (const address of addressesOf(row)) network?.addresses.reserve(address);
+      }
+    }
+    for (const attached of this.#attached.values()) {
+      const way = this.#publishingEndpoint(attached.endpoints);
+      attached.portNetwork = way?.networkId;
+      attached.ports = this.#ports.restore(way ? publishedPorts(attached.sandbox, way) : []);
+    }
+    this.#applyAll();
   }
 
   /**
@@ -75,12 +122,70 @@ export class NetworkManager {
   async reconcile(live: Iterable<string>): Promise<void> {
     const alive = new Set(live);
     for (const id of [...this.#attached.keys()]) if (!alive.has(id)) await this.release(id);
-    this.#sandboxes.retireOrphans(new Set([...this.#attached.values()].map(({ sandbox }) => sandbox.netns)));
+    const kept = [...this.#attached.values()].map(
+      ({ sandbox, endpoints }) => [sandbox.netns, endpoints.map(({ link }) => link)] as const,
+    );
+    this.#sandboxes.retireOrphans(new Map(kept));
     // An address of theirs must not be given away while one of them could still answer to it.
     await this.#sandboxes.settled();
-    this.#bridge?.apply(this.#ports.allocator.ipv4());
+    this.#applyAll();
+    const named = [...this.#attached.values()].flatMap((attached) => this.#named(attached) ?? []);
+    if (named.length > 0) await this.#deps.names?.replace(named);
     this.#pools.bare.refill();
     if (this.#bridge) this.#pools.bridge.refill();
+    if (this.#hasUserNetworks) this.#pools.named.refill();
+  }
+
+  /** `POST /networks/create`; the new network's id. */
+  async create(request: NetworkCreateRequest): Promise<{ id: string; warning: string }> {
+    const planned = planNetwork(request, this.#deps.config.defaultOptions);
+    const row = await this.#networks.create(planned);
+    this.#event("create", row);
+    this.#pools.named.refill();
+    return { id: row.id, warning: "" };
+  }
+
+  /** Removes a network. Throws `forbidden` when containers are connected, or it is predefined. */
+  remove(reference: string): void {
+    const row = this.#networks.find(reference);
+    if (predefinedNames.includes(row.name)) {
+      throw forbidden(`${row.name} is a pre-defined network and cannot be removed`);
+    }
+    const users = this.#usersOf(row.id);
+    if (users.length > 0) {
+      const who = users.map(({ name, id }) => `name:"${name}" id:"${id.slice(0, 12)}"`).join(", ");
+      throw forbidden(`error while removing network: network ${row.name} has active endpoints (${who})`);
+    }
+    this.#networks.remove(row);
+    this.#event("destroy", row);
+  }
+
+  /** Removes what no container is connected to and `wanted` says; their names. */
+  prune(wanted: (network: NetworkInspect) => boolean): string[] {
+    const victims = this.#networks
+      .rows()
+      .filter((row) => !predefinedNames.includes(row.name) && this.#usersOf(row.id).length === 0)
+      .filter((row) => wanted(this.#inspect(row)));
+    for (const row of victims) this.remove(row.id);
+    // A prune is of no single network.
+    this.#deps.events("prune", { id: "", name: "", driver: "" }, { reclaimed: "0" });
+    return victims.map(({ name }) => name);
+  }
+
+  /** The name of a network, by name or id; undefined when there is none. */
+  nameOf(reference: string): string | undefined {
+    return this.#networks.tryFind(reference)?.name;
+  }
+
+  /** The id of a network, by name or id; undefined when there is none. */
+  idOf(reference: string): string | undefined {
+    return this.#networks.tryFind(reference)?.id;
+  }
+
+  /** Checks what a container asks of a network; see `checkEndpoint`. */
+  check({ network, settings }: Pick<EndpointRequest, "network" | "settings">): void {
+    const row = this.#networks.tryFind(network);
+    checkEndpoint(settings, row?.name ?? network, row && this.#networks.specOf(row));
   }
 
   /**
@@ -90,36 +195,275 @@ export class NetworkManager {
   async connect(request: ConnectRequest): Promise<Connection> {
     if (request.mode.startsWith("container:")) return this.#share(request.mode.slice("container:".length));
     await this.release(request.containerId);
-    const connection = this.#join(request);
-    const attached = this.#attached.get(request.containerId);
-    if (attached) this.#tell("connect", attached);
-    return connection;
+    if (request.mode === "host")
+      return this.#attach(request, { id: newId(), netns: "" }, [this.#unplugged(request, "host")]);
+    const endpoints = this.#endpointsOf(request);
+    if (endpoints.length === 0) return this.#connectTo(request, this.#pools.bare, []);
+    if (this.#isPlain(endpoints)) return this.#connectTo(request, this.#pools.bridge, endpoints);
+    const named = endpoints.some(({ network }) => network !== this.#bridge);
+    return this.#connectTo(request, named ? this.#pools.named : this.#pools.bare, endpoints);
   }
 
-  #join(request: ConnectRequest): Connection {
-    if (request.mode === "host")
-      return this.#attach(request, "host", { id: newId(), netns: "" }, undefined, {});
-    const bridged = request.mode === "bridge" || request.mode === "default";
-    if (!bridged && request.mode !== "none") throw notFound(`network ${request.mode} not found`);
-    const atBridge = bridged && this.#bridge !== undefined;
-    const pool = atBridge ? this.#pools.bridge : this.#pools.bare;
+  async #connectTo(
+    request: ConnectRequest,
+    pool: SandboxPool,
+    endpoints: LiveEndpoint[],
+  ): Promise<Connection> {
     const sandbox = takeFrom(pool, request.containerName);
+    let plugged: Plugged[] = [];
     try {
-      return atBridge
-        ? this.#connectToBridge(request, sandbox)
-        : this.#attach(request, "none", sandbox, undefined, {});
+      plugged = this.#plugAll(request, sandbox, endpoints);
+      const rows = endpoints.length > 0 ? plugged.map(({ row }) => row) : [this.#unplugged(request, "none")];
+      const connection = this.#attach(request, sandbox, rows);
+      await this.#tellNames(request.containerId);
+      return connection;
     } catch (error) {
-      // One with a foreign MAC address is of no use to the next container.
-      if (request.macAddress) this.#sandboxes.retire(sandbox);
-      else pool.giveBack(sandbox);
+      if (this.#attached.has(request.containerId)) await this.release(request.containerId);
+      else if (isUntouched(sandbox, endpoints)) pool.giveBack(sandbox);
+      else this.#retire(sandbox.netns, plugged);
       throw error;
     }
+  }
+
+  /** One network, the default bridge, and nothing asked of it: there are namespaces that are ready for that. */
+  #isPlain(endpoints: readonly LiveEndpoint[]): boolean {
+    const [first, ...others] = endpoints;
+    if (!first || others.length > 0 || first.network !== this.#bridge) return false;
+    const { DriverOpts, IPAMConfig } = first.asked.settings;
+    return Object.keys(DriverOpts ?? {}).length === 0 && (IPAMConfig?.LinkLocalIPs ?? []).length === 0;
+  }
+
+  /** Throws `notFound` for a network that is not there, `invalidArgument` for what it cannot give. */
+  #endpointsOf(request: ConnectRequest): LiveEndpoint[] {
+    const { mode, macAddress } = request;
+    const network = mode === "default" ? "bridge" : mode;
+    const asked = request.endpoints ?? [{ network, settings: {}, dnsNames: [] }];
+    return asked.flatMap((endpoint, at) => {
+      // Without a default bridge its containers have no network.
+      if (endpoint.network === "bridge" && !this.#bridge) return [];
+      const row = this.#networks.find(endpoint.network);
+      if (row.name === "none") return [];
+      const settings =
+        at === 0 && macAddress && !endpoint.settings.MacAddress
+          ? { ...endpoint.settings, MacAddress: macAddress }
+          : endpoint.settings;
+      checkEndpoint(settings, row.name, this.#networks.specOf(row));
+      return [{ network: this.#usable(row), asked: { ...endpoint, settings } }];
+    });
+  }
+
+  #usable(row: NetworkRow): LiveNetwork {
+    const live = this.#networks.liveOf(row.id);
+    if (live) return live;
+    if (row.name === "host") {
+      throw invalidArgument(
+        "container sharing network namespace with another container or host cannot be connected to any other network",
+      );
+    }
+    const isConfig = this.#networks.specOf(row).configOnly;
+    throw forbidden(
+      isConfig
+        ? `configuration network ${row.name} cannot be used by containers`
+        : `network ${row.name} cannot be used: the daemon's log says why`,
+    );
+  }
+
+  #makeAtBridge(): Sandbox {
+    const network = this.#bridge;
+    if (!network) throw internal("there is no default bridge");
+    const wire = planWire(network, {}, new Set());
+    try {
+      return this.#sandboxes.make(
+        { network, prepare: (inside) => setDefaultRoutes(inside, this.#routesOf(network, wire)) },
+        wire,
+      );
+    } catch (error) {
+      for (const address of wire.addresses) network.addresses.free(address);
+      throw error;
+    }
+  }
+
+  #routesOf(network: LiveNetwork, wire: Pick<Wire, "addresses" | "ifname">) {
+    const of = (family: 4 | 6) => {
+      const ip = wire.addresses.find((address) => address.family === family);
+      const route = ip && network.defaultRoute(ip, family);
+      return route && { route, ifname: wire.ifname };
+    };
+    return { 4: of(4), 6: of(6) };
+  }
+
+  /** A sandbox that no container has dies, and gives its addresses back. */
+  #retireUnused(sandbox: Sandbox): void {
+    const addresses = sandbox.wire?.addresses ?? [];
+    const free = () => {
+      for (const address of addresses) this.#bridge?.addresses.free(address);
+    };
+    this.#sandboxes.retire(remainsOf(sandbox, free));
+  }
+
+  /** Ties a sandbox to networks, in their order; or to none. */
+  #plugAll(request: ConnectRequest, sandbox: Sandbox, endpoints: readonly LiveEndpoint[]): Plugged[] {
+    const { containerId } = request;
+    const [first] = endpoints;
+    if (sandbox.wire && first) {
+      const mac = first.asked.settings.MacAddress;
+      if (mac) this.#sandboxes.changeMac(sandbox, parseMac(mac) ?? mac);
+      const row = endpointRow({ id: newId(), containerId }, first.network, sandbox.wire, first.asked);
+      return [{ network: first.network, wire: sandbox.wire, row }];
+    }
+    const done: Plugged[] = [];
+    try {
+      for (const endpoint of endpoints) {
+        const taken = new Set(done.map(({ wire }) => wire.ifname));
+        done.push(this.#plugOne({ id: newId(), containerId }, sandbox, endpoint, taken, done.length));
+      }
+      this.#route(
+        sandbox.netns,
+        done.map(({ row }) => row),
+      );
+      return done;
+    } catch (error) {
+      this.#retire(sandbox.netns, done);
+      throw error;
+    }
+  }
+
+  /** Lets a namespace die that no container got. */
+  #retire(netns: string, plugged: readonly Plugged[]): void {
+    const free = () => {
+      for (const { network, wire } of plugged) for (const ip of wire.addresses) network.addresses.free(ip);
+    };
+    this.#sandboxes.retire({ netns, links: linksOf(plugged.map(({ row }) => row)), free });
+  }
+
+  #plugOne(
+    identity: EndpointIdentity,
+    sandbox: Sandbox,
+    { network, asked }: LiveEndpoint,
+    taken: ReadonlySet<string>,
+    number: number,
+  ): Plugged {
+    const plan = planWire(network, asked.settings, taken);
+    const link = network.hasHostEnd ? linkName(sandbox.id, number) : "";
+    const wire = { ...plan, link };
+    try {
+      this.#sandboxes.plug(sandbox, network, wire, identity.containerId);
+    } catch (error) {
+      for (const address of wire.addresses) network.addresses.free(address);
+      throw error instanceof SyscallError
+        ? internal(`failed to create endpoint on network ${network.row.name}: ${messageOf(error)}`, error)
+        : error;
+    }
+    return { network, wire, row: endpointRow(identity, network, wire, asked) };
+  }
+
+  /** Sets the default routes of a namespace as its endpoints have them. */
+  #route(netns: string, endpoints: readonly EndpointRow[]): void {
+    const of = (family: 4 | 6) => {
+      const row = wayOut(
+        endpoints,
+        (one) => this.#routeOf(one, family) !== undefined,
+        (id) => this.#nameOf(id),
+      );
+      const route = row && this.#routeOf(row, family);
+      return row && route && { route, ifname: ifnameOf(row) };
+    };
+    this.#sandboxes.inside(netns, (inside) => setDefaultRoutes(inside, { 4: of(4), 6: of(6) }));
+  }
+
+  #routeOf(row: EndpointRow, family: 4 | 6): DefaultRoute {
+    const ip = addressesOf(row).find((address) => address.family === family);
+    return ip && this.#networks.liveOf(row.networkId)?.defaultRoute(ip, family);
+  }
+
+  /**
+   * Connects a running container to one more network. Throws `forbidden` when it is connected already, `conflict` when
+   * it does not run; on an error nothing of it is left.
+   */
+  async plug(containerId: string, asked: EndpointRequest): Promise<Connection> {
+    const attached = this.#running(containerId);
+    const row = this.#networks.find(asked.network);
+    const { sandbox, endpoints } = attached;
+    if (endpoints.some(({ networkId }) => networkId === row.id)) {
+      throw forbidden(`endpoint with name ${sandbox.containerName} already exists in network ${row.name}`);
+    }
+    checkEndpoint(asked.settings, row.name, this.#networks.specOf(row));
+    const network = this.#usable(row);
+    const taken = new Set(endpoints.map(ifnameOf));
+    const numbers = endpoints.map(({ link }) => Number(/-(\d+)$/.exec(link)?.[1] ?? 0));
+    const number = endpoints.some(({ link }) => link !== "") ? Math.max(...numbers) + 1 : 0;
+    const identity = { id: newId(), containerId };
+    const plugged = this.#plugOne(identity, sandbox, { network, asked }, taken, number);
+    try {
+      this.#deps.database.relaxed(() => {
+        for (const { networkId } of endpoints.filter(({ link, address }) => link === "" && address === "")) {
+          this.#table.deleteEndpoint({ containerId, networkId });
+        }
+        this.#table.putEndpoint(plugged.row);
+      });
+      attached.endpoints = [
+        ...endpoints.filter(({ link, address }) => link !== "" || address !== ""),
+        plugged.row,
+      ];
+      this.#changed(attached);
+    } catch (error) {
+      await this.unplug(containerId, row.id);
+      throw error;
+    }
+    await this.#tellNames(containerId);
+    this.#event("connect", row, containerId);
+    return this.#connectionOf(attached);
+  }
+
+  /** Disconnects a running container. Throws `forbidden` when it is not connected. */
+  async unplug(containerId: string, reference: string): Promise<Connection> {
+    const attached = this.#running(containerId);
+    const row = this.#networks.find(reference);
+    const gone = attached.endpoints.find(({ networkId }) => networkId === row.id);
+    if (!gone) throw forbidden(`container ${containerId} is not connected to network ${row.name}`);
+    const { netns } = attached.sandbox;
+    attached.endpoints = attached.endpoints.filter((one) => one !== gone);
+    this.#table.deleteEndpoint(gone);
+    this.#changed(attached);
+    this.#sandboxes.unplug(netns, { link: gone.link, ifname: ifnameOf(gone) });
+    const network = this.#networks.liveOf(row.id);
+    for (const address of addressesOf(gone)) network?.addresses.free(address);
+    await this.#tellNames(containerId);
+    this.#event("disconnect", row, containerId);
+    return this.#connectionOf(attached);
+  }
+
+  /** Routes and ports follow the endpoints. */
+  #changed(attached: Attached): void {
+    this.#route(attached.sandbox.netns, attached.endpoints);
+    const way = this.#publishingEndpoint(attached.endpoints);
+    if (way?.networkId === attached.portNetwork) return;
+    this.#ports.close(attached.ports, this.#networks.liveOf(attached.portNetwork ?? ""));
+    const { ports } = this.#publish(
+      attached.sandbox.containerName,
+      attached.request,
+      attached.endpoints,
+      attached,
+    );
+    attached.sandbox.ports = JSON.stringify(ports);
+    this.#table.setPorts(attached.sandbox.containerId, attached.sandbox.ports);
   }
 
   /** How a running container is connected, or undefined. */
   connection(containerId: string): Connection | undefined {
     const attached = this.#attached.get(containerId);
-    return attached && connectionOf(attached, (id) => this.#nameOf(id));
+    return attached && this.#connectionOf(attached);
+  }
+
+  #connectionOf(attached: Attached): Connection {
+    const { endpoints } = attached;
+    const ways = endpoints.flatMap(({ networkId }) => this.#networks.liveOf(networkId) ?? []);
+    const host = ways.flatMap(({ hostAddresses }) => hostAddresses)[0];
+    return {
+      ...connectionOf(attached, (id) => this.#nameOf(id)),
+      ...(host && { hostAddress: formatIp(host) }),
+      ...(hasNames(endpoints, this.#networks) && { hasResolver: true }),
+    };
   }
 
   /**
@@ -129,33 +473,37 @@ export class NetworkManager {
   async release(containerId: string): Promise<void> {
     const attached = this.#attached.get(containerId);
     if (!attached) return;
+    const { sandbox, endpoints } = attached;
     this.#attached.delete(containerId);
-    this.#ports.close(attached.ports);
+    this.#ports.close(attached.ports, this.#networks.liveOf(attached.portNetwork ?? ""));
     this.#table.deleteSandbox(containerId);
-    if (attached.sandbox.netns !== "") this.#sandboxes.retire(this.#sandboxOf(attached));
-    this.#tell("disconnect", attached);
-  }
-
-  #tell(action: "connect" | "disconnect", { sandbox, endpoints }: Attachment): void {
-    for (const { networkId } of endpoints) {
-      const network = [...this.#networks.values()].find(({ id }) => id === networkId);
-      if (network) this.#deps.events(action, network, { container: sandbox.containerId });
+    this.#deps.names?.drop(containerId);
+    if (sandbox.netns !== "") {
+      const free = () => {
+        for (const row of endpoints) {
+          const network = this.#networks.liveOf(row.networkId);
+          for (const address of addressesOf(row)) network?.addresses.free(address);
+        }
+      };
+      this.#sandboxes.retire({ netns: sandbox.netns, links: linksOf(endpoints), free });
     }
+    for (const { networkId } of endpoints) this.#tellOf("disconnect", networkId, containerId);
   }
 
   /** Publishes and unpublishes ports of a container while it runs; nothing happens to one that has no network. */
   changePorts(containerId: string, change: PortChange): void {
     const attached = this.#attached.get(containerId);
-    const endpoint = attached?.endpoints.find(({ link }) => link !== "");
-    if (!attached?.ports || !endpoint) return;
+    const endpoint = attached?.endpoints.find(({ networkId }) => networkId === attached.portNetwork);
+    const network = this.#networks.liveOf(endpoint?.networkId ?? "");
+    if (!attached?.ports || !endpoint || !network) return;
     const { sandbox } = attached;
     changePorts(this.#ports, {
       change,
       reservation: attached.ports,
       ports: JSON.parse(sandbox.ports) as PortMap,
       link: endpoint.link,
-      address: formatIPv4(parseCidr(endpoint.address).address),
-      hostIps: this.#bridge?.hostIps ?? [],
+      address: formatIp(parsePrefix(endpoint.address)),
+      network,
       write: (ports) => {
         sandbox.ports = JSON.stringify(ports);
         this.#table.setPorts(containerId, sandbox.ports);
@@ -163,59 +511,65 @@ export class NetworkManager {
     });
   }
 
-  /** The container has another name now. */
+  /** The container has another name now, by which others find it too. */
   rename(containerId: string, name: string): void {
     const attached = this.#attached.get(containerId);
     if (!attached) return;
-    this.#table.renameSandbox(containerId, name);
+    const { containerName: old } = attached.sandbox;
+    this.#deps.database.transaction(() => {
+      this.#table.renameSandbox(containerId, name);
+      for (const row of attached.endpoints) {
+        const { dnsNames = [], ...details } = detailsOf(row);
+        const names = dnsNames.map((one) => (one === old ? name : one));
+        row.details = JSON.stringify({ ...details, dnsNames: names });
+        this.#table.setDetails(row);
+      }
+    });
     attached.sandbox.containerName = name;
-  }
-
-  /** A prune is of no single network. */
-  tellPruned(): void {
-    this.#deps.events("prune", { id: "", name: "", driver: "" }, { reclaimed: "0" });
+    void this.#tellNames(containerId);
   }
 
   /** The networks, as `GET /networks` and `GET /networks/{id}` tell of them. */
   list(): NetworkInspect[] {
-    return [...this.#networks.values()].map((row) => this.#inspect(row));
+    return this.#networks.rows().map((row) => this.#inspect(row));
   }
 
   /** By name, id, or the beginning of an id. */
   inspect(nameOrId: string): NetworkInspect {
-    const rows = [...this.#networks.values()];
-    const exact = rows.find((row) => row.name === nameOrId || row.id === nameOrId);
-    const partial = rows.filter((row) => nameOrId !== "" && row.id.startsWith(nameOrId));
-    const row = exact ?? (partial.length === 1 ? partial[0] : undefined);
-    if (row) return this.#inspect(row);
-    if (partial.length > 1)
-      throw invalidArgument(
-        `network ${nameOrId} is ambiguous (${partial.length} matches found on ID prefix)`,
-      );
-    throw notFound(`network ${nameOrId} not found`);
+    return this.#inspect(this.#networks.find(nameOrId));
   }
 
   /** What `host-gateway` stands for in `--add-host`: the host's address on the default bridge. */
   get hostGateway(): string | undefined {
-    return this.#bridge && formatIPv4(this.#bridge.address.address);
+    const address = this.#bridge?.hostAddresses[0];
+    return address && formatIp(address);
   }
 
   /**
-   * Ends the daemon's part. While containers run, all that they use stays; else the bridge and the rules go as well.
+   * Ends the daemon's part. While containers run, all that they use stays; else the bridges and the rules go as well.
    */
   async shutdown(): Promise<void> {
-    this.#pools.bridge.close();
-    this.#pools.bare.close();
+    for (const pool of Object.values(this.#pools)) pool.close();
     this.#ports.stop();
     await this.#sandboxes.settled();
     for (const { ports } of this.#attached.values()) ports?.[Symbol.dispose]();
-    if (this.#attached.size === 0) {
-      this.#bridge?.remove();
-      if (this.#bridge) this.#deps.resources.release(...bridgeResources(this.#bridge.settings));
-      this.#sandboxes.close();
-    }
-    this.#bridge?.[Symbol.dispose]();
+    const last = this.#attached.size === 0;
+    await this.#deps.names?.close({ last });
+    if (last) this.#removeAll();
+    for (const network of this.#networks.live()) network[Symbol.dispose]();
     this.#host[Symbol.dispose]();
+  }
+
+  #removeAll(): void {
+    const { resources } = this.#deps;
+    for (const row of this.#networks.rows()) {
+      if (predefinedNames.includes(row.name)) continue;
+      this.#networks.takeDown(row);
+      resources.release(...resources.ofOwner(row.id));
+    }
+    this.#bridge?.remove();
+    if (this.#bridge) resources.release(...bridgeResources(this.#bridge.identity));
+    this.#sandboxes.close();
   }
 
   #share(containerId: string): Connection {
@@ -224,101 +578,108 @@ export class NetworkManager {
     return { ...other, sharedWith: containerId, Ports: {}, Networks: {} };
   }
 
-  #connectToBridge(request: ConnectRequest, sandbox: Sandbox): Connection {
-    const { macAddress, containerName } = request;
-    if (macAddress) {
-      if (!macPattern.test(macAddress.toLowerCase()))
-        throw invalidArgument(`${macAddress} is not a valid mac address`);
-      this.#sandboxes.changeMac(sandbox, macAddress.toLowerCase());
-    }
-    const endpointId = newId();
-    const address = formatIPv4(sandbox.link?.address.address ?? 0);
-    const requests = portRequests(
-      request.portBindings,
-      request.exposedPorts,
-      request.publishAll,
-      this.#bridge?.hostIps ?? [],
-    );
+  #running(containerId: string): Attached {
+    const attached = this.#attached.get(containerId);
+    if (!attached) throw conflict(`container ${containerId} is not running`);
+    return attached;
+  }
+
+  /** The endpoint that published ports lead to. */
+  #publishingEndpoint(endpoints: readonly EndpointRow[]): EndpointRow | undefined {
+    const canPublish = (row: EndpointRow) =>
+      row.address !== "" && (this.#networks.liveOf(row.networkId)?.hostIps.length ?? 0) > 0;
+    return wayOut(endpoints, canPublish, (id) => this.#nameOf(id));
+  }
+
+  /** Opens the ports of a container; the map of what it exposes and what is published. */
+  #publish(
+    containerName: string,
+    { exposedPorts, portBindings, publishAll }: Attached["request"],
+    endpoints: readonly EndpointRow[],
+    holder: Pick<Attached, "ports" | "portNetwork">,
+  ): { ports: PortMap } {
+    const hasNetwork = endpoints.some(({ address, address6 }) => address !== "" || address6 !== "");
+    const exposed = hasNetwork ? Object.fromEntries(exposedPorts.map((key) => [key, null])) : {};
+    holder.ports = undefined;
+    holder.portNetwork = undefined;
+    const way = this.#publishingEndpoint(endpoints);
+    const network = way && this.#networks.liveOf(way.networkId);
+    if (!way || !network) return { ports: exposed };
+    const requests = portRequests(portBindings, exposedPorts, publishAll, network.hostIps);
+    const containerIp = formatIp(parsePrefix(way.address));
     try {
-      const { reservation, ports } = this.#ports.allocator.reserve(requests, address);
+      const target = { containerIp, networkId: way.networkId };
+      const { reservation, ports } = this.#ports.allocator.reserve(requests, target);
       try {
-        const connection = this.#attach(request, "bridge", sandbox, reservation, ports, endpointId);
-        if (sandbox.link) this.#ports.open(reservation, sandbox.link.name);
-        return connection;
+        this.#ports.open(reservation, way.link, network);
       } catch (error) {
-        this.#attached.delete(request.containerId);
-        this.#ports.close(reservation);
-        this.#table.deleteSandbox(request.containerId);
+        this.#ports.close(reservation, network);
         throw error;
       }
+      holder.ports = reservation;
+      holder.portNetwork = way.networkId;
+      return { ports: { ...exposed, ...ports } };
     } catch (error) {
       const expected = [EngineError, SyscallError, NftablesError].some((type) => error instanceof type);
       if (!expected) throw error;
-      const where = `driver failed programming external connectivity on endpoint ${containerName} (${endpointId})`;
+      const where = `driver failed programming external connectivity on endpoint ${containerName} (${way.id})`;
       throw internal(`${where}: ${messageOf(error)}`, error);
     }
   }
 
-  /** Writes the rows of a container in one transaction. */
-  #attach(
-    request: ConnectRequest,
-    networkName: string,
-    sandbox: Sandbox,
-    ports: PortReservation | undefined,
-    published: PortMap,
-    endpointId = newId(),
-  ): Connection {
-    const { containerId, containerName } = request;
-    const { link } = sandbox;
-    const exposed =
-      networkName === "bridge" ? Object.fromEntries(request.exposedPorts.map((key) => [key, null])) : {};
+  /** Publishes a container's ports, and writes its rows in one transaction. */
+  #attach(request: ConnectRequest, sandbox: Sandbox, endpoints: EndpointRow[]): Connection {
+    const { containerId, containerName, exposedPorts, portBindings, publishAll, dns } = request;
+    const kept = { exposedPorts, portBindings, publishAll, ...(dns && { dns }) };
     const row = {
       containerId,
       id: sandbox.id,
       containerName,
       netns: sandbox.netns,
-      ports: JSON.stringify({ ...exposed, ...published }),
+      ports: "{}",
+      request: JSON.stringify(kept),
     };
-    const endpoint: EndpointRow = {
-      id: endpointId,
-      networkId: this.#networks.get(networkName)?.id ?? "",
-      containerId,
-      link: link?.name ?? "",
-      address: link ? formatCidr(link.address) : "",
-      gateway: link ? formatIPv4(this.#bridge?.gateway ?? 0) : "",
-      mac: link?.mac ?? "",
+    const attached: Attached = {
+      sandbox: row,
+      endpoints,
+      ports: undefined,
+      portNetwork: undefined,
+      request: kept,
     };
-    this.#deps.database.relaxed(() => {
-      this.#table.putSandbox(row);
-      this.#table.putEndpoint(endpoint);
-      if (sandbox.netns !== "") this.#sandboxes.assign(sandbox, containerId);
-    });
-    const attached = { sandbox: row, endpoints: [endpoint], ports };
+    const { ports } = this.#publish(containerName, attached.request, endpoints, attached);
+    row.ports = JSON.stringify(ports);
+    try {
+      this.#deps.database.relaxed(() => {
+        this.#table.putSandbox(row);
+        for (const endpoint of endpoints) this.#table.putEndpoint(endpoint);
+        if (sandbox.netns !== "") this.#sandboxes.assign(sandbox, containerId);
+      });
+    } catch (error) {
+      this.#ports.close(attached.ports, this.#networks.liveOf(attached.portNetwork ?? ""));
+      throw error;
+    }
     this.#attached.set(containerId, attached);
-    return connectionOf(attached, (id) => this.#nameOf(id));
+    for (const { networkId } of endpoints) this.#tellOf("connect", networkId, containerId);
+    return this.#connectionOf(attached);
   }
 
-  #predefine(name: string, driver: string, settings: unknown = {}): NetworkRow {
-    const known = this.#table.network(name);
-    const row: NetworkRow = {
-      id: known?.id ?? newId(),
-      name,
-      driver,
-      created: known?.created ?? rfc3339Nano(systemClock.nowNanos()),
-      settings: JSON.stringify(settings),
-    };
-    this.#table.putNetwork(row);
-    this.#networks.set(name, row);
-    return row;
+  /** The endpoint of a network that has no addresses: `host` and `none`. */
+  #unplugged({ containerId }: ConnectRequest, name: string): EndpointRow {
+    const networkId = this.#networks.named(name)?.id ?? "";
+    const empty = { link: "", address: "", gateway: "", mac: "", address6: "", gateway6: "", details: "{}" };
+    return { id: newId(), networkId, containerId, ...empty };
   }
 
   #load(): void {
     const endpoints = Map.groupBy(this.#table.endpoints(), (row) => row.containerId);
     for (const sandbox of this.#table.sandboxes()) {
+      const rows = endpoints.get(sandbox.containerId) ?? [];
       this.#attached.set(sandbox.containerId, {
         sandbox,
-        endpoints: endpoints.get(sandbox.containerId) ?? [],
+        endpoints: rows,
         ports: undefined,
+        portNetwork: undefined,
+        request: JSON.parse(sandbox.request) as Attached["request"],
       });
     }
   }
@@ -328,46 +689,96 @@ export class NetworkManager {
     const row = this.#table.network("bridge");
     const stored = row && (JSON.parse(row.settings) as BridgeSettings);
     const inUse = [...this.#attached.values()].some(({ endpoints }) =>
-      endpoints.some(({ link }) => link !== ""),
+      endpoints.some(({ link, networkId }) => link !== "" && networkId === row?.id),
     );
     const remember = (settings: BridgeSettings) =>
       database.transaction(() => {
-        this.#predefine("bridge", "bridge", settings);
+        this.#networks.predefine("bridge", "bridge", settings);
         resources.claim(...bridgeResources(settings));
       });
+    const host = this.#host;
+    const chooseIPv6 = () =>
+      chooseSubnet(knownPrefixes(host), poolsOf(config, 6) ?? [ulaPool(newId().slice(0, 10))]);
     using _lock = await lockInNetns("longshore-bridges");
-    const { settings, link } = openBridge({ host: this.#host, config, stored, inUse, remember, log });
-    this.#predefine("bridge", "bridge", settings);
+    const { settings, link } = openBridge({ host, config, stored, inUse, chooseIPv6, remember, log });
+    const bridgeRow = this.#networks.predefine("bridge", "bridge", settings);
     if (stored?.ours && stored.bridge !== settings.bridge && !inUse) {
-      removeFormerBridge(this.#host, stored);
+      removeFormerBridge(host, stored);
       resources.release(...bridgeResources(stored));
     }
-    const bridge = new DefaultBridge(this.#host, config, settings, link);
-    for (const { endpoints } of this.#attached.values()) {
-      for (const { address } of endpoints)
-        if (address !== "") bridge.addresses.reserve(parseCidr(address).address);
-    }
-    this.#bridge = bridge;
-    this.#sandboxes.bridge = bridge;
-    this.#ports.firewall = bridge.firewall;
+    const spec = defaultBridgeSpec(settings, config);
+    const gateways = [config.defaultGateway, config.defaultGateway6].flatMap(
+      (text) => parseIp(text ?? "") ?? [],
+    );
+    this.#bridge = new BridgeNetwork({
+      host,
+      config,
+      row: bridgeRow,
+      spec,
+      identity: settings,
+      link,
+      gateways: Object.fromEntries(gateways.map((ip) => [ip.family, ip])),
+    });
+    this.#networks.use(this.#bridge);
   }
 
-  #sandboxOf({ sandbox, endpoints }: Attachment): Sandbox {
-    const endpoint = endpoints.find(({ link }) => link !== "");
-    const link = endpoint && { name: endpoint.link, address: parseCidr(endpoint.address), mac: endpoint.mac };
-    return { id: sandbox.id, netns: sandbox.netns, ...(link && { link }) };
+  #applyAll(): void {
+    for (const network of this.#networks.live()) network.apply(this.#ports.allocator.ipv4(network.row.id));
+  }
+
+  get #hasUserNetworks(): boolean {
+    return this.#networks.rows().some(({ name }) => !predefinedNames.includes(name));
+  }
+
+  #usersOf(networkId: string): { id: string; name: string }[] {
+    return [...this.#attached.values()]
+      .filter(({ endpoints }) => endpoints.some((row) => row.networkId === networkId))
+      .map(({ sandbox }) => ({ id: sandbox.containerId, name: sandbox.containerName }));
+  }
+
+  /** What the resolver is told of a container; undefined when it has no network with names. */
+  #named(attached: Attached): NamedSandbox | undefined {
+    return namedSandbox(attached, attached.request.dns ?? [], this.#networks);
+  }
+
+  async #tellNames(containerId: string): Promise<void> {
+    const attached = this.#attached.get(containerId);
+    const named = attached && this.#named(attached);
+    if (named) await this.#deps.names?.put(named);
+    else this.#deps.names?.drop(containerId);
   }
 
   #nameOf(networkId: string): string {
-    for (const { id, name } of this.#networks.values()) if (id === networkId) return name;
-    return networkId;
+    return this.#networks.get(networkId)?.name ?? networkId;
+  }
+
+  #tellOf(action: string, networkId: string, container: string): void {
+    const row = this.#networks.get(networkId);
+    if (row) this.#event(action, row, container);
+  }
+
+  #event(action: string, network: NetworkRow, container?: string): void {
+    this.#deps.events(action, network, container ? { container } : {});
   }
 
   #inspect(row: NetworkRow): NetworkInspect {
-    const inUse = row.driver === "bridge" ? (this.#bridge?.addresses.inUse ?? 0) : 0;
-    return inspectNetwork(row, this.#attached.values(), this.#deps.config, inUse);
+    const usage = this.#networks.liveOf(row.id)?.addresses.usage() ?? {};
+    return inspectNetwork(row, this.#networks.specOf(row), this.#attached.values(), usage);
   }
 }
+
+interface LiveEndpoint {
+  network: LiveNetwork;
+  asked: EndpointRequest;
+}
+
+/** Whether a sandbox that came to nothing can be another container's. */
+function isUntouched({ wire }: Sandbox, endpoints: readonly LiveEndpoint[]): boolean {
+  return wire ? !endpoints[0]?.asked.settings.MacAddress : endpoints.length === 0;
+}
+
+const linksOf = (endpoints: readonly EndpointRow[]) =>
+  endpoints.map(({ link }) => link).filter((link) => link !== "");
 
 function takeFrom(pool: SandboxPool, containerName: string): Sandbox {
   try {

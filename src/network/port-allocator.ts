@@ -18,6 +18,9 @@ interface HeldPort {
   released?: boolean;
 }
 
+/** Where ports lead to. */
+export type PortTarget = Pick<PublishedPort, "containerIp" | "networkId">;
+
 const inUse = "port is already allocated";
 const goErrors: Record<string, string> = {
   EADDRINUSE: "address already in use",
@@ -79,21 +82,27 @@ export class PortAllocator {
   readonly #held = new Set<HeldPort>();
   #lastEphemeral = 0;
 
-  /** All published IPv4 ports. */
-  ipv4(): PublishedPort[] {
-    return [...this.#held].map(({ port }) => port).filter(({ hostIp }) => !isIPv6(hostIp));
+  /** All IPv4 ports that lead into a network. */
+  ipv4(networkId: string): PublishedPort[] {
+    const ports = [...this.#held].map(({ port }) => port);
+    return ports.filter((port) => port.networkId === networkId && !isIPv6(port.hostIp));
+  }
+
+  /** The ports of the host that lead anywhere, by IPv4. */
+  hostPorts(): Set<number> {
+    return new Set([...this.#held].map(({ port }) => port.hostPort));
   }
 
   /** Gets a host port for each request, or none at all: the error says, in Docker's words, which one failed and why. */
   reserve(
     requests: readonly PortRequest[],
-    containerIp: string,
+    target: PortTarget,
   ): { reservation: PortReservation; ports: PortMap } {
     const reservation = this.#reservation();
     const ports: PortMap = {};
     try {
       for (const request of requests) {
-        const hostPort = this.#choose(reservation, request, containerIp);
+        const hostPort = this.#choose(reservation, request, target);
         const bindings = request.hostIps.map((ip) => ({ HostIp: ip, HostPort: String(hostPort) }));
         ports[request.key] = [...(ports[request.key] ?? []), ...bindings];
       }
@@ -135,10 +144,10 @@ export class PortAllocator {
     reservation.held.push(held);
   }
 
-  #choose(reservation: PortReservation, request: PortRequest, containerIp: string): number {
+  #choose(reservation: PortReservation, request: PortRequest, target: PortTarget): number {
     const { hostPorts } = request;
     if (hostPorts && hostPorts.first === hostPorts.last) {
-      this.#hold(reservation, request, hostPorts.first, containerIp);
+      this.#hold(reservation, request, hostPorts.first, target);
       return hostPorts.first;
     }
     const { first, last } = hostPorts ?? ephemeralRange();
@@ -147,7 +156,7 @@ export class PortAllocator {
     for (let step = 0; step <= last - first; step++) {
       const port = first + ((start - first + step) % (last - first + 1));
       try {
-        this.#hold(reservation, request, port, containerIp);
+        this.#hold(reservation, request, port, target);
         if (!hostPorts) this.#lastEphemeral = port;
         return port;
       } catch (error) {
@@ -163,14 +172,14 @@ export class PortAllocator {
   }
 
   /** The port on all of the request's addresses, or on none. */
-  #hold(reservation: PortReservation, request: PortRequest, hostPort: number, containerIp: string): void {
+  #hold(reservation: PortReservation, request: PortRequest, hostPort: number, target: PortTarget): void {
     const { protocol, containerPort } = request;
     const ports = request.hostIps.map((hostIp) => ({
       protocol,
       hostIp,
       hostPort,
-      containerIp,
       containerPort,
+      ...target,
     }));
     for (const port of ports) {
       if (this.#isTaken(port)) throw new PortTaken(`Bind for ${port.hostIp}:${hostPort} failed: ${inUse}`);

@@ -1,10 +1,11 @@
-import { parseIPv4 } from "../base/ipv4.ts";
+import { parseIp } from "../base/ip.ts";
 import type { Logger } from "../base/log.ts";
 import { listAddresses } from "../linux/addresses.ts";
 import { forgetUdpFlows } from "../linux/conntrack.ts";
 import { setHairpin } from "../linux/links.ts";
 import type { NetlinkSocket } from "../linux/netlink.ts";
-import type { Firewall, PublishedPort } from "./firewall.ts";
+import type { PublishedPort } from "./firewall.ts";
+import type { LiveNetwork } from "./live-network.ts";
 import { PortAllocator, type PortReservation } from "./port-allocator.ts";
 
 /** How many flows' worth of work is done at a time: a whole range of ports would keep this process busy for long. */
@@ -16,18 +17,20 @@ export class PublishedPorts {
   readonly #host: NetlinkSocket;
   readonly #log: Logger;
   readonly #timers = new Set<ReturnType<typeof setTimeout>>();
-  /** Unset where rules are switched off: everything is relayed then. */
-  firewall: Firewall | undefined;
-
   constructor(host: NetlinkSocket, log: Logger) {
     this.#host = host;
     this.#log = log;
   }
 
   /** Opens reserved ports. `link` is the host's end of the container's veth pair. `relaying`: they are relayed already. */
-  open(reservation: PortReservation, link: string, { relaying = false } = {}): void {
+  open(
+    reservation: PortReservation,
+    link: string,
+    { row, firewall }: LiveNetwork,
+    { relaying = false } = {},
+  ): void {
     if (reservation.held.length === 0) return;
-    this.firewall?.publish(reservation.ipv4, () => this.allocator.ipv4());
+    firewall?.publish(reservation.ipv4, () => this.allocator.ipv4(row.id));
     this.#forgetFlows(reservation.ipv4.filter(isUdp));
     // Where bridged packets meet the firewall too, a container that calls its own port gets its packets back this way.
     this.#host.request(setHairpin(link));
@@ -37,11 +40,11 @@ export class PublishedPorts {
   }
 
   /** Closes them, and gives them back: they are free when this returns. */
-  close(reservation: PortReservation | undefined): void {
+  close(reservation: PortReservation | undefined, network: LiveNetwork | undefined): void {
     if (!reservation || reservation.held.length === 0) return;
     const rules = reservation.ipv4;
     reservation[Symbol.dispose]();
-    this.firewall?.unpublish(rules, () => this.allocator.ipv4());
+    network?.firewall?.unpublish(rules, () => this.allocator.ipv4(network.row.id));
     this.#forgetFlowsLater(rules.filter(isUdp));
   }
 
@@ -65,7 +68,7 @@ export class PublishedPorts {
     if (udp.length === 0) return;
     const timer = setTimeout(() => {
       this.#timers.delete(timer);
-      const used = new Set(this.allocator.ipv4().map(({ hostPort }) => hostPort));
+      const used = this.allocator.hostPorts();
       this.#forgetFlows(udp.filter(({ hostPort }) => !used.has(hostPort)));
     }, 500);
     timer.unref();
@@ -74,9 +77,11 @@ export class PublishedPorts {
 
   #forgetFlows(udp: readonly PublishedPort[]): void {
     if (udp.length === 0) return;
-    const own = listAddresses(this.#host).map(({ cidr }) => cidr.address);
+    const own = listAddresses(this.#host)
+      .map(({ address }) => address)
+      .filter(({ family }) => family === 4);
     const targets = udp.flatMap(({ hostIp, hostPort: port }) => {
-      const one = hostIp === "0.0.0.0" ? undefined : parseIPv4(hostIp);
+      const one = hostIp === "0.0.0.0" ? undefined : parseIp(hostIp);
       return (one === undefined ? own : [one]).map((ip) => ({ ip, port }));
     });
     const next = (from: number) => {

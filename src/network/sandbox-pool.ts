@@ -1,22 +1,26 @@
 import type { Logger } from "../base/log.ts";
-import type { Sandbox, Sandboxes } from "./sandboxes.ts";
+import type { Sandbox } from "./sandboxes.ts";
 
 /** How long after one was taken the next is made: when the container is on its way, so as not to be in its way. */
 const refillMillis = 10;
 
+/** How the sandboxes of a pool come and go. */
+interface Maker {
+  make(): Sandbox;
+  retire(sandbox: Sandbox): void;
+}
+
 /** Sandboxes made ahead, so that a start does not wait for the kernel to make one. */
 export class SandboxPool {
-  readonly #sandboxes: Sandboxes;
-  readonly #atBridge: boolean;
+  readonly #maker: Maker;
   readonly #size: number;
   readonly #log: Logger;
   readonly #ready: Sandbox[] = [];
   #timer: ReturnType<typeof setTimeout> | undefined;
   #closed = false;
 
-  constructor(sandboxes: Sandboxes, options: { atBridge: boolean; size: number; log: Logger }) {
-    this.#sandboxes = sandboxes;
-    this.#atBridge = options.atBridge;
+  constructor(maker: Maker, options: { size: number; log: Logger }) {
+    this.#maker = maker;
     this.#size = options.size;
     this.#log = options.log;
   }
@@ -24,17 +28,17 @@ export class SandboxPool {
   /** The one with the lowest address of those that are ready, else a new one. */
   take(): Sandbox {
     this.refill();
-    return this.#ready.shift() ?? this.#sandboxes.make(this.#atBridge);
+    return this.#ready.shift() ?? this.#maker.make();
   }
 
   /** Takes back one that was not used after all. */
   giveBack(sandbox: Sandbox): void {
     if (this.#closed) {
-      this.#sandboxes.retire(sandbox);
+      this.#maker.retire(sandbox);
       return;
     }
     this.#ready.push(sandbox);
-    this.#ready.sort((a, b) => (a.link?.address.address ?? 0) - (b.link?.address.address ?? 0));
+    this.#ready.sort((a, b) => (addressOf(a) < addressOf(b) ? -1 : 1));
   }
 
   /** Fills the pool up in the background, one at a time. */
@@ -44,7 +48,7 @@ export class SandboxPool {
       this.#timer = undefined;
       if (this.#ready.length >= this.#size) return;
       try {
-        this.giveBack(this.#sandboxes.make(this.#atBridge));
+        this.giveBack(this.#maker.make());
         this.refill();
       } catch (error) {
         // The next start tries by itself, and tells whoever asked for it.
@@ -62,6 +66,8 @@ export class SandboxPool {
   close(): void {
     this.#closed = true;
     clearTimeout(this.#timer);
-    for (const sandbox of this.#ready.splice(0)) this.#sandboxes.retire(sandbox);
+    for (const sandbox of this.#ready.splice(0)) this.#maker.retire(sandbox);
   }
 }
+
+const addressOf = ({ wire }: Sandbox) => wire?.addresses[0]?.value ?? 0n;

@@ -1,30 +1,38 @@
-import { closeSync, constants, mkdirSync, openSync, readdirSync } from "node:fs";
+import { mkdirSync, readdirSync } from "node:fs";
 import { basename, join } from "node:path";
 import { nextTurn, sleep } from "../base/async.ts";
 import { newId, shortId } from "../base/ids.ts";
-import { type Cidr, type IPv4, ipv4Bytes } from "../base/ipv4.ts";
 import type { Logger } from "../base/log.ts";
-import { addAddress, addDefaultRoute } from "../linux/addresses.ts";
-import { createVeth, deleteLink, findLink, linkMac, linkUp, withoutLinkLocal } from "../linux/links.ts";
+import { deleteLink, findLink, linkMac, linkUp } from "../linux/links.ts";
 import { mount, mountFlags, setPropagation, unmount } from "../linux/mount.ts";
 import { isMountPoint } from "../linux/mountinfo.ts";
 import { createNetns, inNetns, removeNetns } from "../linux/namespace.ts";
 import { NetlinkSocket } from "../linux/netlink.ts";
-import { readSysctl, writeSysctl } from "../linux/sysctl.ts";
 import type { Resource, ResourceTable } from "../store/resources.ts";
-import type { AddressPool } from "./address-pool.ts";
+import type { LiveNetwork, Wire } from "./live-network.ts";
 
-/** A network namespace, and how it is tied to the default bridge. */
+/** A network namespace, and the interface that it was made with. */
 export interface Sandbox {
   id: string;
   netns: string;
-  link?: { name: string; address: Cidr; mac: string };
+  wire?: Wire;
+}
+
+/** What is done in a namespace when it is made. */
+export interface SandboxKind {
+  /** It is tied to this network from the beginning. */
+  network?: LiveNetwork;
+  /** Runs inside, last. */
+  prepare?(inside: NetlinkSocket): void;
 }
 
 /** What is left of a sandbox that nobody needs any more. */
 interface Remains {
   netns: string;
-  link?: { name: string; address?: Cidr };
+  /** The host's ends of its interfaces. */
+  links: readonly string[];
+  /** Gives the addresses back, when nothing answers to them any more. */
+  free?(): void;
 }
 
 interface Dying {
@@ -34,25 +42,12 @@ interface Dying {
   pinned: boolean;
 }
 
-export interface BridgePort {
-  /** The bridge's interface index. */
-  index: number;
-  gateway: IPv4;
-  mtu: number;
-  addresses: AddressPool;
-}
-
-/** A locally administered MAC address that follows from the IP address, so that neighbours never hold a stale one. */
-export function macOf(address: IPv4): string {
-  return `02:42:${Array.from(ipv4Bytes(address), (byte) => byte.toString(16).padStart(2, "0")).join(":")}`;
-}
-
 /** How long a namespace that nobody needs may keep its interface, before that is deleted by hand. */
 const lingerMillis = 2000;
 
 /**
- * Makes network namespaces and lets them die. A namespace takes its interface along when it dies, some milliseconds
- * after its last process; only then its address may be given to the next one, and its rows go.
+ * Makes network namespaces and lets them die. A namespace takes its interfaces along when it dies, some milliseconds
+ * after its last process; only then its addresses may be given to the next one, and its rows go.
  */
 export class Sandboxes {
   readonly #resources: ResourceTable;
@@ -64,7 +59,6 @@ export class Sandboxes {
   readonly #dying = new Map<string, Dying>();
   #reaping: Promise<void> = Promise.resolve();
   #isReaping = false;
-  bridge: BridgePort | undefined;
 
   constructor(resources: ResourceTable, directory: string, host: NetlinkSocket, log: Logger) {
     this.#resources = resources;
@@ -91,65 +85,56 @@ export class Sandboxes {
     this.#resources.release({ kind: "mount", key: this.#directory });
   }
 
-  /** A namespace with the loopback interface, and with `eth0` at the bridge where that is asked for; about 2 ms. */
-  make(atBridge: boolean): Sandbox {
+  /** A namespace with the loopback interface, and what its kind adds to that; about 2 ms. */
+  make(kind: SandboxKind, wire?: Omit<Wire, "link">): Sandbox {
     const id = newId();
     const sandbox: Sandbox = { id, netns: join(this.#directory, shortId(id)) };
-    if (atBridge && this.bridge) {
-      const address = this.bridge.addresses.take();
-      sandbox.link = { name: linkName(id), address, mac: macOf(address.address) };
-    }
+    const { network } = kind;
+    if (network && wire) sandbox.wire = { ...wire, link: network.hasHostEnd ? linkName(id) : "" };
     this.#resources.claim(...resourcesOf(sandbox, ""));
     try {
-      createNetns(sandbox.netns, () => this.#furnish(sandbox));
+      createNetns(sandbox.netns, () => {
+        using inside = new NetlinkSocket();
+        inside.request(linkUp("lo"));
+        if (network && sandbox.wire) network.plug(sandbox.wire, inside);
+        kind.prepare?.(inside);
+      });
       this.#alive.add(sandbox.netns);
     } catch (error) {
-      this.retire(sandbox);
+      this.retire(remainsOf(sandbox));
       throw error;
     }
     return sandbox;
   }
 
-  /** Runs inside the new namespace. */
-  #furnish({ link }: Sandbox): void {
-    using inside = new NetlinkSocket();
-    if (!link || !this.bridge) {
-      inside.request(linkUp("lo"));
-      return;
-    }
-    const { index, gateway, mtu } = this.bridge;
-    const ipv6 = readSysctl("net/ipv6/conf/default/disable_ipv6") !== undefined;
-    const here = openSync("/proc/thread-self/ns/net", constants.O_RDONLY);
-    try {
-      const peer = { name: "eth0", netnsFd: here, mac: link.mac };
-      this.#host.request(
-        createVeth({ name: link.name, master: index, peer, mtu }),
-        ...(ipv6 ? [withoutLinkLocal(link.name)] : []),
-        linkUp(link.name),
-      );
-    } finally {
-      closeSync(here);
-    }
-    // An interface of a network without IPv6 has none, as in Docker.
-    if (ipv6) writeSysctl("net/ipv6/conf/eth0/disable_ipv6", "1");
-    const eth0 = findLink(inside, "eth0");
-    if (!eth0) throw new Error("eth0 is missing in a new network namespace");
-    inside.request(
-      linkUp("lo"),
-      addAddress(eth0.index, link.address),
-      linkUp("eth0"),
-      addDefaultRoute(gateway),
-    );
+  /** Ties a namespace to one more network. The interface's row is written first; who fails takes it back. */
+  plug(sandbox: Sandbox, network: LiveNetwork, wire: Wire, owner: string): void {
+    if (wire.link !== "") this.#resources.claim({ kind: "veth", key: wire.link, owner });
+    this.inside(sandbox.netns, (inside) => network.plug(wire, inside));
   }
 
-  /** Gives the sandbox's interface another MAC address than its own. */
-  changeMac(sandbox: Sandbox, mac: string): void {
-    if (!sandbox.link) return;
-    inNetns(sandbox.netns, () => {
+  /** Takes one interface away, while the namespace lives on; 20 ms. */
+  unplug(netns: string, { link, ifname }: Pick<Wire, "link" | "ifname">): void {
+    if (link === "") this.inside(netns, (inside) => void deleteLink(inside, ifname));
+    else {
+      deleteLink(this.#host, link);
+      this.#resources.release({ kind: "veth", key: link });
+    }
+  }
+
+  /** Runs `work` inside a namespace, with a socket of it. */
+  inside<T>(netns: string, work: (inside: NetlinkSocket) => T): T {
+    return inNetns(netns, () => {
       using inside = new NetlinkSocket();
-      inside.request(linkMac("eth0", mac));
+      return work(inside);
     });
-    sandbox.link.mac = mac;
+  }
+
+  /** Gives the interface that the sandbox was made with another MAC address than its own. */
+  changeMac({ netns, wire }: Sandbox, mac: string): void {
+    if (!wire) return;
+    this.inside(netns, (inside) => inside.request(linkMac(wire.ifname, mac)));
+    wire.mac = mac;
   }
 
   /** Hands the sandbox's rows over to `owner`. */
@@ -172,19 +157,28 @@ export class Sandboxes {
       });
   }
 
-  /** Retires what the rows and the directory hold, but neither `kept` (paths) nor this process made. */
-  retireOrphans(kept: ReadonlySet<string>): void {
-    const links = new Set(this.#resources.ofKind("veth").map(({ key }) => key));
+  /** Retires what the rows and the directory hold, but neither `kept` (paths, and their links) nor this process made. */
+  retireOrphans(kept: ReadonlyMap<string, readonly string[]>): void {
+    const links = Map.groupBy(
+      this.#resources.ofKind("veth").map(({ key }) => key),
+      stem,
+    );
     const pins = readdirSync(this.#directory).map((name) => join(this.#directory, name));
     const rows = this.#resources.ofKind("netns").map(({ key }) => key);
     for (const netns of new Set([...pins, ...rows])) {
       const name = linkName(basename(netns));
-      const mine = links.delete(name);
-      if (kept.has(netns) || this.#alive.has(netns)) continue;
-      this.retire(mine ? { netns, link: { name } } : { netns });
+      const mine = links.get(name) ?? [];
+      links.delete(name);
+      if (this.#alive.has(netns)) continue;
+      const used = kept.get(netns);
+      if (!used) this.retire({ netns, links: mine });
+      // A connection that was cut off before it had a row of its own.
+      else
+        for (const link of mine.filter((one) => !used.includes(one)))
+          this.unplug(netns, { link, ifname: "" });
     }
     // Rows of interfaces whose namespace has no row any more.
-    for (const name of links) this.retire({ netns: join(this.#directory, name), link: { name } });
+    for (const [name, all] of links) this.retire({ netns: join(this.#directory, name), links: all });
   }
 
   /** Resolves when every retired namespace's interface is gone. */
@@ -215,29 +209,40 @@ export class Sandboxes {
     }
   }
 
-  #isGone({ link, netns }: Remains, since: number): boolean {
-    if (!link || !findLink(this.#host, link.name)) return true;
+  #isGone({ links, netns }: Remains, since: number): boolean {
+    const there = links.filter((name) => findLink(this.#host, name));
+    if (there.length === 0) return true;
     if (performance.now() - since < lingerMillis) return false;
     this.#log.warn("a network namespace outlives its container; its interface is deleted", { netns });
-    deleteLink(this.#host, link.name);
+    for (const name of there) deleteLink(this.#host, name);
     return true;
   }
 
   #buried(all: readonly Remains[]): void {
     if (all.length === 0) return;
-    this.#resources.release(...all.flatMap((remains) => resourcesOf(remains, "")));
-    for (const { netns, link } of all) {
+    this.#resources.release(...all.flatMap((remains) => rowsOf(remains, "")));
+    for (const { netns, free } of all) {
       this.#dying.delete(netns);
-      if (link?.address) this.bridge?.addresses.free(link.address.address);
+      free?.();
     }
   }
 }
 
-/** The host's end carries the beginning of the namespace's name, so that one leads to the other. */
-const linkName = (id: string) => `veth${id.slice(0, 7)}`;
+/** The host's ends carry the beginning of the namespace's name, so that one leads to the other. */
+export const linkName = (id: string, number = 0) =>
+  `veth${id.slice(0, 7)}${number === 0 ? "" : `-${number}`}`;
 
-function resourcesOf({ netns, link }: Remains, owner: string): Resource[] {
-  const rows: Resource[] = [{ kind: "netns", key: netns, owner }];
-  if (link) rows.push({ kind: "veth", key: link.name, owner });
-  return rows;
+const stem = (link: string) => link.replace(/-\d+$/, "");
+
+export function remainsOf({ netns, wire }: Sandbox, free?: () => void): Remains {
+  return { netns, links: wire && wire.link !== "" ? [wire.link] : [], ...(free && { free }) };
+}
+
+const resourcesOf = (sandbox: Sandbox, owner: string) => rowsOf(remainsOf(sandbox), owner);
+
+function rowsOf({ netns, links }: Remains, owner: string): Resource[] {
+  return [
+    { kind: "netns", key: netns, owner },
+    ...links.map((key) => ({ kind: "veth" as const, key, owner })),
+  ];
 }

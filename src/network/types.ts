@@ -3,6 +3,9 @@ import type { Logger } from "../base/log.ts";
 import type { Database } from "../store/database.ts";
 import type { NetworkRow } from "../store/networks.ts";
 import type { ResourceTable } from "../store/resources.ts";
+import type { NameServer } from "./name-server.ts";
+
+export const defaultMtu = 1500;
 
 /** `host`, `none`, `bridge` (also said `default`), or `container:<full id>`. */
 export type NetworkMode = string;
@@ -15,8 +18,15 @@ export interface NetworkConfig {
   bip?: string;
   /** The part of the bridge's subnet that containers get addresses from. */
   fixedCidr?: string;
+  /** The default bridge has IPv6. */
+  ipv6?: boolean;
+  /** The default bridge's own IPv6 address and prefix. */
+  bip6?: string;
+  /** The default bridge's IPv6 subnet. */
+  fixedCidr6?: string;
   /** The default gateway of containers, where it is not the bridge. */
   defaultGateway?: string;
+  defaultGateway6?: string;
   /** Bytes; 1500 where none is given. */
   mtu?: number;
   /** False: containers of the default bridge cannot talk to each other, but by published ports. */
@@ -29,8 +39,12 @@ export interface NetworkConfig {
   ipMasq?: boolean;
   /** False: no firewall rules at all; published ports are relayed by the daemon. */
   iptables?: boolean;
-  /** Where subnets are taken from, as `{base: "10.0.0.0/8", size: 24}`; Docker's pools where none are given. */
+  /** False: no firewall rules for IPv6. */
+  ip6tables?: boolean;
+  /** Where subnets are taken from, as `{base: "10.0.0.0/8", size: 24}`; our own pools where none are given. */
   defaultAddressPools?: readonly { base: string; size: number }[];
+  /** Options of new networks, by driver. */
+  defaultOptions?: Readonly<Record<string, Readonly<Record<string, string>>>>;
 }
 
 /** Tells the world what happened to a network (`create`, `connect`, `disconnect`, `destroy`, `prune`). */
@@ -48,8 +62,20 @@ export interface NetworkDependencies {
   config: NetworkConfig;
   log: Logger;
   events: NetworkEvents;
+  /** Answers the names of containers; none are answered without it. */
+  names?: NameServer;
   /** How many namespaces are kept ready; 0 makes each when it is asked for. */
   poolSize?: number;
+}
+
+/** What a container asks of one network. */
+export interface EndpointRequest {
+  /** By name or id. */
+  network: string;
+  /** As in the API: addresses, aliases, links, driver options, priority. */
+  settings: EndpointSettings;
+  /** The names by which others of the network find it. */
+  dnsNames: readonly string[];
 }
 
 export interface ConnectRequest {
@@ -57,6 +83,8 @@ export interface ConnectRequest {
   /** Without the slash; stands in errors and in `network inspect`. */
   containerName: string;
   mode: NetworkMode;
+  /** The networks of its own, the mode's first; that of the mode alone where none are given. */
+  endpoints?: readonly EndpointRequest[];
   /** `--mac-address`. */
   macAddress?: string;
   /** `80/tcp`, `53/udp`: of the image and of `--expose`. */
@@ -65,6 +93,8 @@ export interface ConnectRequest {
   portBindings: PortMap;
   /** `-P`: every exposed port that is not bound gets a port of the host. */
   publishAll: boolean;
+  /** `--dns`: asked for names that are not of its networks, in place of the host's servers. */
+  dns?: readonly string[];
 }
 
 /** How a running container is connected; the shape of NetworkSettings. */
@@ -78,4 +108,8 @@ export interface Connection {
   Ports: PortMap;
   /** By network name. */
   Networks: Record<string, EndpointSettings>;
+  /** The host as the container sees it; undefined without a network that the host is in. */
+  hostAddress?: string;
+  /** Names are resolved by the daemon's own resolver, at `resolverAddress`. */
+  hasResolver?: boolean;
 }

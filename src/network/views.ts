@@ -1,11 +1,12 @@
 import type { EndpointSettings, PortMap } from "../api/endpoints.ts";
 import type { NetworkInspect } from "../api/networks.ts";
-import { broadcastOf, formatCidr, formatIPv4, networkOf, parseCidr, sizeOf } from "../base/ipv4.ts";
+import { formatIp, parsePrefix } from "../base/ip.ts";
 import type { EndpointRow, NetworkRow, SandboxRow } from "../store/networks.ts";
-import { type BridgeSettings, defaultMtu } from "./bridge.ts";
+import { detailsOf } from "./endpoints.ts";
 import type { PublishedPort } from "./firewall.ts";
 import { parsePortKey } from "./port-requests.ts";
-import type { Connection, NetworkConfig } from "./types.ts";
+import type { NetworkSpec } from "./spec.ts";
+import type { Connection } from "./types.ts";
 
 /** A container's rows. */
 export interface Attachment {
@@ -14,23 +15,25 @@ export interface Attachment {
 }
 
 function endpointSettings(row: EndpointRow): EndpointSettings {
-  const cidr = row.address === "" ? undefined : parseCidr(row.address);
+  const v4 = row.address === "" ? undefined : parsePrefix(row.address);
+  const v6 = row.address6 === "" ? undefined : parsePrefix(row.address6);
+  const { asked = {}, dnsNames } = detailsOf(row);
   return {
-    IPAMConfig: null,
-    Links: null,
-    Aliases: null,
-    DriverOpts: null,
-    GwPriority: 0,
+    IPAMConfig: asked.IPAMConfig ?? null,
+    Links: asked.Links ?? null,
+    Aliases: asked.Aliases ?? null,
+    DriverOpts: asked.DriverOpts ?? null,
+    GwPriority: asked.GwPriority ?? 0,
     NetworkID: row.networkId,
     EndpointID: row.id,
     Gateway: row.gateway,
-    IPAddress: cidr ? formatIPv4(cidr.address) : "",
+    IPAddress: v4 ? formatIp(v4) : "",
     MacAddress: row.mac,
-    IPPrefixLen: cidr?.prefix ?? 0,
-    IPv6Gateway: "",
-    GlobalIPv6Address: "",
-    GlobalIPv6PrefixLen: 0,
-    DNSNames: null,
+    IPPrefixLen: v4?.length ?? 0,
+    IPv6Gateway: row.gateway6,
+    GlobalIPv6Address: v6 ? formatIp(v6) : "",
+    GlobalIPv6PrefixLen: v6?.length ?? 0,
+    DNSNames: dnsNames && dnsNames.length > 0 ? [...dnsNames] : null,
   };
 }
 
@@ -45,88 +48,65 @@ export function connectionOf({ sandbox, endpoints }: Attachment, nameOf: (id: st
   };
 }
 
-/** The ports that a container's rows say are published. */
-export function publishedPorts({ sandbox, endpoints }: Attachment): PublishedPort[] {
-  const address = endpoints.find((row) => row.address !== "")?.address;
-  if (address === undefined) return [];
-  const containerIp = formatIPv4(parseCidr(address).address);
-  return Object.entries(JSON.parse(sandbox.ports) as PortMap).flatMap(([key, bindings]) =>
+/** The ports that a container's rows say are published, by the endpoint `way`. */
+export function publishedPorts({ ports }: SandboxRow, { address, networkId }: EndpointRow): PublishedPort[] {
+  const containerIp = formatIp(parsePrefix(address));
+  return Object.entries(JSON.parse(ports) as PortMap).flatMap(([key, bindings]) =>
     (bindings ?? []).map(({ HostIp: hostIp = "", HostPort }) => {
-      return { ...parsePortKey(key), hostIp, hostPort: Number(HostPort), containerIp };
+      return { ...parsePortKey(key), hostIp, hostPort: Number(HostPort), containerIp, networkId };
     }),
   );
 }
 
-function bridgeOptions(settings: BridgeSettings, config: NetworkConfig): Record<string, string> {
-  return {
-    "com.docker.network.bridge.default_bridge": "true",
-    "com.docker.network.bridge.enable_icc": String(config.icc ?? true),
-    "com.docker.network.bridge.enable_ip_masquerade": String(config.ipMasq ?? true),
-    "com.docker.network.bridge.host_binding_ipv4": config.ip ?? "0.0.0.0",
-    "com.docker.network.bridge.name": settings.bridge,
-    "com.docker.network.driver.mtu": String(config.mtu ?? defaultMtu),
-  };
-}
-
-/** `GET /networks/{id}` of one of the predefined networks. `inUse` is the number of addresses that are taken. */
+/** `GET /networks/{id}`. `usage` tells of each subnet how many of its addresses are taken. */
 export function inspectNetwork(
   row: NetworkRow,
+  spec: NetworkSpec,
   attachments: Iterable<Attachment>,
-  config: NetworkConfig,
-  inUse: number,
+  usage: Record<string, { IPsInUse: number; DynamicIPsAvailable: number }>,
 ): NetworkInspect {
-  const settings = row.driver === "bridge" ? (JSON.parse(row.settings) as BridgeSettings) : undefined;
-  const gateway = settings && parseCidr(settings.gateway);
-  const subnet = gateway && networkOf(gateway);
-  const range = config.fixedCidr ? { IPRange: config.fixedCidr } : {};
-  const containers: NetworkInspect["Containers"] = {};
-  for (const { sandbox, endpoints } of attachments) {
-    const endpoint = endpoints.find(({ networkId }) => networkId === row.id);
-    if (!endpoint) continue;
-    containers[sandbox.containerId] = {
-      Name: sandbox.containerName,
-      EndpointID: endpoint.id,
-      MacAddress: endpoint.mac,
-      IPv4Address: endpoint.address,
-      IPv6Address: "",
-    };
-  }
-  const free = subnet ? broadcastOf(subnet) - subnet.address + 1 - inUse : 0;
   return {
     Name: row.name,
     Id: row.id,
     Created: row.created,
     Scope: "local",
     Driver: row.driver,
-    EnableIPv4: true,
-    EnableIPv6: false,
+    EnableIPv4: spec.ipv4,
+    EnableIPv6: spec.ipv6,
     IPAM: {
-      Driver: "default",
-      Options: null,
-      Config:
-        subnet && gateway
-          ? [{ Subnet: formatCidr(subnet), ...range, Gateway: formatIPv4(gateway.address) }]
-          : [],
+      Driver: spec.ipamDriver,
+      Options: spec.ipamOptions,
+      Config: spec.subnets.map(({ subnet, range, gateway, auxiliary }) => ({
+        Subnet: subnet,
+        ...(range !== undefined && { IPRange: range }),
+        ...(gateway !== undefined && { Gateway: gateway }),
+        ...(auxiliary && { AuxiliaryAddresses: auxiliary }),
+      })),
     },
-    Internal: false,
-    Attachable: false,
+    Internal: spec.internal,
+    Attachable: spec.attachable,
     Ingress: false,
-    ConfigFrom: { Network: "" },
-    ConfigOnly: false,
-    Containers: containers,
-    Options: settings ? bridgeOptions(settings, config) : {},
-    Labels: {},
-    Status: {
-      IPAM: {
-        Subnets: subnet
-          ? {
-              [formatCidr(subnet)]: {
-                IPsInUse: inUse,
-                DynamicIPsAvailable: Math.min(free, sizeOf(subnet.prefix)),
-              },
-            }
-          : {},
-      },
-    },
+    ConfigFrom: { Network: spec.configFrom },
+    ConfigOnly: spec.configOnly,
+    Containers: containersOf(row.id, attachments),
+    Options: spec.options,
+    Labels: spec.labels,
+    Status: { IPAM: { Subnets: usage } },
   };
+}
+
+function containersOf(networkId: string, attachments: Iterable<Attachment>): NetworkInspect["Containers"] {
+  const containers: NetworkInspect["Containers"] = {};
+  for (const { sandbox, endpoints } of attachments) {
+    const endpoint = endpoints.find((row) => row.networkId === networkId);
+    if (!endpoint) continue;
+    containers[sandbox.containerId] = {
+      Name: sandbox.containerName,
+      EndpointID: endpoint.id,
+      MacAddress: endpoint.mac,
+      IPv4Address: endpoint.address,
+      IPv6Address: endpoint.address6,
+    };
+  }
+  return containers;
 }

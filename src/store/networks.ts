@@ -19,6 +19,8 @@ export interface SandboxRow {
   netns: string;
   /** JSON of NetworkSettings.Ports. */
   ports: string;
+  /** JSON of what was asked for: ports to publish, DNS servers. */
+  request: string;
 }
 
 /** A sandbox's place in one network. */
@@ -32,6 +34,11 @@ export interface EndpointRow {
   address: string;
   gateway: string;
   mac: string;
+  /** As in `fd00::2/64`; empty where there is none. */
+  address6: string;
+  gateway6: string;
+  /** JSON: the interface's name, what was asked for, the names in DNS. */
+  details: string;
 }
 
 export const networkMigrations: readonly Migration[] = [
@@ -52,6 +59,14 @@ export const networkMigrations: readonly Migration[] = [
             PRIMARY KEY (containerId, networkId)
           ) STRICT;
           CREATE INDEX endpoints_network ON endpoints (networkId);`,
+  },
+  {
+    id: "networks-2",
+    sql: `ALTER TABLE endpoints ADD COLUMN address6 TEXT NOT NULL DEFAULT '';
+          ALTER TABLE endpoints ADD COLUMN gateway6 TEXT NOT NULL DEFAULT '';
+          ALTER TABLE endpoints ADD COLUMN details TEXT NOT NULL DEFAULT '{}';
+          ALTER TABLE sandboxes ADD COLUMN request TEXT NOT NULL
+            DEFAULT '{"exposedPorts":[],"portBindings":{},"publishAll":false}';`,
   },
 ];
 
@@ -85,18 +100,29 @@ export class NetworkTable {
     );
   }
 
-  sandboxes(): SandboxRow[] {
-    return this.#database.all("SELECT containerId, id, containerName, netns, ports FROM sandboxes");
+  deleteNetwork(id: string): void {
+    this.#database.run("DELETE FROM networks WHERE id = ?", id);
   }
 
-  putSandbox({ containerId, id, containerName, netns, ports }: SandboxRow): void {
+  sandboxes(): SandboxRow[] {
+    return this.#database.all("SELECT containerId, id, containerName, netns, ports, request FROM sandboxes");
+  }
+
+  putSandbox({ containerId, id, containerName, netns, ports, request }: SandboxRow): void {
     this.#database.run(
-      "INSERT INTO sandboxes (containerId, id, containerName, netns, ports) VALUES (?, ?, ?, ?, ?)",
+      "INSERT INTO sandboxes (containerId, id, containerName, netns, ports, request) VALUES (?, ?, ?, ?, ?, ?)",
       containerId,
       id,
       containerName,
       netns,
       ports,
+      request,
+    );
+  }
+
+  setPorts(containerId: string, ports: string): void {
+    this.#database.relaxed(() =>
+      this.#database.run("UPDATE sandboxes SET ports = ? WHERE containerId = ?", ports, containerId),
     );
   }
 
@@ -108,10 +134,6 @@ export class NetworkTable {
     );
   }
 
-  setPorts(containerId: string, ports: string): void {
-    this.#database.run("UPDATE sandboxes SET ports = ? WHERE containerId = ?", ports, containerId);
-  }
-
   /** Its endpoints go with it. */
   deleteSandbox(containerId: string): void {
     this.#database.relaxed(() =>
@@ -121,14 +143,15 @@ export class NetworkTable {
 
   endpoints(): EndpointRow[] {
     return this.#database.all(
-      "SELECT id, networkId, containerId, link, address, gateway, mac FROM endpoints ORDER BY containerId",
+      `SELECT id, networkId, containerId, link, address, gateway, mac, address6, gateway6, details
+       FROM endpoints ORDER BY containerId, rowid`,
     );
   }
 
   putEndpoint(row: EndpointRow): void {
     this.#database.run(
-      `INSERT INTO endpoints (id, networkId, containerId, link, address, gateway, mac)
-       VALUES (?, ?, ?, ?, ?, ?, ?)`,
+      `INSERT INTO endpoints (id, networkId, containerId, link, address, gateway, mac, address6, gateway6, details)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
       row.id,
       row.networkId,
       row.containerId,
@@ -136,6 +159,26 @@ export class NetworkTable {
       row.address,
       row.gateway,
       row.mac,
+      row.address6,
+      row.gateway6,
+      row.details,
+    );
+  }
+
+  setDetails({ containerId, networkId, details }: EndpointRow): void {
+    this.#database.run(
+      "UPDATE endpoints SET details = ? WHERE containerId = ? AND networkId = ?",
+      details,
+      containerId,
+      networkId,
+    );
+  }
+
+  deleteEndpoint({ containerId, networkId }: Pick<EndpointRow, "containerId" | "networkId">): void {
+    this.#database.run(
+      "DELETE FROM endpoints WHERE containerId = ? AND networkId = ?",
+      containerId,
+      networkId,
     );
   }
 }

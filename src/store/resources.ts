@@ -7,6 +7,7 @@ export const resourceKinds = [
   "netns",
   "veth",
   "bridge",
+  "link",
   "nftTable",
   "cgroup",
   "process",

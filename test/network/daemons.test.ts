@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { parseCidr } from "../../src/base/ipv4.ts";
+import { parsePrefix } from "../../src/base/ip.ts";
 import { addAddress } from "../../src/linux/addresses.ts";
 import { createBridge, findLink, linkUp, listLinks } from "../../src/linux/links.ts";
 import { inNetns } from "../../src/linux/namespace.ts";
@@ -83,7 +83,7 @@ test("one daemon's end changes nothing for the other's containers; across daemon
 test("a subnet that the host has a route or an address in is not taken", async () => {
   using socket = new NetlinkSocket();
   socket.request(createBridge("vpn0", { mac: "02:00:00:00:00:09", mtu: 1500 }), linkUp("vpn0"));
-  socket.request(addAddress(findLink(socket, "vpn0")?.index ?? 0, parseCidr("172.17.5.1/24")));
+  socket.request(addAddress(findLink(socket, "vpn0")?.index ?? 0, parsePrefix("172.17.5.1/24")));
   Bun.spawnSync(["ip", "route", "add", "172.18.0.0/15", "via", outsideAddress]);
   await withDaemons([{}], async (daemon) => {
     expect(bridgeOf(daemon as TestDaemon).subnet).toBe("172.20.0.0/16");
@@ -162,7 +162,7 @@ test("an administrator's bridge is used as it is, and stays", async () => {
   );
   using socket = new NetlinkSocket();
   socket.request(createBridge("admin0", { mac: "02:00:00:00:00:0a", mtu: 1500 }));
-  socket.request(addAddress(findLink(socket, "admin0")?.index ?? 0, parseCidr("10.50.0.1/24")));
+  socket.request(addAddress(findLink(socket, "admin0")?.index ?? 0, parsePrefix("10.50.0.1/24")));
   await withDaemons([{ bridge: "admin0" }], async (daemon) => {
     const { Networks } = (await daemon?.networks.connect(request("web"))) ?? {};
     expect(Networks?.bridge).toMatchObject({ Gateway: "10.50.0.1", IPAddress: "10.50.0.2" });
@@ -213,7 +213,7 @@ test("a MAC address that was asked for is the container's own", async () => {
     );
     server[Symbol.dispose]();
     await expect(daemon?.networks.connect(request("odd", { macAddress: "02:42" }))).rejects.toThrow(
-      "valid mac address",
+      "invalid MAC address: 02:42",
     );
   });
 });

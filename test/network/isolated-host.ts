@@ -4,9 +4,9 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { sleep } from "../../src/base/async.ts";
-import { parseCidr, parseIPv4 } from "../../src/base/ipv4.ts";
+import { type Ip, ipBytes, parseIp, parsePrefix } from "../../src/base/ip.ts";
 import { silentLogger } from "../../src/base/log.ts";
-import { addAddress, addDefaultRoute } from "../../src/linux/addresses.ts";
+import { addAddress, setDefaultRoute } from "../../src/linux/addresses.ts";
 import { bindSocket, connectSocket, type InetAddress, type Transport } from "../../src/linux/inet-socket.ts";
 import { check, errno, libc, SyscallError } from "../../src/linux/libc.ts";
 import { createVeth, findLink, linkUp } from "../../src/linux/links.ts";
@@ -17,6 +17,7 @@ import { NetlinkSocket } from "../../src/linux/netlink.ts";
 import { NetworkManager } from "../../src/network/manager.ts";
 import type { ConnectRequest, NetworkConfig } from "../../src/network/types.ts";
 import { Database } from "../../src/store/database.ts";
+import { metaMigrations } from "../../src/store/meta.ts";
 import { networkMigrations } from "../../src/store/networks.ts";
 import { ResourceTable, resourceMigrations } from "../../src/store/resources.ts";
 
@@ -30,6 +31,12 @@ const c = libc({
   send: { args: ["i32", "ptr", "u64", "i32"], returns: "i64" },
   recv: { args: ["i32", "ptr", "u64", "i32"], returns: "i64" },
 });
+
+function ipOf(text: string): Ip {
+  const ip = parseIp(text);
+  if (!ip) throw new Error(`not an address: ${text}`);
+  return ip;
+}
 
 export const hostAddress = "198.51.100.1";
 export const outsideAddress = "198.51.100.2";
@@ -61,16 +68,17 @@ export class IsolatedHost implements Disposable {
       );
       const index = findLink(inside, "eth0")?.index ?? 0;
       // The host must be up for the gateway to be accepted later; an address needs no carrier.
-      inside.request(addAddress(index, parseCidr(`${outsideAddress}/24`)));
+      inside.request(addAddress(index, parsePrefix(`${outsideAddress}/24`)));
     });
     host.request(
       linkUp("uplink0"),
-      addAddress(findLink(host, "uplink0")?.index ?? 0, parseCidr(`${hostAddress}/24`)),
+      addAddress(findLink(host, "uplink0")?.index ?? 0, parsePrefix(`${hostAddress}/24`)),
     );
     // The outside host knows the way to everything behind this host, as a neighbour with bad intentions would.
     inNetns(this.outside, () => {
       using inside = new NetlinkSocket();
-      inside.request(addDefaultRoute(parseIPv4(hostAddress) ?? 0));
+      const index = findLink(inside, "eth0")?.index ?? 0;
+      inside.request(setDefaultRoute(ipOf(hostAddress), index));
     });
   }
 
@@ -115,7 +123,7 @@ export class TestDaemon {
   readonly networks: NetworkManager;
 
   constructor(execRoot: string, path: string, config: NetworkConfig, poolSize: number) {
-    this.database = Database.open(path, [...resourceMigrations, ...networkMigrations]);
+    this.database = Database.open(path, [...metaMigrations, ...resourceMigrations, ...networkMigrations]);
     this.resources = new ResourceTable(this.database);
     const { database, resources } = this;
     this.networks = new NetworkManager({
@@ -175,7 +183,7 @@ function connectFrom(sourcePort: number, { ip, port }: InetAddress): number {
   const name = Buffer.alloc(16);
   name.writeUInt16LE(2, 0);
   name.writeUInt16BE(port, 2);
-  name.writeUInt32BE(parseIPv4(ip) ?? 0, 4);
+  name.set(ipBytes(ipOf(ip)), 4);
   check(c.connect(fd, name, name.length), "connect");
   return fd;
 }

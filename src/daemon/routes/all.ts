@@ -21,7 +21,7 @@ export function allHandlers(engine: Engine): Handlers {
     ...containerProcessHandlers(engine),
     ...execHandlers(containers),
     ...imageHandlers(engine),
-    ...networkHandlers(containers.network),
+    ...networkHandlers(containers),
     ...volumeHandlers(engine.volumes),
   };
 }

@@ -1,14 +1,33 @@
-import { forbidden, invalidArgument } from "../../base/errors.ts";
+import type { NetworkInspect } from "../../api/networks.ts";
+import { invalidArgument, notFound } from "../../base/errors.ts";
 import { Filters, matchesPattern } from "../../base/filters.ts";
-import type { NetworkManager } from "../../network/manager.ts";
+import type { ContainerDeps } from "../../containers/deps.ts";
+import { connectContainer, disconnectContainer } from "../../containers/networking.ts";
+import { pruneLimit } from "../../containers/prune.ts";
 import { defineHandlers, type Handlers } from "../http/handler.ts";
 
 const listFilters = ["dangling", "driver", "id", "label", "name", "scope", "type"];
 const pruneFilters = ["label", "label!", "until"];
 const predefined = ["bridge", "host", "none"];
 
-/** The operations of `/networks` on the predefined networks. */
-export function networkHandlers(networks: NetworkManager): Handlers {
+function isListed(network: NetworkInspect, filters: Filters): boolean {
+  const builtin = predefined.includes(network.Name);
+  const dangling = filters.boolean("dangling");
+  const isDangling = !builtin && Object.keys(network.Containers).length === 0;
+  return (
+    filters.exact("driver", network.Driver) &&
+    filters.exact("scope", network.Scope) &&
+    filters.any("id", (id) => network.Id.includes(id)) &&
+    filters.any("name", (name) => matchesPattern(name, network.Name)) &&
+    filters.any("type", (type) => (type === "builtin") === builtin) &&
+    filters.labels(network.Labels) &&
+    (dangling === undefined || dangling === isDangling)
+  );
+}
+
+/** The operations of `/networks`. */
+export function networkHandlers(deps: ContainerDeps): Handlers {
+  const networks = deps.network;
   return defineHandlers({
     NetworkList({ query }) {
       const filters = Filters.from(query.filters, listFilters);
@@ -16,34 +35,44 @@ export function networkHandlers(networks: NetworkManager): Handlers {
         if (type !== "builtin" && type !== "custom")
           throw invalidArgument(`invalid filter: 'type'='${type}'`);
       }
-      return networks.list().filter((network) => {
-        const builtin = predefined.includes(network.Name);
-        return (
-          filters.exact("driver", network.Driver) &&
-          filters.exact("scope", network.Scope) &&
-          filters.any("id", (id) => network.Id.startsWith(id)) &&
-          filters.any("name", (name) => matchesPattern(name, network.Name)) &&
-          filters.any("type", (type) => (type === "builtin") === builtin) &&
-          filters.labels(network.Labels) &&
-          filters.boolean("dangling") !== true
-        );
-      });
+      return networks.list().filter((network) => isListed(network, filters));
     },
 
-    NetworkInspect({ params }) {
-      return networks.inspect(params.id);
+    NetworkInspect({ params, query }) {
+      const network = networks.inspect(params.id);
+      if (query.scope && query.scope !== network.Scope) throw notFound(`network ${params.id} not found`);
+      return network;
+    },
+
+    async NetworkCreate({ body }) {
+      const { id, warning } = await networks.create(body);
+      return { Id: id, Warning: warning };
     },
 
     NetworkDelete({ params }) {
-      const { Name } = networks.inspect(params.id);
-      throw forbidden(`${Name} is a pre-defined network and cannot be removed`);
+      networks.remove(params.id);
+    },
+
+    async NetworkConnect({ params, body }) {
+      const container = deps.set.find(body.Container ?? "");
+      await connectContainer(deps, container, params.id, body.EndpointConfig ?? {});
+    },
+
+    async NetworkDisconnect({ params, body }) {
+      const container = deps.set.find(body.Container ?? "");
+      await disconnectContainer(deps, container, params.id);
     },
 
     NetworkPrune({ query }) {
-      Filters.from(query.filters, pruneFilters);
-      // The predefined ones stay, and there are no others.
-      networks.tellPruned();
-      return { NetworksDeleted: null };
+      const filters = Filters.from(query.filters, pruneFilters);
+      const until = pruneLimit(filters, deps.clock.nowNanos());
+      const deleted = networks.prune(
+        ({ Labels, Created }) =>
+          (until === undefined || Date.parse(Created) < until) &&
+          filters.labels(Labels) &&
+          !(filters.has("label!") && filters.labels(Labels, "label!")),
+      );
+      return { NetworksDeleted: deleted.length > 0 ? deleted : null };
     },
   });
 }

@@ -1,0 +1,47 @@
+import { invalidArgument } from "../base/errors.ts";
+import type { UpperKind } from "../linux/links.ts";
+import { mtuOf } from "./bridge-options.ts";
+
+/** The options of the macvlan and ipvlan drivers, decoded. */
+export interface VlanOptions {
+  /** The interface of the host below it; empty: one of our own, which leads nowhere. */
+  parent: string;
+  /** What each container's interface is. */
+  what: UpperKind;
+  /** The containers route by their interface alone, without a gateway. */
+  layer3: boolean;
+  mtu: number | undefined;
+}
+
+const macvlanModes: Record<string, number> = { private: 1, vepa: 2, bridge: 4, passthru: 8 };
+const ipvlanModes: Record<string, number> = { l2: 0, l3: 1, l3s: 2 };
+const ipvlanFlags: Record<string, number> = { bridge: 0, private: 1, vepa: 2 };
+
+function choice(known: Record<string, number>, text: string, what: string): number {
+  const number = known[text];
+  if (number === undefined) {
+    const names = Object.keys(known).join(", ");
+    throw invalidArgument(`requested ${what} '${text}' is not valid: it must be one of ${names}`);
+  }
+  return number;
+}
+
+/** Throws `invalidArgument` for an option that says nothing understandable. */
+export function parseVlanOptions(network: {
+  driver: string;
+  options: Readonly<Record<string, string>>;
+}): VlanOptions {
+  const { driver, options } = network;
+  const mtu = mtuOf(options);
+  const parent = options.parent ?? "";
+  if (parent === "lo") {
+    throw invalidArgument(`loopback interface is not a valid ${driver} parent link`);
+  }
+  if (driver === "macvlan") {
+    const mode = choice(macvlanModes, options.macvlan_mode || "bridge", "macvlan mode");
+    return { parent, mtu, layer3: false, what: { kind: "macvlan", mode } };
+  }
+  const mode = choice(ipvlanModes, options.ipvlan_mode || "l2", "ipvlan mode");
+  const flags = choice(ipvlanFlags, options.ipvlan_flag || "bridge", "ipvlan flag");
+  return { parent, mtu, layer3: mode > 0, what: { kind: "ipvlan", mode, flags } };
+}
