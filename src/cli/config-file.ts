@@ -69,7 +69,10 @@ export function readConfigFile(folder: string): ConfigFile {
  * those that this client does not know. The file is replaced as a whole, and only its owner can read it. Throws what
  * `readConfigFile` throws.
  */
-export function updateConfigFile(folder: string, changes: Partial<ConfigFile>): void {
+export function updateConfigFile(
+  folder: string,
+  changes: { [Key in keyof ConfigFile]: ConfigFile[Key] | undefined },
+): void {
   const next = { auths: {}, ...readConfigFile(folder), ...changes };
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   // A link stays one: people keep the file elsewhere.

@@ -1,12 +1,21 @@
-import { readFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { errnoOf, invalidArgument, notFound } from "../base/errors.ts";
+
+/** How a context says where something is, mostly the daemon (`docker`). */
+export interface ContextEndpoint {
+  readonly Host?: string;
+  readonly SkipTLSVerify?: boolean;
+}
 
 /** What a context says about its daemon. */
 export interface ContextMeta {
   readonly Name: string;
   readonly Metadata?: { readonly Description?: string };
-  readonly Endpoints?: Readonly<Record<string, { readonly Host?: string; readonly SkipTLSVerify?: boolean }>>;
+  readonly Endpoints?: Readonly<Record<string, ContextEndpoint>>;
 }
+
+/** TLS files by the name of their endpoint, then by their own (`ca.pem`). */
+export type ContextTls = Readonly<Record<string, Readonly<Record<string, Uint8Array>>>>;
 
 const idOf = (name: string) => new Bun.CryptoHasher("sha256").update(name).digest("hex");
 
@@ -36,5 +45,73 @@ export function readContext(folder: string, name: string): ContextMeta {
     return JSON.parse(text) as ContextMeta;
   } catch (error) {
     throw invalidArgument(`context ${JSON.stringify(name)}: ${String(error)}`, error);
+  }
+}
+
+/** The folders of a context's description and TLS files. */
+export function contextFolders(folder: string, name: string): { meta: string; tls: string } {
+  return {
+    meta: `${folder}/contexts/meta/${idOf(name)}`,
+    tls: `${folder}/contexts/tls/${idOf(name)}`,
+  };
+}
+
+export function contextExists(folder: string, name: string): boolean {
+  return existsSync(metaFile(folder, name));
+}
+
+/** All contexts but `default`, by name. */
+export function listContexts(folder: string): ContextMeta[] {
+  const root = `${folder}/contexts/meta`;
+  const found = namesIn(root)
+    .map((id) => `${root}/${id}/meta.json`)
+    .filter((path) => existsSync(path))
+    .map((path) => JSON.parse(readFileSync(path, "utf8")) as ContextMeta);
+  return found.sort((a, b) => a.Name.localeCompare(b.Name, "en", { numeric: true }));
+}
+
+/** What is there of TLS files of a context. */
+export function readContextTls(folder: string, name: string): ContextTls {
+  const { tls } = contextFolders(folder, name);
+  const read = (endpoint: string) =>
+    Object.fromEntries(
+      namesIn(`${tls}/${endpoint}`).map((file) => [file, readFileSync(`${tls}/${endpoint}/${file}`)]),
+    );
+  return Object.fromEntries(namesIn(tls).map((endpoint) => [endpoint, read(endpoint)]));
+}
+
+/** Stores a context; `tls` replaces what was there of TLS files, undefined leaves it. */
+export function writeContext(folder: string, meta: ContextMeta, tls?: ContextTls): void {
+  const folders = contextFolders(folder, meta.Name);
+  if (tls) {
+    rmSync(folders.tls, { recursive: true, force: true });
+    for (const [endpoint, files] of Object.entries(tls)) {
+      if (Object.keys(files).length === 0) continue;
+      mkdirSync(`${folders.tls}/${endpoint}`, { recursive: true, mode: 0o700 });
+      for (const [file, bytes] of Object.entries(files)) {
+        writeFileSync(`${folders.tls}/${endpoint}/${file}`, bytes, { mode: 0o600 });
+      }
+    }
+  }
+  mkdirSync(folders.meta, { recursive: true, mode: 0o755 });
+  const { Name, Metadata = {}, Endpoints = {} } = meta;
+  const path = `${folders.meta}/meta.json`;
+  const temporary = `${path}.${process.pid}`;
+  writeFileSync(temporary, JSON.stringify({ Name, Metadata, Endpoints }), { mode: 0o644 });
+  renameSync(temporary, path);
+}
+
+export function removeContext(folder: string, name: string): void {
+  const { meta, tls } = contextFolders(folder, name);
+  rmSync(meta, { recursive: true, force: true });
+  rmSync(tls, { recursive: true, force: true });
+}
+
+function namesIn(folder: string): string[] {
+  try {
+    return readdirSync(folder).sort();
+  } catch (error) {
+    if (errnoOf(error) === "ENOENT") return [];
+    throw error;
   }
 }

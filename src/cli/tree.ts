@@ -25,6 +25,7 @@ import {
   update,
   wait,
 } from "./tree/containers.ts";
+import { context } from "./tree/contexts.ts";
 import {
   history,
   image,
@@ -79,6 +80,7 @@ export const tree: readonly CommandNode[] = [
   version,
   common(info),
   container,
+  context,
   image,
   network,
   system,
