@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { makeAuthority, type Pair } from "../api/certificates.ts";
 import { clients, run } from "../harness/process.ts";
 
 /** In this order: each changes what the next ones see. `cfg` is the client's folder. */
@@ -18,6 +19,8 @@ const steps = [
   "create four --from nope",
   "create four --from one --docker host=tcp://1.1.1.1:1",
   "create tls --docker host=tcp://1.1.1.1:2376,ca=a.pem,cert=b.pem,key=c.pem,skip-tls-verify=true",
+  "create bad --docker host=tcp://1.1.1.1:2376,ca=bad.pem",
+  "create bad --docker host=tcp://1.1.1.1:2376,cert=bad.pem,key=c.pem",
   "inspect tls two nope",
   "inspect default",
   "inspect --format {{.Endpoints.docker.Host}} two",
@@ -45,10 +48,11 @@ const steps = [
   "ls",
 ];
 
-async function transcript(docker: string): Promise<string[]> {
+async function transcript(docker: string, authority: { ca: string }, pair: Pair): Promise<string[]> {
   const folder = mkdtempSync("/tmp/longshore-context-");
   try {
-    for (const name of ["a", "b", "c"]) writeFileSync(join(folder, `${name}.pem`), `${name}\n`);
+    const files = { "a.pem": authority.ca, "b.pem": pair.cert, "c.pem": pair.key, "bad.pem": "bad" };
+    for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, name), text);
     const seen: string[] = [];
     for (const step of steps) {
       const command = [docker, "--config", "cfg", "context", ...step.split(" ")];
@@ -64,8 +68,12 @@ async function transcript(docker: string): Promise<string[]> {
 
 test("contexts are made, used, carried and removed, as Docker's client does it", async () => {
   const [[, ours] = ["", ""], judge] = clients;
-  const seen = await transcript(ours);
-  if (judge) expect(seen).toEqual(await transcript(judge[1]));
+  const folder = mkdtempSync("/tmp/longshore-context-");
+  const authority = makeAuthority(folder, "ca");
+  const pair = authority.issue("me", "DNS:localhost");
+  rmSync(folder, { recursive: true });
+  const seen = await transcript(ours, authority, pair);
+  if (judge) expect(seen).toEqual(await transcript(judge[1], authority, pair));
   const of = (step: string) => seen.find((text) => text.startsWith(`${step}: `));
   expect(of("use one")).toBe('use one: 0\none\nCurrent context is now "one"\n');
   expect(of("import back tls.dockercontext")).toContain('Successfully imported context "back"');

@@ -1,3 +1,4 @@
+import { createPrivateKey, X509Certificate } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { errnoOf, messageOf } from "../../base/errors.ts";
 import { keyValue } from "../../base/key-value.ts";
@@ -40,6 +41,7 @@ export function dockerEndpoint(
       const path = given[key];
       return path ? [[file, readPem(path)] as const] : [];
     });
+    checkPem(Object.fromEntries(pem));
     const endpoint = {
       ...(given.host && { Host: given.host }),
       SkipTLSVerify: skip === "true" || skip === "1",
@@ -52,11 +54,35 @@ export function dockerEndpoint(
   }
 }
 
+/** Refuses files with which no connection could be made. */
+function checkPem(given: Readonly<Record<string, Buffer>>): void {
+  const invalid = "invalid docker endpoint options: ";
+  const unusable = `${invalid}failed to retrieve context tls info: `;
+  const { "ca.pem": ca, "cert.pem": cert, "key.pem": key } = given;
+  const or = <T>(make: () => T, message: string): T => {
+    try {
+      return make();
+    } catch (error) {
+      throw new Error(message, { cause: error });
+    }
+  };
+  if (ca) or(() => new X509Certificate(ca), `${unusable}ca.pem seems invalid`);
+  if (!cert || !key) return;
+  const certificate = or(
+    () => new X509Certificate(cert),
+    `${unusable}tls: failed to find any PEM data in certificate input`,
+  );
+  const secret = or(() => createPrivateKey(key), `${invalid}no valid private key found`);
+  if (!certificate.checkPrivateKey(secret)) {
+    throw new Error(`${unusable}tls: private key does not match public key`);
+  }
+}
+
 function fromContext(meta: ContextMeta): { endpoint: ContextEndpoint; tls: ContextTls } {
   return { endpoint: meta.Endpoints?.docker ?? {}, tls: {} };
 }
 
-function readPem(path: string): Uint8Array {
+function readPem(path: string): Buffer {
   try {
     return readFileSync(path);
   } catch (error) {
