@@ -57,7 +57,15 @@ export async function createContainer(
   const endpoints = planEndpoints(deps, hostConfig, request.endpoints);
   const container = await make(deps, { ...request, config, hostConfig, endpoints }, name, image);
   deps.events("create", container, {});
-  return { Id: container.id, Warnings: warnings };
+  return { Id: container.id, Warnings: [...warnings, ...publishWarnings(deps, hostConfig)] };
+}
+
+/** A firewall of the host does not see what goes to containers: who opens a port to everybody is told. */
+function publishWarnings(deps: ContainerDeps, { PortBindings, PublishAllPorts }: HostConfig): string[] {
+  const bindings = Object.values(PortBindings ?? {}).flatMap((list) => list ?? []);
+  const everywhere = bindings.some(({ HostIp = "" }) => ["", "0.0.0.0", "::"].includes(HostIp));
+  const warning = everywhere || PublishAllPorts ? deps.network.publishWarning : undefined;
+  return warning === undefined ? [] : [warning];
 }
 
 /** Volumes, folders, row; or none of them. */

@@ -17,6 +17,7 @@ import { NetworkAddresses } from "./network-addresses.ts";
 import { bringUp, plugVeth } from "./plug.ts";
 import type { NetworkSpec } from "./spec.ts";
 import { defaultMtu, type NetworkConfig } from "./types.ts";
+import { ensureUserChain, removeUserChain } from "./user-chain.ts";
 
 /** Our own table's name: one for each bridge, so that daemons side by side never share one. */
 const tableOf = (bridge: string) =>
@@ -136,7 +137,13 @@ export class BridgeNetwork implements LiveNetwork {
     // Packets between containers stay within the bridge, and the rules see them only with this.
     if (!this.#options.icc) this.#host.request(filterBridged(bridge));
     this.firewall.apply(ports);
-    if (!this.spec.internal) openForwarding(this.#nft, bridge);
+    this.reopen();
+  }
+
+  reopen(): void {
+    if (!this.#nft) return;
+    ensureUserChain(this.#nft);
+    if (!this.spec.internal) openForwarding(this.#nft, this.identity.bridge);
   }
 
   /** Takes the rules back, and the bridge when it is ours. */
@@ -144,6 +151,7 @@ export class BridgeNetwork implements LiveNetwork {
     const { bridge, ours } = this.identity;
     if (this.#nft) closeForwarding(this.#nft, bridge);
     this.firewall?.remove();
+    if (this.#nft) removeUserChain(this.#nft);
     if (ours) deleteLink(this.#host, bridge);
   }
 
@@ -172,6 +180,7 @@ export function removeBridgeRules(bridge: string): void {
     using nft = new Nftables();
     closeForwarding(nft, bridge);
     removeTable(nft, tableOf(bridge));
+    removeUserChain(nft);
   } catch (error) {
     // Without the library there never were any.
     if (!isEngineError(error, "unavailable")) throw error;

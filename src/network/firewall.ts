@@ -2,6 +2,7 @@ import { type Family, formatPrefix, maskedPrefix, type Prefix } from "../base/ip
 import { bridgeGroup } from "../linux/links.ts";
 import { type Nftables, NftablesError } from "../linux/nftables.ts";
 import type { GatewayMode } from "./bridge-options.ts";
+import { activeFirewall } from "./host-firewall.ts";
 
 /** A port of the host that leads to a port of a container. */
 export interface PublishedPort {
@@ -167,6 +168,16 @@ export class Firewall {
   constructor(nft: Nftables, rules: FirewallRules) {
     this.#nft = nft;
     this.#rules = rules;
+  }
+
+  /** The name of its table. */
+  get table(): string {
+    return this.#rules.table;
+  }
+
+  /** A firewall of the host that does not rule what is published here (`ufw`). */
+  get ofHost(): string | undefined {
+    return activeFirewall(this.#nft);
   }
 
   /** Replaces whatever stands there, without a gap, by the rules with `ports`. */

@@ -1,10 +1,14 @@
 import type { Nftables, NftObject } from "../linux/nftables.ts";
+import { userTable } from "./user-chain.ts";
 
 /*
  * A packet has to pass every table. Where the host's own `ip filter` table drops what it forwards (ufw, a Docker
  * beside us), ours cannot let containers through: that takes two rules in the host's chain. They carry a comment, by
  * which they are found again; nothing else in that table is touched.
  */
+
+/** Tables of the host in which a change may concern containers. */
+export const hostTables: readonly string[] = ["filter", "firewalld", userTable];
 
 interface Chain {
   table: string;
@@ -19,6 +23,26 @@ interface Rule {
 
 function entries<T>(objects: NftObject[], kind: string): T[] {
   return objects.flatMap((object) => (kind in object ? [object[kind] as unknown as T] : []));
+}
+
+/** What is told to who publishes a port on all addresses of a host with such a firewall. */
+export function publishWarning(firewall: string): string {
+  return (
+    `Published ports are reached from everywhere, whatever the rules of ${firewall} say: name an address of the host ` +
+    "(-p 127.0.0.1:8080:80), set a default one (dockerd --ip), or add rules to the chain 'user' of the nftables table " +
+    `'inet ${userTable}'`
+  );
+}
+
+/** The name of a firewall of the host that rules the ports of the host, but not those of containers. */
+export function activeFirewall(nft: Nftables): "ufw" | "firewalld" | undefined {
+  const tables = entries<{ name: string }>(nft.list("list tables"), "table").map(({ name }) => name);
+  if (tables.includes("firewalld")) return "firewalld";
+  if (!tables.includes("filter")) return undefined;
+  const chains = entries<Chain>(nft.list("list chains ip"), "chain");
+  return chains.some(({ table, name }) => table === "filter" && name === "ufw-user-input")
+    ? "ufw"
+    : undefined;
 }
 
 /** The chain for rules of the host's administrator that Docker keeps, else the forward chain when it drops. */

@@ -43,6 +43,8 @@ export interface LiveNetwork extends Disposable {
   defaultRoute(ip: Ip, family: Family): DefaultRoute;
   /** Puts kernel settings and rules in place, whole, as they have to be with `ports` open. */
   apply(ports: readonly PublishedPort[]): void;
+  /** Looks whether the host's own firewall lets containers through, and asks the administrator's chain. */
+  reopen?(): void;
   /** Takes back what it has in the kernel. */
   remove(): void;
 }

@@ -26,6 +26,8 @@ import {
   planWire,
   wayOut,
 } from "./endpoints.ts";
+import { FirewallWatch } from "./firewall-watch.ts";
+import { publishWarning } from "./host-firewall.ts";
 import type { DefaultRoute, LiveNetwork, Wire } from "./live-network.ts";
 import type { NamedSandbox } from "./name-server.ts";
 import { hasNames, namedSandbox } from "./named-sandbox.ts";
@@ -71,6 +73,7 @@ export class NetworkManager {
   readonly #networks: NetworkSet;
   readonly #pools: { bridge: SandboxPool; bare: SandboxPool; named: SandboxPool };
   #bridge: BridgeNetwork | undefined;
+  #watch: FirewallWatch | undefined;
 
   constructor(deps: NetworkDependencies) {
     const { database, resources, config, log } = deps;
@@ -113,7 +116,27 @@ export class NetworkManager {
       attached.portNetwork = way?.networkId;
       attached.ports = this.#ports.restore(way ? publishedPorts(attached.sandbox, way) : []);
     }
+    if (this.#deps.config.iptables !== false) this.#watchFirewall();
     this.#applyAll();
+    this.#watch?.recogniseSelf();
+  }
+
+  #watchFirewall(): void {
+    this.#watch = new FirewallWatch({
+      isOurs: (table) => this.#networks.live().some(({ firewall }) => firewall?.table === table),
+      restore: () => this.#applyAll(),
+      reopen: () => {
+        for (const network of this.#networks.live()) network.reopen?.();
+      },
+      log: this.#deps.log,
+    });
+  }
+
+  /** What a user should know of ports that are published on all addresses of the host, or undefined. */
+  get publishWarning(): string | undefined {
+    if (this.#deps.config.ip !== undefined) return undefined;
+    const firewall = this.#bridge?.firewall?.ofHost;
+    return firewall && publishWarning(firewall);
   }
 
   /**
@@ -549,6 +572,7 @@ export class NetworkManager {
    * Ends the daemon's part. While containers run, all that they use stays; else the bridges and the rules go as well.
    */
   async shutdown(): Promise<void> {
+    this.#watch?.[Symbol.dispose]();
     for (const pool of Object.values(this.#pools)) pool.close();
     this.#ports.stop();
     await this.#sandboxes.settled();

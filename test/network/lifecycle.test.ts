@@ -156,23 +156,6 @@ test("a daemon that ends while a container runs leaves it its network, and takes
   expect(traces()).toEqual(untouched);
 });
 
-test("rules that somebody flushed come back with the next change, and on reconcile", async () => {
-  const { networks } = await fresh();
-  const web = await networks.connect(request("web", { portBindings: port("8080") }));
-  const server = serve(web.netnsPath, "tcp", 80, "web");
-  const fromOutside = () => ask(host.outside, "tcp", { ip: hostAddress, port: 8080 });
-  using nft = new Nftables();
-  nft.run("flush ruleset");
-  // Without rules the port is relayed: open, but with the gateway as the source.
-  expect(await fromOutside()).toBe("web to 172.17.0.1");
-  await networks.connect(request("next", { portBindings: port("8081") }));
-  expect(await fromOutside()).toBe(`web to ${outsideAddress}`);
-  nft.run("flush ruleset");
-  await networks.reconcile(["web", "next"]);
-  expect(await fromOutside()).toBe(`web to ${outsideAddress}`);
-  server[Symbol.dispose]();
-});
-
 test("what a container left open keeps neither its address nor its interface for long", async () => {
   const { networks, resources } = await fresh();
   const { netnsPath } = await networks.connect(request("leaky"));
