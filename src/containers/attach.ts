@@ -4,7 +4,7 @@ import { readLogs } from "../runtime/logs/reader.ts";
 import type { Attachment } from "../runtime/supervisor/client.ts";
 import type { Container } from "./container.ts";
 import type { ContainerDeps } from "./deps.ts";
-import { DetachScanner, defaultDetachKeys, parseDetachKeys } from "./detach-keys.ts";
+import { DetachScanner, detachKeysOf } from "./detach-keys.ts";
 import { readableLog } from "./log-config.ts";
 import { LogFrames } from "./log-frames.ts";
 
@@ -36,7 +36,7 @@ export async function attachToContainer(
   if (status === "restarting") {
     throw conflict(`container ${container.id} is restarting, wait until the container is running`);
   }
-  const keys = parseDetachKeys(options.detachKeys || defaultDetachKeys);
+  const keys = detachKeysOf(options.detachKeys, "detach");
   const stdin = options.stdin && (container.spec.config.OpenStdin ?? false);
   const attachment =
     options.stream && (stdin || options.stdout || options.stderr)

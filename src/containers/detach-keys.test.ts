@@ -1,9 +1,9 @@
 import { expect, test } from "bun:test";
-import { DetachScanner, parseDetachKeys } from "./detach-keys.ts";
+import { DetachScanner, detachKeysOf } from "./detach-keys.ts";
 
 function scan(keys: string, ...chunks: string[]): { out: string; detached: boolean } {
   let detached = false;
-  const scanner = new DetachScanner(parseDetachKeys(keys), () => {
+  const scanner = new DetachScanner(detachKeysOf(keys, "detach"), () => {
     detached = true;
   });
   let out = "";
@@ -23,5 +23,5 @@ test("a sequence that breaks off is passed on in order", () => {
 });
 
 test("keys that do not exist are refused", () => {
-  expect(() => parseDetachKeys("ctrl-1")).toThrow("unknown character: 'ctrl-1'");
+  expect(() => detachKeysOf("ctrl-1", "detach")).toThrow("Invalid detach keys (ctrl-1) provided");
 });

@@ -1,23 +1,26 @@
 import { Transform, type TransformCallback } from "node:stream";
 import { invalidArgument } from "../base/errors.ts";
 
-export const defaultDetachKeys = "ctrl-p,ctrl-q";
+const defaultDetachKeys = "ctrl-p,ctrl-q";
 
 const controls: Record<string, number> = { "@": 0, "[": 27, "\\": 28, "]": 29, "^": 30, _: 31 };
 
-/** Bytes from `ctrl-p,ctrl-q` or `a,b`. Throws `invalidArgument`. */
-export function parseDetachKeys(text: string): Uint8Array {
-  return Uint8Array.from(
-    text.split(",").map((key) => {
-      if (key.length === 1) return key.charCodeAt(0);
-      const control = /^ctrl-(.)$/.exec(key.toLowerCase())?.[1] ?? "";
-      if (/^[a-z]$/.test(control)) return control.charCodeAt(0) - 96;
-      const code = controls[control];
-      if (code === undefined)
-        throw invalidArgument(`Invalid detach keys provided: unknown character: '${key}'`);
-      return code;
-    }),
-  );
+/**
+ * Bytes from `ctrl-p,ctrl-q` or `a,b`; the default keys for an empty text. Throws `invalidArgument`: attach and exec
+ * have different words for them.
+ */
+export function detachKeysOf(text: string, word: "detach" | "escape"): Uint8Array {
+  const keys = (text || defaultDetachKeys).split(",").map(codeOf);
+  if (keys.includes(-1)) throw invalidArgument(`Invalid ${word} keys (${text}) provided`);
+  return Uint8Array.from(keys);
+}
+
+/** -1 for what is no key. */
+function codeOf(key: string): number {
+  if (key.length === 1) return key.charCodeAt(0);
+  const control = /^ctrl-(.)$/.exec(key.toLowerCase())?.[1] ?? "";
+  if (/^[a-z]$/.test(control)) return control.charCodeAt(0) - 96;
+  return controls[control] ?? -1;
 }
 
 /**

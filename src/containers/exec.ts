@@ -6,26 +6,34 @@ import { isEnding } from "../linux/process.ts";
 import { joinStreams } from "./attach.ts";
 import { type Container, isRunning } from "./container.ts";
 import type { ContainerDeps } from "./deps.ts";
-import { defaultDetachKeys, parseDetachKeys } from "./detach-keys.ts";
+import { detachKeysOf } from "./detach-keys.ts";
 import { claimStart, type Exec } from "./execs.ts";
 import { withLinks } from "./links.ts";
 import { containerPaths } from "./paths.ts";
 import { buildExecProcess } from "./spec/exec-process.ts";
 import { runtimeOf } from "./start.ts";
+import { startFailureCode } from "./start-failure.ts";
 import { frame, framing, standardOutput } from "./stdcopy.ts";
 
-/** Registers a process to run in the container; returns its id. Throws `conflict` when the container does not run. */
-export function createExec(deps: ContainerDeps, container: Container, config: ExecConfig): string {
+/**
+ * Registers a process to run in the container, which the client called `name`; returns its id. Throws `conflict` when
+ * the container does not run.
+ */
+export function createExec(
+  deps: ContainerDeps,
+  container: Container,
+  config: ExecConfig,
+  name = container.id,
+): string {
   deps.readiness.expectStart();
   const { status } = container.state;
   if (!isRunning(container)) throw conflict(`container ${container.id} is not running`);
-  if (status === "paused")
-    throw conflict(`Container ${container.id} is paused, unpause the container before exec`);
+  if (status === "paused") throw conflict(`Container ${name} is paused, unpause the container before exec`);
   if (status === "restarting") {
     throw conflict(`Container ${container.id} is restarting, wait until the container is running`);
   }
   if ((config.Cmd ?? []).length === 0) throw invalidArgument("No exec command specified");
-  if (config.DetachKeys) parseDetachKeys(config.DetachKeys);
+  if (config.DetachKeys) detachKeysOf(config.DetachKeys, "escape");
   const id = newId(deps.random);
   deps.execs.add({
     id,
@@ -70,7 +78,7 @@ export async function startExec(
     await runExec(deps, exec, options);
   } catch (error) {
     attachment?.stream.destroy();
-    deps.execs.exited(exec.id, failureCode(messageOf(error)));
+    deps.execs.exited(exec.id, execFailureCode(messageOf(error)));
     if (!connection) throw error;
     const text = `${messageOf(error)}\r\n`;
     connection.end(options.Tty ? text : frame("stdout", text));
@@ -79,7 +87,7 @@ export async function startExec(
   if (!attachment || !connection) return;
   await joinStreams(connection, attachment.stream, {
     ...adapted(config.Tty ?? false, options.Tty ?? false),
-    ...(config.Tty ? { keys: parseDetachKeys(config.DetachKeys || defaultDetachKeys) } : {}),
+    ...(config.Tty ? { keys: detachKeysOf(config.DetachKeys ?? "", "escape") } : {}),
     stdin,
     onDetach: () => deps.events("exec_detach", container, { execID: exec.id }),
     // Whoever sees the end of the output asks for the exit code next.
@@ -93,9 +101,9 @@ function adapted(hasTerminal: boolean, wantsRaw: boolean): { output?: Transform 
   return { output: hasTerminal ? framing() : standardOutput() };
 }
 
-/** As a shell's: 127 when there is no such program, 126 when it cannot be started. */
-function failureCode(message: string): number {
-  return /executable file not found|no such file or directory/i.test(message) ? 127 : 126;
+/** What is refused before the runtime is asked (an unknown user) cannot be invoked. */
+function execFailureCode(message: string): number {
+  return message.startsWith("OCI runtime") ? startFailureCode(message) : 126;
 }
 
 /** Has the runtime start it; what it prints goes to whoever has attached before. */

@@ -1,6 +1,7 @@
 import type { ExecConfig, ExecInspectResponse } from "../api/exec.ts";
 import { conflict, notFound } from "../base/errors.ts";
 import type { Container } from "./container.ts";
+import { detachKeysOf } from "./detach-keys.ts";
 
 /** A process that is to run, runs, or has run in a container beside its first one. */
 export interface Exec {
@@ -96,7 +97,10 @@ export function inspectExec(exec: Exec): ExecInspectResponse {
     OpenStdout: exec.config.AttachStdout ?? false,
     CanRemove: false,
     ContainerID: exec.container.id,
-    DetachKeys: exec.config.DetachKeys ?? "",
+    // Go's JSON of bytes.
+    DetachKeys: exec.config.DetachKeys
+      ? Buffer.from(detachKeysOf(exec.config.DetachKeys, "escape")).toString("base64")
+      : "",
     Pid: exec.pid,
   };
 }

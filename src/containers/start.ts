@@ -12,6 +12,7 @@ import { connectNetwork } from "./networking.ts";
 import { containerPaths } from "./paths.ts";
 import { removeInTurn } from "./remove.ts";
 import { mountRootfs, mountSharedMemory, removeRunDirectory, unmountRootfs } from "./rootfs.ts";
+import { startFailureCode } from "./start-failure.ts";
 
 /** Starts a container, in its turn. Throws `notModified` when it runs already. */
 export function startContainer(deps: ContainerDeps, container: Container): Promise<void> {
@@ -78,13 +79,6 @@ async function recordFailure(deps: ContainerDeps, container: Container, message:
   }
   // Not the reason: that is for who asked for the start.
   deps.waiters.exited(container.id, { exitCode });
-}
-
-/** The exit code of a container whose process could not be started: as a shell has it. */
-function startFailureCode(message: string): number {
-  if (/executable file not found|no such file or directory|not a directory/i.test(message)) return 127;
-  if (/permission denied|is a directory|exec format error/i.test(message)) return 126;
-  return 128;
 }
 
 /** Everything that a process needs, then the process. What was made is undone when a later step fails. */

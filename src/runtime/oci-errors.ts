@@ -20,21 +20,31 @@ export function lastRuntimeError(log: string): string | undefined {
   return undefined;
 }
 
+/** What of the specification's `process` object can be to blame for a failure. */
+export interface FailedProcess {
+  args?: readonly string[];
+  cwd?: string;
+  rlimits?: readonly { type: string; soft: number; hard: number }[];
+}
+
 /**
  * What the API tells when a runtime has failed, in the words that Docker with runc uses, since scripts and the client
- * (for its exit codes 126 and 127) look for them. `program` is the first of the process's arguments.
+ * (for its exit codes 126 and 127) look for them.
  */
 export function runtimeError(
   runtime: RuntimeBinary,
   action: RuntimeAction,
   message: string | undefined,
-  program: string,
+  process: FailedProcess,
 ): EngineError {
-  const reason = message === undefined ? undefined : (programError(message, program) ?? mountError(message));
+  const reason = message === undefined ? undefined : reasonOf(message, process);
   const prefix =
     action === "create"
       ? "failed to create task for container: failed to create shim task: OCI runtime create failed: "
       : "OCI runtime exec failed: ";
+  if (action === "exec" && reason?.startsWith("chdir") && !process.cwd?.startsWith("/")) {
+    return invalidArgument(`${prefix}exec failed: Cwd must be an absolute path: unknown`);
+  }
   if (reason === undefined) {
     return internal(`${prefix}${runtime.name}: ${message ?? "failed without an error message"}: unknown`);
   }
@@ -42,9 +52,43 @@ export function runtimeError(
     action === "create"
       ? "runc create failed: unable to start container process: error during container init: "
       : "exec failed: unable to start container process: ";
-  const hint =
-    reason.endsWith(": not a directory") && reason.startsWith("error mounting") ? `: ${notADirectory}` : "";
-  return invalidArgument(`${prefix}${step}${reason}: unknown${hint}`);
+  return invalidArgument(`${prefix}${step}${reason}: unknown${hintFor(reason)}`);
+}
+
+function reasonOf(message: string, process: FailedProcess): string | undefined {
+  return (
+    limitError(message, process) ??
+    directoryError(message, process) ??
+    programError(message, process.args?.[0] ?? "") ??
+    mountError(message)
+  );
+}
+
+/** What Docker adds to the runtime's words. */
+function hintFor(reason: string): string {
+  // Clients look for these words to tell that the exit code is 126.
+  if (reason.endsWith(": is a directory")) return ": permission denied";
+  return reason.endsWith(": not a directory") && reason.startsWith("error mounting")
+    ? `: ${notADirectory}`
+    : "";
+}
+
+/** With so few files, a runtime can set no container up: it opens more at a time itself. */
+const fewFiles = 64;
+
+/** The limit of open files holds for the runtime's own work already, which then fails anywhere, in any words. */
+function limitError(message: string, { rlimits = [] }: FailedProcess): string | undefined {
+  const files = rlimits.find(({ type }) => type === "RLIMIT_NOFILE");
+  if (!files || files.soft >= fewFiles) return undefined;
+  if (!/: (Too many open files|No space left on device)$/.test(message)) return undefined;
+  return `the limit of open files is too low to set the container up (nofile=${files.soft}:${files.hard}): too many open files`;
+}
+
+/** The working directory that was asked for. */
+function directoryError(message: string, { cwd = "" }: FailedProcess): string | undefined {
+  const why = /^chdir(?: to)? `.*`: (.*)$/s.exec(message)?.[1];
+  if (why === undefined) return undefined;
+  return `chdir to cwd (${JSON.stringify(cwd)}) set in config.json failed: ${why.toLowerCase()}`;
 }
 
 const notADirectory =
@@ -74,6 +118,7 @@ function programError(message: string, program: string): string | undefined {
       : `exec: ${JSON.stringify(name)}: executable file not found in $PATH`;
   }
   const subject = `exec: ${JSON.stringify(program)}`;
+  if (program === "") return `${subject}: executable file not found in $PATH`;
   if (/open executable: Permission denied|exec.*Permission denied/s.test(message)) {
     return `${subject}: permission denied`;
   }

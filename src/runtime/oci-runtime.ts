@@ -3,7 +3,7 @@ import { delimiter, dirname, isAbsolute, join } from "node:path";
 import { invalidArgument, messageOf, unavailable } from "../base/errors.ts";
 import { sealedCopy } from "../linux/sealed-copy.ts";
 import { type ChildStdio, type RunResult, run } from "../linux/spawn.ts";
-import { lastRuntimeError, type RuntimeAction, runtimeError } from "./oci-errors.ts";
+import { type FailedProcess, lastRuntimeError, type RuntimeAction, runtimeError } from "./oci-errors.ts";
 import type { RuntimeBinary } from "./supervisor/protocol.ts";
 
 /** Where distributions put runtimes, for daemons that were started with a short PATH. */
@@ -121,7 +121,7 @@ export class OciRuntime {
       ...consoleArguments(stdio),
     ];
     const result = await this.#call([...command, this.#id], { log, stdio, cwd: bundle });
-    if (result !== 0) throw this.#failure("create", log, () => firstArgument(join(bundle, "config.json")));
+    if (result !== 0) throw this.#failure("create", log, join(bundle, "config.json"));
   }
 
   /** Starts another process in the running container. `processFile` holds the specification's `process` object. */
@@ -138,7 +138,7 @@ export class OciRuntime {
       stdio,
       cwd: dirname(processFile),
     });
-    if (result !== 0) throw this.#failure("exec", log, () => firstArgument(processFile));
+    if (result !== 0) throw this.#failure("exec", log, processFile);
   }
 
   /** Forgets the container, killing what still runs in it. It is no error when the runtime does not know it. */
@@ -211,9 +211,9 @@ export class OciRuntime {
     return { hiddenMount: { parent: hybridRoot, path: hybridUnified } };
   }
 
-  #failure(action: RuntimeAction, log: string, program: () => string) {
+  #failure(action: RuntimeAction, log: string, specification: string) {
     const text = existsSync(log) ? readFileSync(log, "utf8") : "";
-    return runtimeError(this.#runtime, action, lastRuntimeError(text), program());
+    return runtimeError(this.#runtime, action, lastRuntimeError(text), readProcess(specification));
   }
 }
 
@@ -226,9 +226,8 @@ function environment(): Record<string, string> {
   return { PATH: process.env.PATH ?? usualDirectories.join(delimiter) };
 }
 
-/** `process.args[0]` of a config.json, or `args[0]` of a process file; empty when there is none. */
-function firstArgument(path: string): string {
-  const json = JSON.parse(readFileSync(path, "utf8")) as { args?: unknown[]; process?: { args?: unknown[] } };
-  const [first] = json.process?.args ?? json.args ?? [];
-  return typeof first === "string" ? first : "";
+/** The `process` object: that of a config.json, or a file of its own. */
+function readProcess(path: string): FailedProcess {
+  const json = JSON.parse(readFileSync(path, "utf8")) as FailedProcess & { process?: FailedProcess };
+  return json.process ?? json;
 }

@@ -7,7 +7,7 @@ import { defineHandlers, type Handlers } from "../http/handler.ts";
 export function execHandlers(deps: ContainerDeps): Handlers {
   return defineHandlers({
     ContainerExec({ params, body }) {
-      return { Id: createExec(deps, deps.set.find(params.id), body) };
+      return { Id: createExec(deps, deps.set.find(params.id), body, params.id) };
     },
 
     async ExecStart({ params, body = {} }, reply) {

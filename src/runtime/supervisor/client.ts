@@ -249,7 +249,7 @@ export class SupervisorClient implements AsyncDisposable {
     return this.#callAgain("pids", { id });
   }
 
-  /** Throws `conflict` when it does not run or has no terminal. */
+  /** Throws `conflict` when it does not run. */
   async resize(target: Target, size: ConsoleSize): Promise<void> {
     await this.#callAgain("resize", { ...target, ...size });
   }

@@ -195,8 +195,9 @@ export class ManagedProcess {
     return this.#log?.snapshot();
   }
 
-  /** Throws `conflict` when it does not run or has no terminal. */
+  /** Does nothing without a terminal, as in Docker. Throws `conflict` when its terminal has ended. */
   resize(size: ConsoleSize): void {
+    if (!this.state.tty) return;
     if (this.#master === undefined) throw conflict(`container ${this.state.id} has no terminal that runs`);
     setWindowSize(this.#master, size);
   }

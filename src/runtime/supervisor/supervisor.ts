@@ -201,7 +201,11 @@ export class Supervisor {
 
   async #clearFailedStart(state: ProcessState, files: ProcessFiles): Promise<void> {
     try {
-      if (state.execId === undefined) await this.#callRuntime(state, (runtime) => runtime.delete());
+      if (state.execId === undefined) {
+        await this.#callRuntime(state, (runtime) => runtime.delete());
+        // A runtime that failed early has made some of it, and forgotten that.
+        await this.#isolationOf(state).cgroup.remove();
+      }
       files.remove();
       if (state.execId !== undefined) rmSync(files.directory, { recursive: true, force: true });
     } catch (error) {
