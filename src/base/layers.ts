@@ -29,7 +29,8 @@ export const mayImport: Record<string, readonly string[]> = {
   engine: [...pure, ...host, ...capabilities, ...useCases],
   daemon: [...pure, ...host, ...capabilities, ...useCases, "engine"],
   client: ["base", "oci", "api"],
-  cli: [...pure, "linux", "archive", "client"],
+  // `docker manifest` speaks to registries by itself, without a daemon.
+  cli: [...pure, "linux", "archive", "distribution", "client"],
   registry: ["base", "oci"],
   main: [...pure, ...host, ...capabilities, ...useCases, "engine", "daemon", "client", "cli", "registry"],
 };

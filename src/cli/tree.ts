@@ -38,7 +38,7 @@ import {
   save,
   tag,
 } from "./tree/images.ts";
-import { login, logout, search } from "./tree/registries.ts";
+import { login, logout, manifest, search } from "./tree/registries.ts";
 import { events, info, network, system, volume } from "./tree/system.ts";
 
 /*
@@ -82,6 +82,7 @@ export const tree: readonly CommandNode[] = [
   container,
   context,
   image,
+  manifest,
   network,
   system,
   volume,
