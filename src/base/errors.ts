@@ -71,6 +71,13 @@ export function messageOf(error: unknown): string {
   return first instanceof Error ? first.message : String(first);
 }
 
+/** True when the disk (or a quota) is full, wherever below that was noticed. */
+export function isDiskFull(error: unknown): boolean {
+  const first = firstFailure(error);
+  if (/no space left on device|ENOSPC|EDQUOT|quota exceeded/.test(messageOf(first))) return true;
+  return first instanceof Error && first.cause !== undefined && isDiskFull(first.cause);
+}
+
 /** The errno name (`ENOENT`, …) of an error thrown by a system call, or undefined. */
 export function errnoOf(error: unknown): string | undefined {
   if (typeof error !== "object" || error === null || !("code" in error)) return undefined;

@@ -1,3 +1,4 @@
+import { isDiskFull } from "../base/errors.ts";
 import type { BlobStore } from "../images/blobs.ts";
 import type { ImageStore } from "../images/images.ts";
 import type { LayerStore } from "../images/layers.ts";
@@ -116,6 +117,7 @@ async function pullOne(
     return { reference, digest: top.digest, changed: known !== top.digest || content.fetched };
   } catch (error) {
     stop.abort();
+    if (isDiskFull(error)) await stores.images.abandon(lease);
     throw error;
   }
 }

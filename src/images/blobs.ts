@@ -278,7 +278,7 @@ export class BlobStore {
     onProgress: (offset: number) => void,
   ): Promise<void> {
     const { digest, size } = blob;
-    const path = join(this.#ingestFolder, digest.replace(":", "-"));
+    const path = this.#partPath(digest);
     this.#table.insertIngest({ digest, size, touched: this.#clock.now() });
     try {
       await using ingest = new Ingest(blob, path, signal, onProgress);
@@ -315,6 +315,25 @@ export class BlobStore {
    */
   lease(id: string = newId(this.#random)): Lease {
     return new StoredLease(this.#leases, id, this.#clock.now() + keepMillis);
+  }
+
+  /**
+   * Releases a lease, and forgets the parts of blobs that it kept for the next attempt; not of those that somebody else
+   * fetches now.
+   */
+  async abandon(lease: Lease): Promise<void> {
+    const digests = this.#leases.itemsOf(lease.id);
+    lease.release();
+    for (const digest of digests) {
+      await this.#tasks.ended(digest);
+      if (this.#tasks.has(digest) || this.has(digest)) continue;
+      this.#trash.take(this.#partPath(digest));
+      this.#table.deleteIngest(digest);
+    }
+  }
+
+  #partPath(digest: Digest): string {
+    return join(this.#ingestFolder, digest.replace(":", "-"));
   }
 
   /** All digests that leases keep. */

@@ -8,7 +8,7 @@ import { formatPlatform, hostPlatform, type Platform, platformDistance } from ".
 import { familiarName, familiarString, type Reference } from "../oci/reference.ts";
 import type { Database } from "../store/database.ts";
 import { type ImageRow, ImageTable } from "../store/images.ts";
-import type { BlobStore } from "./blobs.ts";
+import type { BlobStore, Lease } from "./blobs.ts";
 import { collect, unreachable } from "./collect.ts";
 import { ImageContent, type Variant } from "./content.ts";
 import { historyOf } from "./history.ts";
@@ -302,12 +302,33 @@ export class ImageStore {
 
   /** `docker load`: see `loadImages`. */
   load(chunks: AsyncIterable<Uint8Array>, options: LoadOptions = {}): Promise<Loaded[]> {
-    return loadImages({ ...this.#parts(), layers: this.#layers, content: this.#content }, chunks, options);
+    const target = { ...this.#parts(), layers: this.#layers, content: this.#content };
+    return this.#orNothing(loadImages(target, chunks, options));
+  }
+
+  /** Of work that fails nothing stays. */
+  async #orNothing<T>(work: Promise<T>): Promise<T> {
+    try {
+      return await work;
+    } catch (error) {
+      await this.collect();
+      throw error;
+    }
+  }
+
+  /**
+   * Gives up a pull for which there was no room: what it has brought goes, since the next attempt would find no more
+   * room than this one.
+   */
+  async abandon(lease: Lease): Promise<void> {
+    await this.#blobs.abandon(lease);
+    await this.collect();
   }
 
   /** `docker import`: see `importImage`. */
   import(chunks: AsyncIterable<Uint8Array>, options: ImportOptions = {}): Promise<Digest> {
-    return importImage({ ...this.#parts(), layers: this.#layers, clock: this.#clock }, chunks, options);
+    const target = { ...this.#parts(), layers: this.#layers, clock: this.#clock };
+    return this.#orNothing(importImage(target, chunks, options));
   }
 
   #parts() {

@@ -47,6 +47,12 @@ export class SharedTasks {
     }
   }
 
+  /** Resolves when the work of `key` has ended, if all who wanted it have left; at once when it goes on for somebody. */
+  async ended(key: string): Promise<void> {
+    const running = this.#running.get(key);
+    if (running?.stop.signal.aborted) await running.promise.catch(() => {});
+  }
+
   /** Resolves when nothing runs any more; what runs is told to stop. */
   async stop(): Promise<void> {
     const all = [...this.#running.values()];

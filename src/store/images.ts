@@ -263,6 +263,12 @@ export class LeaseTable {
     this.#database.run("DELETE FROM leases WHERE id = ?", id);
   }
 
+  itemsOf(id: string): Digest[] {
+    return this.#database
+      .all<{ digest: Digest }>("SELECT digest FROM lease_items WHERE lease = ?", id)
+      .map(({ digest }) => digest);
+  }
+
   deleteExpired(now: number): void {
     this.#database.run("DELETE FROM leases WHERE expires <= ?", now);
   }
