@@ -48,6 +48,11 @@ export function imageOf(layers: readonly Uint8Array[], platform: Platform = defa
     const bytes = Bun.gzipSync(new Uint8Array(tar), { level: 1 });
     return { digest: sha256Of(bytes), diffId: sha256Of(tar), bytes };
   });
+  return imageOfBlobs(blobs, platform);
+}
+
+/** An image of these layers, whatever they are. */
+export function imageOfBlobs(blobs: TestImage["layers"], platform: Platform = defaultPlatform): TestImage {
   const diff_ids = blobs.map(({ diffId }) => diffId);
   const configBytes = Buffer.from(
     JSON.stringify({ ...platform, config: { Cmd: ["/x"] }, rootfs: { type: "layers", diff_ids } }),

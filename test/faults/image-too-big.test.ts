@@ -3,7 +3,11 @@ import { statfsSync, writeFileSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { imageOf, makeTar, noise, serveImage } from "../distribution/test-image.ts";
+import { gzipSync } from "node:zlib";
+import { encodeHeader } from "../../src/archive/tar-encoder.ts";
+import { tarEntry } from "../../src/archive/tar-entry.ts";
+import { sha256Of } from "../../src/oci/digester.ts";
+import { imageOf, imageOfBlobs, makeTar, noise, serveImage } from "../distribution/test-image.ts";
 import { TestRegistry } from "../distribution/test-registry.ts";
 import { TestDaemon } from "../harness/daemon.ts";
 import { run } from "../harness/process.ts";
@@ -62,6 +66,24 @@ test.each(images)("a pull whose %s do not fit says so, and leaves nothing", asyn
   serveImage(registry, `${what}:1`, imageOf(layers()));
   const before = await now();
   const { stderr, code } = await daemon.docker("pull", `${registry.host}/${what}:1`);
+  expect(stderr).toContain("no space left on device");
+  expect(code).toBe(1);
+  await unchanged(before);
+});
+
+test("a bomb of 10 GB in 10 MB is stopped by the end of the disk, and leaves nothing", async () => {
+  const size = 10 * 1024 * megabyte;
+  const header = encodeHeader(tarEntry({ name: "bomb", type: "file", size }));
+  const member = gzipSync(Buffer.alloc(64 * megabyte));
+  const layer = Buffer.concat([
+    gzipSync(header),
+    ...Array.from({ length: size / (64 * megabyte) }, () => member),
+  ]);
+  expect(layer.length).toBeLessThan(11 * megabyte);
+  const digest = sha256Of(layer);
+  serveImage(registry, "bomb:1", imageOfBlobs([{ digest, diffId: digest, bytes: layer }]));
+  const before = await now();
+  const { stderr, code } = await daemon.docker("pull", `${registry.host}/bomb:1`);
   expect(stderr).toContain("no space left on device");
   expect(code).toBe(1);
   await unchanged(before);
