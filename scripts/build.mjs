@@ -3,7 +3,7 @@ import { linkSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs"
 import { join } from "node:path";
 import { installNodeModules, root, run } from "./lib/setup.mjs";
 
-export const names = ["docker", "dockerd", "docker-registry", "longshore-supervisor"];
+export const names = ["docker", "dockerd", "docker-registry", "longshore-supervisor", "longshore-resolver"];
 
 /** Files that run in a Worker are entry points of their own: `*.worker.ts`. */
 function workers(folder = join(root, "src")) {

@@ -39,6 +39,8 @@ export interface EngineSettings {
   securityDefaults: Partial<SecurityOptions>;
   /** The command that starts a supervisor. */
   supervisorCommand: readonly string[];
+  /** The command that starts a resolver of container names. */
+  resolverCommand: readonly string[];
 }
 
 /** Everything that the API's routes work with. */

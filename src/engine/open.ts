@@ -24,6 +24,7 @@ import { LayerStore } from "../images/layers.ts";
 import { Trash } from "../images/trash.ts";
 import { type Cgroups, detectCgroups } from "../linux/cgroup.ts";
 import { CgroupReadiness } from "../linux/cgroup-readiness.ts";
+import { ResolverClient } from "../network/dns/client.ts";
 import { NetworkManager } from "../network/manager.ts";
 import type { Digest } from "../oci/digest.ts";
 import { Plugins } from "../plugins/client.ts";
@@ -92,6 +93,7 @@ export async function openEngine(settings: EngineSettings, log: Logger): Promise
     config: settings.network,
     log,
     events: networkEvents(events),
+    names: new ResolverClient({ execRoot, command: settings.resolverCommand, log }),
   });
   await network.start();
   undo.add(() => network.shutdown());

@@ -9,12 +9,13 @@ const programs: Record<string, () => Promise<{ main(argv: string[]): Promise<num
   dockerd: () => import("./dockerd.ts"),
   "docker-registry": () => import("./registry.ts"),
   "longshore-supervisor": () => import("./supervisor.ts"),
+  "longshore-resolver": () => import("./resolver.ts"),
 };
 
 let argv = process.argv.slice(2);
 let load = programs[basename(process.argv0)];
 // Called by another name, run from source, or by a daemon that stands alone: the program is the first argument.
-if (!load || argv[0] === "longshore-supervisor") {
+if (!load || argv[0]?.startsWith("longshore-")) {
   load = programs[argv[0] ?? ""];
   argv = argv.slice(1);
 }

@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { isIPv4 } from "node:net";
 import { invalidArgument } from "../base/errors.ts";
 import { resolverAddress } from "./dns/redirect.ts";
+import { parseResolvConf } from "./resolv-conf.ts";
 
 /** /etc/hostname. */
 export function etcHostname(hostname: string): string {
@@ -107,27 +108,6 @@ const hostFiles = ["/etc/resolv.conf", "/run/systemd/resolve/resolv.conf"];
 /** What Docker falls back to when the host has no server that a container can reach. */
 const publicServers = ["8.8.8.8", "8.8.4.4"];
 
-interface ResolvConf {
-  servers: string[];
-  search: string[];
-  options: string[];
-}
-
-/** resolv.conf(5); of several `search` and `options` lines the last one counts. */
-export function parseResolvConf(text: string): ResolvConf {
-  const found: ResolvConf = { servers: [], search: [], options: [] };
-  for (const line of text.split("\n")) {
-    const [keyword, ...values] = line
-      .replace(/[#;].*$/, "")
-      .trim()
-      .split(/\s+/);
-    if (keyword === "nameserver" && values[0]) found.servers.push(values[0]);
-    if (keyword === "search" || keyword === "domain") found.search = values;
-    if (keyword === "options") found.options = values;
-  }
-  return found;
-}
-
 function readFileIfThere(path: string): string {
   try {
     return readFileSync(path, "utf8");
@@ -140,7 +120,7 @@ function readFileIfThere(path: string): string {
 const isLoopback = (server: string) => server.startsWith("127.") || server === "::1";
 
 /** The servers that a container without IPv6, in a network of its own, can reach. */
-export const reachable = (servers: readonly string[]) =>
+const reachable = (servers: readonly string[]) =>
   servers.filter((server) => isIPv4(server) && !isLoopback(server));
 
 /** /etc/resolv.conf: the host's own, with what was asked for in its place. `read` gives a file's text, or nothing. */

@@ -153,7 +153,7 @@ export class NetworkManager {
     await this.#sandboxes.settled();
     this.#applyAll();
     const named = [...this.#attached.values()].flatMap((attached) => this.#named(attached) ?? []);
-    if (named.length > 0) await this.#deps.names?.replace(named);
+    await this.#deps.names?.replace(named);
     this.#pools.bare.refill();
     if (this.#bridge) this.#pools.bridge.refill();
     if (this.#hasUserNetworks) this.#pools.named.refill();

@@ -16,7 +16,7 @@ export interface Domain {
 
 /** Tables whose rows stand for containers and what belongs to them. */
 const containerTables = ["containers", "sandboxes", "endpoints", "resources", "volume_users"];
-const quietFiles = ["dockerd.lock", "supervisor.lock", "supervisor.log"];
+const quietFiles = ["dockerd.lock", "supervisor.lock", "supervisor.log", "resolver.log"];
 
 /**
  * Everything of a daemon that is in the kernel, on the disk and in the database now, one line each. `daemon`: what
@@ -97,7 +97,8 @@ export function pidsOf(folder: string): number[] {
   return readdirSync("/proc")
     .map(Number)
     .filter(
-      (pid) => pid > 0 && commandLine(pid).includes(folder) && /dockerd|supervisor/.test(commandLine(pid)),
+      (pid) =>
+        pid > 0 && commandLine(pid).includes(folder) && /dockerd|supervisor|resolver/.test(commandLine(pid)),
     );
 }
 

@@ -19,6 +19,17 @@ export const network: CommandNode = {
   group: "management",
   children: [
     {
+      name: "connect",
+      short: "Connect a container to a network",
+      load: () => import("../commands/network/connect.ts"),
+    },
+    { name: "create", short: "Create a network", load: () => import("../commands/network/create.ts") },
+    {
+      name: "disconnect",
+      short: "Disconnect a container from a network",
+      load: () => import("../commands/network/disconnect.ts"),
+    },
+    {
       name: "inspect",
       short: "Show everything about networks",
       load: () => import("../commands/network/inspect.ts"),
@@ -28,6 +39,18 @@ export const network: CommandNode = {
       aliases: ["list"],
       short: "List networks",
       load: () => import("../commands/network/ls.ts"),
+    },
+    {
+      name: "prune",
+      short: "Remove networks that no container uses",
+      since: "1.25",
+      load: () => import("../commands/network/prune.ts"),
+    },
+    {
+      name: "rm",
+      aliases: ["remove"],
+      short: "Remove networks",
+      load: () => import("../commands/network/rm.ts"),
     },
   ],
 };

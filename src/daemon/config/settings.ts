@@ -39,7 +39,8 @@ export function engineSettings(config: DaemonConfig): EngineSettings {
     init: config.init,
     initPath: config.initPath || initPrograms.find((path) => existsSync(path)),
     securityDefaults: securityDefaults(config),
-    supervisorCommand: supervisorCommand(),
+    supervisorCommand: commandOf("longshore-supervisor"),
+    resolverCommand: commandOf("longshore-resolver"),
   };
 }
 
@@ -107,9 +108,8 @@ function runtimeSettings(config: DaemonConfig): EngineSettings["runtimes"] {
   };
 }
 
-/** This program under the supervisor's name, which stands beside it or is its first argument. */
-function supervisorCommand(): string[] {
-  const name = "longshore-supervisor";
+/** This program under another of its names, which stands beside it or is its first argument. */
+function commandOf(name: string): string[] {
   const main = process.argv[1] ?? "";
   const compiled = main.startsWith("/$bunfs/");
   if (!compiled) return [process.execPath, main, name];
