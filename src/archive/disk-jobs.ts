@@ -1,6 +1,7 @@
 import type { ErrorCode } from "../base/errors.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { Change } from "./changes.ts";
+import type { CopyFrom, CopyJob, Owner } from "./copy.ts";
 import type { PackKind, PackSource } from "./pack.ts";
 import type { Unpacked, UnpackJob } from "./unpack.ts";
 
@@ -12,7 +13,7 @@ export interface DiskJobs {
   /** Writes the tar of a directory to a new file. */
   pack: {
     ask: { directory: string; kind: PackKind; output: string };
-    answer: { digest: Digest; size: number };
+    answer: { digest: Digest; size: number; bytes: number };
   };
   /** Sends the tar of a directory, or of one file, in pieces; see `pack-stream.ts`. */
   packStream: { ask: { source: PackSource; taken: SharedArrayBuffer }; answer: null };
@@ -24,6 +25,12 @@ export interface DiskJobs {
   compareTrees: { ask: { one: string; other: string }; answer: string | null };
   /** The hash of a file, in hex. */
   hashFile: { ask: { path: string; algorithm: string }; answer: string };
+  /** Copies files into a root file system, as `COPY` does. */
+  copy: { ask: CopyJob; answer: null };
+  /** The digest of what a copy would bring: see `digestSelection`. */
+  digest: { ask: CopyFrom; answer: { digest: string } };
+  /** Makes a directory with its parents in a root file system. */
+  makeDirectory: { ask: { root: string; path: string; owner: Owner }; answer: null };
   /** Writes out what the file system of a path holds in memory. */
   syncFileSystem: { ask: { path: string }; answer: null };
 }

@@ -2,6 +2,7 @@ import { EngineError, messageOf } from "../base/errors.ts";
 import { syncFileSystem } from "../linux/file-at.ts";
 import { changesOf } from "./changes.ts";
 import { compareTrees, hashFile } from "./compare-trees.ts";
+import { copyInto, digestSelection, makeDirectoryIn } from "./copy.ts";
 import type { DiskJobs, DiskReply, DiskRequest } from "./disk-jobs.ts";
 import { diskUsage } from "./disk-usage.ts";
 import { packToFile } from "./pack.ts";
@@ -45,6 +46,14 @@ function run(request: DiskRequest): DiskJobs[DiskRequest["kind"]]["answer"] {
       return compareTrees(request.ask.one, request.ask.other) ?? null;
     case "hashFile":
       return hashFile(request.ask.path, request.ask.algorithm);
+    case "copy":
+      copyInto(request.ask);
+      return null;
+    case "digest":
+      return { digest: digestSelection(request.ask) };
+    case "makeDirectory":
+      makeDirectoryIn(request.ask);
+      return null;
     case "syncFileSystem":
       syncFileSystem(request.ask.path);
       return null;

@@ -30,6 +30,11 @@ export type PackKind = "upper" | "tree";
 /** What a tar is made of: all that is below a directory, or what stands in an open one (see `packResource`). */
 export type PackSource = { tree: string } | { dir: number; base: ByteString; name: ByteString };
 
+/** Bytes of the regular files that have been packed. */
+interface Counted {
+  bytes: number;
+}
+
 const chunkSize = 256 * 1024;
 
 const entryTypeOf: Readonly<Record<number, EntryType>> = {
@@ -47,10 +52,14 @@ const entryTypeOf: Readonly<Record<number, EntryType>> = {
  * meanwhile: no symbolic link is followed, and a file that shrinks is filled up with zeros. Each piece is valid until
  * the next. Synchronous: for a Worker, or a few pieces at a time.
  */
-export function* packTree(directory: string, kind: PackKind): Generator<Uint8Array> {
+export function* packTree(
+  directory: string,
+  kind: PackKind,
+  counted: Counted = { bytes: 0 },
+): Generator<Uint8Array> {
   const root = openPath(fromText(directory), openFlags.readOnly | openFlags.directory);
   try {
-    yield* new Packer(kind).directory(root, "");
+    yield* new Packer(kind, counted).directory(root, "");
     yield endOfArchive();
   } finally {
     closeFd(root);
@@ -68,17 +77,21 @@ export function* packResource(dir: number, base: ByteString, name: ByteString): 
   yield endOfArchive();
 }
 
-/** Writes `packTree` to a new file, durably. The digest is also the layer's diffId. */
+/**
+ * Writes `packTree` to a new file, durably. The digest is also the layer's diffId; `bytes` are those of the regular
+ * files.
+ */
 export function packToFile(
   directory: string,
   kind: PackKind,
   output: string,
-): { digest: Digest; size: number } {
+): { digest: Digest; size: number; bytes: number } {
   const hash = createHash("sha256");
   const fd = openSync(output, "wx", 0o600);
+  const counted = { bytes: 0 };
   let size = 0;
   try {
-    for (const piece of packTree(directory, kind)) {
+    for (const piece of packTree(directory, kind, counted)) {
       hash.update(piece);
       size += piece.length;
       for (let at = 0; at < piece.length; ) at += writeSync(fd, piece, at);
@@ -87,7 +100,7 @@ export function packToFile(
   } finally {
     closeSync(fd);
   }
-  return { digest: `sha256:${hash.digest("hex")}`, size };
+  return { digest: `sha256:${hash.digest("hex")}`, size, ...counted };
 }
 
 class Packer {
@@ -95,9 +108,11 @@ class Packer {
   /** The first name of each file that has several. */
   readonly #links = new Map<string, ByteString>();
   readonly #buffer = new Uint8Array(chunkSize);
+  readonly #counted: Counted;
 
-  constructor(kind: PackKind) {
+  constructor(kind: PackKind, counted: Counted = { bytes: 0 }) {
     this.#kind = kind;
+    this.#counted = counted;
   }
 
   /** `prefix`: the path of the directory, with a slash at its end; empty for the root. */
@@ -168,6 +183,7 @@ class Packer {
       // Somebody has put something else in its place, which is then not a file of this moment.
       if ((mode & fileTypes.mask) !== fileTypes.file) return;
       yield encodeHeader({ ...entry, size });
+      this.#counted.bytes += size;
       for (let at = 0; at < size; ) {
         const wanted = this.#buffer.subarray(0, Math.min(chunkSize, size - at));
         const length = readSync(fd, wanted, 0, wanted.length, at);

@@ -16,10 +16,16 @@ export class ContainerSet {
 
   #remember(container: Container): void {
     this.#byId.set(container.id, container);
-    this.#byName.set(container.name, container);
+    if (!container.spec.internal) this.#byName.set(container.name, container);
   }
 
+  /** Those that people have made. */
   all(): Container[] {
+    return this.everything().filter(({ spec }) => !spec.internal);
+  }
+
+  /** Also those that the engine has made for itself. */
+  everything(): Container[] {
     return [...this.#byId.values()];
   }
 
@@ -52,7 +58,8 @@ export class ContainerSet {
    * Throws `notFound`, or `invalidArgument` when several ids have the prefix.
    */
   find(reference: string): Container {
-    const exact = this.#byId.get(reference) ?? this.#byName.get(reference.replace(/^\//, ""));
+    const byId = this.#byId.get(reference);
+    const exact = (byId?.spec.internal ? undefined : byId) ?? this.#byName.get(reference.replace(/^\//, ""));
     if (exact) return exact;
     const linked = this.#findLinked(reference.replace(/^\//, ""));
     if (linked) return linked;

@@ -40,6 +40,8 @@ export interface ContainerSpec {
   mounts: MountPoint[];
   /** `--link` on the default bridge; absent where there are none. */
   links?: ContainerLink[];
+  /** True for one that the engine made for work of its own, a step of a build: nobody else sees it. */
+  internal?: boolean;
 }
 
 /** What became of it: written at each change, before anyone is told. */

@@ -34,7 +34,12 @@ export interface CreateRequest {
   hostConfig: HostConfig;
   endpoints: Record<string, EndpointSettings>;
   platform?: Platform;
+  /** Instead of an image: what the container starts from. It is the engine's own, and nobody sees it. */
+  base?: ContainerBase;
 }
+
+/** Of an image, what a container is made of. */
+export type ContainerBase = Pick<Image, "id" | "layers" | "config">;
 
 /** `POST /containers/create`. Throws `notFound` for the image, `conflict` for the name, `invalidArgument`. */
 export async function createContainer(
@@ -43,8 +48,7 @@ export async function createContainer(
 ): Promise<ContainerCreateResponse> {
   deps.readiness.expectStart();
   const name = checkedName(request.name) || unusedName(deps);
-  const image = deps.images.resolve(request.config.Image ?? "", request.platform);
-  await deps.images.ensureUnpacked(image);
+  const image = request.base ?? (await imageOf(deps, request));
   const config = mergeConfig(request.config, image.config.config);
   const asked = withHostDefaults(deps.settings, request.hostConfig);
   validateConfig(config, asked, [...deps.settings.runtimes.keys()]);
@@ -68,12 +72,18 @@ function publishWarnings(deps: ContainerDeps, { PortBindings, PublishAllPorts }:
   return warning === undefined ? [] : [warning];
 }
 
+async function imageOf(deps: ContainerDeps, { config, platform }: CreateRequest): Promise<ContainerBase> {
+  const image = deps.images.resolve(config.Image ?? "", platform);
+  await deps.images.ensureUnpacked(image);
+  return image;
+}
+
 /** Volumes, folders, row; or none of them. */
 async function make(
   deps: ContainerDeps,
   request: CreateRequest,
   name: string,
-  image: Image,
+  image: ContainerBase,
 ): Promise<Container> {
   const id = newId(deps.random);
   const { config, hostConfig } = request;
@@ -101,6 +111,7 @@ async function make(
       endpoints: request.endpoints,
       mounts,
       ...(links.length > 0 && { links }),
+      ...(request.base && { internal: true }),
     },
     state: initialState,
   };

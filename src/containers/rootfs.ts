@@ -2,7 +2,7 @@ import { mkdirSync, renameSync, writeFileSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { errnoOf } from "../base/errors.ts";
-import { unmount } from "../linux/mount.ts";
+import { bindMount, unmount } from "../linux/mount.ts";
 import { mountOverlay } from "../linux/overlay.ts";
 import type { Container } from "./container.ts";
 import type { ContainerDeps } from "./deps.ts";
@@ -25,6 +25,11 @@ export function mountRootfs(deps: ContainerDeps, container: Container): void {
   const paths = containerPaths(deps.roots, container.id);
   mkdirSync(paths.bundle, { recursive: true, mode: 0o711 });
   mkdirSync(paths.rootfs, { recursive: true, mode: 0o755 });
+  // An overlay needs something below; without it the changes are all there is.
+  if (container.spec.layers.length === 0) {
+    bindMount(paths.upper, paths.rootfs);
+    return;
+  }
   mountOverlay({
     target: paths.rootfs,
     lower: container.spec.layers.map((layer) => deps.layers.path(layer)).toReversed(),

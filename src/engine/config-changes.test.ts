@@ -10,7 +10,7 @@ test("instructions change the configuration one after another", () => {
     "VOLUME /data",
   ];
   expect(applyChanges({ Env: ["PATH=/bin"] }, changes)).toEqual({
-    Env: ["PATH=/bin", "B=two words", "A=3"],
+    Env: ["PATH=/bin", "A=3", "B=two words"],
     Cmd: ["sh", "-c", "x"],
     ExposedPorts: { "80/tcp": {}, "53/udp": {} },
     Volumes: { "/data": {} },

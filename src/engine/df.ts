@@ -6,6 +6,7 @@ import { isRunning } from "../containers/container.ts";
 import { containerSummary, listContainers } from "../containers/list.ts";
 import { addSizes } from "../containers/size.ts";
 import { volumeSummary } from "../volumes/volume.ts";
+import { buildCacheUsage } from "./build-cache.ts";
 import type { Engine } from "./engine.ts";
 import { imageSummaries } from "./image-list.ts";
 
@@ -16,14 +17,9 @@ export async function diskUsage(engine: Engine, types: readonly string[]): Promi
     ...(wants("image") ? await imageUsage(engine) : {}),
     ...(wants("container") ? await containerUsage(engine) : {}),
     ...(wants("volume") ? await volumeUsage(engine) : {}),
-    ...(wants("build-cache") ? noBuildCache : {}),
+    ...(wants("build-cache") ? buildCacheUsage(engine) : {}),
   };
 }
-
-const noBuildCache = {
-  BuildCache: [],
-  BuildCacheUsage: { ActiveCount: 0, TotalCount: 0, Reclaimable: 0, TotalSize: 0, Items: [] },
-};
 
 const sum = (numbers: readonly number[]) => numbers.reduce((total, number) => total + number, 0);
 

@@ -2,6 +2,7 @@ import type { Ulimit } from "../api/host-config.ts";
 import type { DiskWorkers } from "../archive/disk-workers.ts";
 import type { Clock } from "../base/clock.ts";
 import type { Logger } from "../base/log.ts";
+import type { BuilderDeps } from "../builder/deps.ts";
 import type { ContainerDeps } from "../containers/deps.ts";
 import type { ProxySettings } from "../distribution/proxies.ts";
 import type { RegistryTransport, TransferOptions } from "../distribution/transport.ts";
@@ -59,6 +60,7 @@ export interface Engine extends AsyncDisposable {
   /** For archives that clients read at their own pace, apart from the others. */
   packers: DiskWorkers;
   transport: RegistryTransport;
+  builder: BuilderDeps;
   cgroup: Cgroups;
   securityOptions: readonly string[];
 }

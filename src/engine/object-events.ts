@@ -5,7 +5,8 @@ import type { EventBus } from "./events.ts";
 /** Events of containers carry the name, the image and the labels of the container. */
 export function containerEvents(bus: EventBus): ContainerEvents {
   return (action, container, attributes) => {
-    const { config } = container.spec;
+    const { config, internal } = container.spec;
+    if (internal) return;
     bus.emit("container", action, container.id, {
       ...config.Labels,
       image: config.Image ?? "",

@@ -7,6 +7,8 @@ import { systemClock } from "../base/clock.ts";
 import { Cleanups, runCleanups } from "../base/disposables.ts";
 import { cryptoRandom } from "../base/ids.ts";
 import type { Logger } from "../base/log.ts";
+import { BuildCache } from "../builder/cache.ts";
+import { CacheMounts } from "../builder/cache-mounts.ts";
 import { type Container, isRunning } from "../containers/container.ts";
 import { ContainerSet } from "../containers/container-set.ts";
 import type { ContainerDeps, ContainerSettings } from "../containers/deps.ts";
@@ -31,6 +33,7 @@ import { Plugins } from "../plugins/client.ts";
 import { dockerPluginFolders } from "../plugins/discovery.ts";
 import { findRuntimes } from "../runtime/oci-runtime.ts";
 import { SupervisorClient } from "../runtime/supervisor/client.ts";
+import { BuildCacheTable, buildCacheMigrations } from "../store/build-cache.ts";
 import { ContainerTable, containerMigrations } from "../store/containers.ts";
 import { Database } from "../store/database.ts";
 import { imageMigrations } from "../store/images.ts";
@@ -62,6 +65,7 @@ export const migrations = [
   ...containerMigrations,
   ...networkMigrations,
   ...volumeMigrations,
+  ...buildCacheMigrations,
 ];
 
 /**
@@ -136,6 +140,12 @@ export async function openEngine(settings: EngineSettings, log: Logger): Promise
   startByPolicy(containers);
   // The first container need not pay for it.
   setTimeout(() => warmUp(containers.specHost)).unref();
+  const transport = createTransport({
+    userAgent: `docker/${dockerRelease} longshore`,
+    ...settings.transfer,
+    log,
+  });
+  const { cache, ...imageStores } = imageParts;
   const steps = undo.keep();
   return {
     id: new MetaTable(database).once("id", () => crypto.randomUUID()),
@@ -145,12 +155,9 @@ export async function openEngine(settings: EngineSettings, log: Logger): Promise
     events,
     containers,
     volumes: volumeParts.volumes,
-    ...imageParts,
-    transport: createTransport({
-      userAgent: `docker/${dockerRelease} longshore`,
-      ...settings.transfer,
-      log,
-    }),
+    ...imageStores,
+    transport,
+    builder: { containers, ...imageStores, transport, cache, cacheMounts: new CacheMounts(dataRoot) },
     cgroup,
     securityOptions: securityOptions(containers, cgroup),
     [Symbol.asyncDispose]: () => runCleanups(steps),
@@ -229,7 +236,9 @@ export function openImages({ dataRoot, log, database, events, set }: ImageParts)
   const layers = new LayerStore({ dataRoot, database, blobs, workers, trash, log, bootId });
   blobs.reconcile();
   layers.reconcile();
+  const cache = new BuildCache(new BuildCacheTable(database), layers, clock);
   const images = new ImageStore({
+    retained: () => cache.digests(),
     database,
     blobs,
     layers,
@@ -237,18 +246,18 @@ export function openImages({ dataRoot, log, database, events, set }: ImageParts)
     clock,
     log,
     inUse: () =>
-      set.all().flatMap((container) => {
+      set.everything().flatMap((container) => {
         const common = { containerId: container.id, running: isRunning(container) };
         return imagesOf(container).map((imageId) => ({ ...common, imageId }));
       }),
     onEvent: ({ action, id, name }) => events?.emit("image", action, id, { name }),
   });
-  return { workers, packers, blobs, layers, images };
+  return { workers, packers, blobs, layers, images, cache };
 }
 
 /** The supervisor is needed only as long as containers run. */
 async function endSupervisor(supervisor: SupervisorClient, set: ContainerSet): Promise<void> {
-  if (!set.all().some(isRunning)) await supervisor.shutdown();
+  if (!set.everything().some(isRunning)) await supervisor.shutdown();
   await supervisor[Symbol.asyncDispose]();
 }
 

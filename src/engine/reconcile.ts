@@ -9,6 +9,7 @@ import type { ContainerDeps } from "../containers/deps.ts";
 import { containerExited } from "../containers/exit.ts";
 import { healthAtStart, watchHealth } from "../containers/health-monitors.ts";
 import { containerPaths } from "../containers/paths.ts";
+import { removeContainer } from "../containers/remove.ts";
 import { startsWithDaemon } from "../containers/restart-policy.ts";
 import { removeRunDirectory, unmountRootfs } from "../containers/rootfs.ts";
 import { startContainer } from "../containers/start.ts";
@@ -37,7 +38,7 @@ type Inits = ReadonlyMap<string, ProcessStatus>;
 export async function takeUpContainers(deps: ContainerDeps): Promise<Inits> {
   const known = await deps.supervisor.list();
   const inits = new Map(known.filter((one) => one.execId === undefined).map((one) => [one.id, one]));
-  for (const container of deps.set.all()) {
+  for (const container of deps.set.everything()) {
     const status = inits.get(container.id);
     if (status && status.pid > 0) takeUp(deps, container, status);
   }
@@ -53,9 +54,9 @@ export async function reconcile(deps: ContainerDeps, inits: Inits): Promise<void
   await dropUnknown(deps, await deps.supervisor.list());
   await dropOrphanMounts(deps);
   await dropOrphanDirectories(deps);
-  const running = deps.set.all().filter(isRunning);
+  const running = deps.set.everything().filter(isRunning);
   await deps.volumes.reconcile(
-    new Set(deps.set.all().map(({ id }) => id)),
+    new Set(deps.set.everything().map(({ id }) => id)),
     running.map(({ id, spec }) => ({ id, mounts: spec.mounts })),
   );
   await deps.network.reconcile(running.map(({ id }) => id));
@@ -63,6 +64,14 @@ export async function reconcile(deps: ContainerDeps, inits: Inits): Promise<void
   for (const container of running) {
     mendPaused(deps, container, cgroups);
     if (container.state.status === "running") watchHealth(deps, container);
+  }
+  await dropInternal(deps);
+}
+
+/** What the engine made for itself is of no use to its next life. */
+async function dropInternal(deps: ContainerDeps): Promise<void> {
+  for (const container of deps.set.everything()) {
+    if (container.spec.internal) await removeContainer(deps, container, { force: true, volumes: true });
   }
 }
 
@@ -151,7 +160,7 @@ function takeUp(deps: ContainerDeps, container: Container, status: ProcessStatus
 /** Of processes that have ended, or that are gone; what the supervisor keeps of lives that are over goes. */
 async function recordEnds(deps: ContainerDeps, inits: Inits): Promise<void> {
   const limiter = new Limiter(startsAtOnce);
-  const ends = deps.set.all().map((container) => {
+  const ends = deps.set.everything().map((container) => {
     const status = inits.get(container.id);
     if (status && !status.exit && status.pid > 0) return undefined;
     if (container.state.pid > 0) return limiter.run(() => recordEnd(deps, container, status));
@@ -227,7 +236,7 @@ async function dropOrphanMounts(deps: ContainerDeps): Promise<void> {
 }
 
 function liveRunDirectories(deps: ContainerDeps): Set<string> {
-  const running = deps.set.all().filter(isRunning);
+  const running = deps.set.everything().filter(isRunning);
   return new Set(running.map((container) => containerPaths(deps.roots, container.id).run));
 }
 

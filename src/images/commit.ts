@@ -35,20 +35,23 @@ export interface CommitOptions {
   signal?: AbortSignal | undefined;
 }
 
-/** A layer that was made here: its blob is the plain tar, so that its digest is the diffId. */
+/**
+ * A layer that was made here: its blob is the plain tar, so that its digest is the diffId. `bytes` are those of its
+ * regular files.
+ */
 export async function packLayer(
   { blobs, workers }: Pick<CommitTarget, "blobs" | "workers">,
   upper: string,
   lease: Lease,
   signal?: AbortSignal,
-): Promise<{ layer: Descriptor; diffId: Digest }> {
+): Promise<{ layer: Descriptor; diffId: Digest; bytes: number }> {
   const output = blobs.temporaryPath();
   try {
     const ask = { directory: upper, kind: "upper", output } as const;
-    const { digest, size } = await workers.run("pack", ask, { signal });
+    const { digest, size, bytes } = await workers.run("pack", ask, { signal });
     lease.add(digest);
     blobs.adopt(output, { digest, size });
-    return { layer: { mediaType: mediaTypes.ociLayer, digest, size }, diffId: digest };
+    return { layer: { mediaType: mediaTypes.ociLayer, digest, size }, diffId: digest, bytes };
   } catch (error) {
     rmSync(output, { force: true });
     throw error;
@@ -56,7 +59,7 @@ export async function packLayer(
 }
 
 /** The history of the base, with a step for each of its layers, so that the new step is that of the new layer. */
-function wholeHistory({ config, layers }: Image): HistoryEntry[] {
+export function wholeHistory({ config, layers }: Pick<Image, "config" | "layers">): HistoryEntry[] {
   const history = config.history ?? [];
   const untold = layers.length - history.filter((step) => !step.empty_layer).length;
   const step: HistoryEntry = config.created === undefined ? {} : { created: config.created };

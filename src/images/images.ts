@@ -32,6 +32,8 @@ export interface ImageStoreOptions {
   log: Logger;
   /** The containers, each with the id of its image: what they need is neither removed nor swept. */
   inUse: () => Iterable<ImageUser>;
+  /** Further blobs and layers that are not swept: what the build cache has. */
+  retained?: () => Iterable<Digest>;
   onEvent?: ImageEventSink;
   /** What containers run on when nobody says otherwise. */
   host?: Platform;
@@ -54,6 +56,7 @@ export class ImageStore {
   readonly #clock: Clock;
   readonly #log: Logger;
   readonly #inUse: () => Iterable<ImageUser>;
+  readonly #retained: () => Iterable<Digest>;
   readonly #onEvent: ImageEventSink;
   readonly #host: Platform;
   readonly #content: ImageContent;
@@ -68,6 +71,7 @@ export class ImageStore {
     this.#clock = options.clock;
     this.#log = options.log;
     this.#inUse = options.inUse;
+    this.#retained = options.retained ?? (() => []);
     this.#onEvent = options.onEvent ?? (() => {});
     this.#host = options.host ?? hostPlatform();
     this.#content = new ImageContent(this.#blobs, (diffId) => this.#layers.has(diffId));
@@ -260,14 +264,14 @@ export class ImageStore {
   /** Sweeps what neither an image, nor a container, nor a lease refers to. Resolves when the space is free. */
   async collect(): Promise<{ reclaimed: number }> {
     const roots = this.#table.all().map(({ id }) => id);
-    const collected = collect([...roots, ...this.#used()], this.#stores());
+    const collected = collect([...roots, ...this.#used(), ...this.#retained()], this.#stores());
     await this.#trash.empty();
     return collected;
   }
 
   /** The blobs and layers that would go if all images that no container uses were removed. */
   reclaimable(): ReturnType<typeof unreachable> {
-    return unreachable(this.#used(), this.#stores());
+    return unreachable([...this.#used(), ...this.#retained()], this.#stores());
   }
 
   #used(): Digest[] {

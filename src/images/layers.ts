@@ -240,7 +240,7 @@ export class LayerStore {
     return { sources: [this.#blobs.path(blob)] };
   }
 
-  #commit(directory: string, { diffId, bytes }: Unpacked): void {
+  #commit(directory: string, { diffId, bytes }: Pick<Unpacked, "diffId" | "bytes">): void {
     if (this.has(diffId)) {
       this.#trash.take(directory);
       this.#emptyTrash();
@@ -252,6 +252,15 @@ export class LayerStore {
     this.#table.put({ diffId, ready: true, bytes, boot: this.#bootId });
     this.#ready.set(diffId, bytes);
     this.#syncLater();
+  }
+
+  /**
+   * Takes a directory in overlay's form (an upper directory, of the same file system) as the layer whose tar has this
+   * diffId; `bytes` of regular files. Returns at once when the layer is there.
+   */
+  adopt(directory: string, diffId: Digest, bytes: number): void {
+    if (!this.has(diffId)) this.#table.put({ diffId, ready: false, bytes: 0, boot: this.#bootId });
+    this.#commit(directory, { diffId, bytes });
   }
 
   /** Moves a layer to the trash. Only for the collector, which knows that nothing uses it. */

@@ -1,5 +1,6 @@
 import type { Engine } from "../../engine/engine.ts";
 import type { Handlers } from "../http/handler.ts";
+import { buildHandlers } from "./build.ts";
 import { containerFileHandlers } from "./container-files.ts";
 import { containerProcessHandlers } from "./container-processes.ts";
 import { containerHandlers } from "./containers.ts";
@@ -21,6 +22,7 @@ export function allHandlers(engine: Engine): Handlers {
     ...containerProcessHandlers(engine),
     ...execHandlers(containers),
     ...imageHandlers(engine),
+    ...buildHandlers(engine),
     ...networkHandlers(containers),
     ...volumeHandlers(engine.volumes),
   };

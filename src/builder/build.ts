@@ -1,0 +1,199 @@
+import { Cleanups } from "../base/disposables.ts";
+import { parseDockerfile } from "../dockerfile/dockerfile.ts";
+import type { Instruction } from "../dockerfile/instruction.ts";
+import type { Lease } from "../images/blobs.ts";
+import { fullString, parseReference, withDefaultTag } from "../oci/reference.ts";
+import { baseImage } from "./base-image.ts";
+import type { BuilderDeps } from "./deps.ts";
+import type { BuildContext, BuildOptions } from "./options.ts";
+import { type Plan, type PlannedStage, planBuild, sourceOf } from "./plan.ts";
+import type { BuildProgress, Vertex } from "./progress.ts";
+import { type Shared, StageBuilder, shortKey, stagePrefix, stageTotal } from "./stage-builder.ts";
+import { imageState, type StageState, scratchState } from "./stage-state.ts";
+import type { SourceFiles } from "./step-context.ts";
+import { WorkRoot } from "./work-root.ts";
+
+/** What a build has come to; `lease` keeps its layers until the caller has made use of them. */
+export interface Built {
+  state: StageState;
+  plan: Plan;
+}
+
+/**
+ * Builds the target stage and what it needs; stages that do not need one another are built side by side. When one
+ * fails, the others are ended, and nothing of them is left but results for the cache. Throws what the step throws;
+ * `DockerfileError`, `StepFailed`. `onPlan` hears what is going to be built before anything is.
+ */
+export async function build(
+  deps: BuilderDeps,
+  options: BuildOptions,
+  progress: BuildProgress,
+  lease: Lease,
+  onPlan: (plan: Plan) => void = () => {},
+): Promise<Built> {
+  await using run = new BuildRun(deps, options, progress, lease);
+  onPlan(run.plan);
+  return { state: await run.run(), plan: run.plan };
+}
+
+class BuildRun implements AsyncDisposable {
+  readonly plan: Plan;
+  readonly #shared: Shared;
+  readonly #stop = new AbortController();
+  readonly #stages = new Map<PlannedStage, Promise<StageState>>();
+  readonly #roots = new Map<string, Promise<string>>();
+  readonly #cleanups = new Cleanups();
+
+  constructor(deps: BuilderDeps, options: BuildOptions, progress: BuildProgress, lease: Lease) {
+    const dockerfile = parseDockerfile(options.dockerfile);
+    this.plan = planBuild(dockerfile, options);
+    const indexes = numbers(this.plan);
+    const signal = AbortSignal.any([options.signal, this.#stop.signal]);
+    this.#shared = {
+      deps,
+      options: { ...options, signal },
+      directives: dockerfile.directives,
+      progress,
+      lease,
+      signal,
+      plan: this.plan,
+      indexOf: (instruction) => indexes.get(instruction),
+      source: (planned, name) => this.#source(planned, name),
+    };
+  }
+
+  async run(): Promise<StageState> {
+    const all = this.plan.stages.map((planned) => this.#stage(planned));
+    try {
+      await Promise.all(all);
+    } catch (error) {
+      this.#stop.abort(error);
+      await Promise.allSettled(all);
+      throw error;
+    }
+    return this.#stage(this.plan.target);
+  }
+
+  #stage(planned: PlannedStage): Promise<StageState> {
+    const known = this.#stages.get(planned);
+    if (known !== undefined) return known;
+    const made = this.#make(planned);
+    // Whoever waits for it gets the failure; that nobody does yet is no defect.
+    made.catch(() => {});
+    this.#stages.set(planned, made);
+    return made;
+  }
+
+  async #make(planned: PlannedStage): Promise<StageState> {
+    const { vertex, state } = await this.#base(planned);
+    return new StageBuilder(this.#shared, planned, state, vertex.id).build();
+  }
+
+  async #base(planned: PlannedStage): Promise<{ vertex: Vertex; state: StageState }> {
+    const { stage, base, platform } = planned;
+    const { progress } = this.#shared;
+    const total = stageTotal(stage.instructions);
+    const shown =
+      base.kind === "image" ? fullName(base.image) : base.kind === "scratch" ? "scratch" : stage.from.image;
+    const index = this.#shared.indexOf(stage.from);
+    const vertex: Vertex = {
+      id: `${stage.index}:from`,
+      name: `[${stagePrefix(this.plan, stage)}1/${total}] FROM ${shown}`,
+      ...(index === undefined ? {} : { step: { instruction: stage.from, index } }),
+      visible: base.kind === "image",
+      inputs: [],
+    };
+    if (base.kind === "stage") {
+      const state = await this.#stage(base.stage);
+      progress.begin(vertex);
+      progress.end(vertex, { result: shortKey(state.key) });
+      return { vertex, state };
+    }
+    progress.begin(vertex);
+    try {
+      const state =
+        base.kind === "scratch" ? scratchState(platform) : await this.#image(base.image, planned, vertex);
+      progress.end(vertex, { result: base.kind === "scratch" ? "" : shortKey(state.key) });
+      return { vertex, state };
+    } catch (error) {
+      progress.end(vertex, { error });
+      throw error;
+    }
+  }
+
+  async #image(name: string, { platform }: PlannedStage, vertex: Vertex): Promise<StageState> {
+    const { deps, options, progress, lease } = this.#shared;
+    const named = options.namedContexts.get(name);
+    const wanted = named !== undefined && "image" in named ? named.image : name;
+    const image = await baseImage(deps, options, { name: wanted, platform }, { progress, vertex });
+    lease.add(image.id, image.manifestDigest);
+    await deps.images.ensureUnpacked(image);
+    return imageState(image);
+  }
+
+  /** `--from`: a stage, a context of `--build-context`, the context itself (""), or an image. */
+  async #source(planned: PlannedStage, name: string): Promise<SourceFiles> {
+    const { options } = this.#shared;
+    if (name === "") return contextFiles(options.context);
+    const named = options.namedContexts.get(name);
+    if (named !== undefined && "directory" in named) return contextFiles(named);
+    const stage = sourceOf(planned, name);
+    const state = stage === undefined ? await this.#imageSource(planned, name) : await this.#stage(stage);
+    return { key: state.key, isContext: false, directory: () => this.#mounted(state) };
+  }
+
+  #imageSource(planned: PlannedStage, name: string): Promise<StageState> {
+    const vertex: Vertex = { id: `from:${name}`, name: `FROM ${fullName(name)}`, visible: true, inputs: [] };
+    const { progress } = this.#shared;
+    progress.begin(vertex);
+    return this.#image(name, planned, vertex).then(
+      (state) => {
+        progress.end(vertex, {});
+        return state;
+      },
+      (error: unknown) => {
+        progress.end(vertex, { error });
+        throw error;
+      },
+    );
+  }
+
+  /** Mounted once for all that copy from it, until the build ends. */
+  #mounted(state: StageState): Promise<string> {
+    const known = this.#roots.get(state.key);
+    if (known !== undefined) return known;
+    const made = WorkRoot.create(this.#shared.deps, state).then((root) => {
+      this.#cleanups.add(() => root[Symbol.asyncDispose]());
+      return root.mount();
+    });
+    this.#roots.set(state.key, made);
+    return made;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.allSettled(this.#roots.values());
+    await this.#cleanups[Symbol.asyncDispose]();
+  }
+}
+
+function contextFiles({ directory }: BuildContext): SourceFiles {
+  return { key: undefined, isContext: true, directory: async () => directory };
+}
+
+/** The number of each instruction among all that are carried out, as the classic builder counts. */
+function numbers({ stages }: Plan): Map<Instruction, number> {
+  const indexes = new Map<Instruction, number>();
+  for (const { stage } of stages) {
+    for (const instruction of [stage.from, ...stage.instructions]) indexes.set(instruction, indexes.size + 1);
+  }
+  return indexes;
+}
+
+function fullName(image: string): string {
+  try {
+    return fullString(withDefaultTag(parseReference(image)));
+  } catch {
+    // The pull will tell what is wrong with it.
+    return image;
+  }
+}

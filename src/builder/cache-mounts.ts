@@ -1,0 +1,91 @@
+import { createHash } from "node:crypto";
+import { chmodSync, chownSync, existsSync, mkdirSync } from "node:fs";
+import { join } from "node:path";
+import type { RunMount } from "../dockerfile/run-mount.ts";
+import type { StepContext } from "./step-context.ts";
+
+export interface TakenCache {
+  directory: string;
+  release(): void;
+}
+
+/**
+ * The folders of `RUN --mount=type=cache`, below `build/mounts` of the data root: one for each id, and further ones
+ * where it is `private` and in use.
+ */
+export class CacheMounts {
+  readonly folder: string;
+  /** How many steps have a folder, by its name. */
+  readonly #users = new Map<string, number>();
+  readonly #waiting = new Map<string, (() => void)[]>();
+
+  constructor(dataRoot: string) {
+    this.folder = join(dataRoot, "build", "mounts");
+  }
+
+  /** A folder for a step; `locked` waits until nobody has it. */
+  async take(context: StepContext, mount: RunMount): Promise<TakenCache> {
+    const id = createHash("sha256")
+      .update(mount.id ?? mount.target ?? "")
+      .digest("hex")
+      .slice(0, 32);
+    const name = await this.#reserve(id, mount.sharing, context.signal);
+    const directory = join(this.folder, name);
+    try {
+      if (!existsSync(directory)) await this.#make(context, mount, directory);
+    } catch (error) {
+      this.#release(name);
+      throw error;
+    }
+    return { directory, release: () => this.#release(name) };
+  }
+
+  /** True while a step has the folder. */
+  isUsed(name: string): boolean {
+    return this.#users.has(name);
+  }
+
+  async #reserve(id: string, sharing: RunMount["sharing"], signal: AbortSignal): Promise<string> {
+    let name = id;
+    for (let further = 1; sharing === "private" && this.#users.has(name); further++)
+      name = `${id}-${further}`;
+    while (sharing === "locked" && this.#users.has(name)) {
+      signal.throwIfAborted();
+      const { promise, resolve } = Promise.withResolvers<void>();
+      this.#waiting.set(name, [...(this.#waiting.get(name) ?? []), resolve]);
+      signal.addEventListener("abort", () => resolve(), { once: true });
+      await promise;
+    }
+    this.#users.set(name, (this.#users.get(name) ?? 0) + 1);
+    return name;
+  }
+
+  #release(name: string): void {
+    const users = (this.#users.get(name) ?? 1) - 1;
+    if (users > 0) this.#users.set(name, users);
+    else this.#users.delete(name);
+    const waiting = this.#waiting.get(name) ?? [];
+    this.#waiting.delete(name);
+    for (const resolve of waiting) resolve();
+  }
+
+  /** A new folder, with the content that `from` and `source` name. */
+  async #make(
+    context: StepContext,
+    { from, source, mode, uid, gid }: RunMount,
+    directory: string,
+  ): Promise<void> {
+    mkdirSync(directory, { recursive: true });
+    if (from !== undefined) {
+      const root = await (await context.source(from)).directory();
+      const job = {
+        from: { root, paths: [source ?? "/"], parents: false, exclude: [] },
+        root: directory,
+        target: "/",
+      };
+      await context.deps.workers.run("copy", job, { signal: context.signal });
+    }
+    chownSync(directory, Number(uid ?? 0), Number(gid ?? 0));
+    chmodSync(directory, mode === undefined ? 0o755 : Number.parseInt(mode, 8));
+  }
+}

@@ -1,0 +1,94 @@
+import { createWriteStream, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { Readable } from "node:stream";
+import { pipeline } from "node:stream/promises";
+import { errnoOf, invalidArgument, notImplemented } from "../base/errors.ts";
+import { RootfsView } from "../containers/spec/rootfs-view.ts";
+import { isGit, openRemote } from "./add-remote.ts";
+import type { BuilderDeps } from "./deps.ts";
+import type { BuildContext } from "./options.ts";
+
+/** A context on the disk for as long as a build lasts. */
+export interface OpenedContext extends BuildContext {
+  /** The text of the Dockerfile. Throws `invalidArgument` in Docker's words where it is not there. */
+  dockerfile(name: string): Promise<string>;
+  close(): void;
+}
+
+export interface ContextRequest {
+  /** An address instead of the body; "" for the body. */
+  remote: string;
+  /** A tar, compressed or not. */
+  body: AsyncIterable<Uint8Array>;
+  signal: AbortSignal;
+}
+
+/** Unpacks a build context below `tmp` of the data root. Throws `invalidArgument` for what is no archive. */
+export async function openContext(deps: BuilderDeps, request: ContextRequest): Promise<OpenedContext> {
+  const folder = join(deps.containers.roots.dataRoot, "tmp", `context-${crypto.randomUUID()}`);
+  const directory = join(folder, "files");
+  mkdirSync(directory, { recursive: true, mode: 0o700 });
+  const close = () => rmSync(folder, { recursive: true, force: true });
+  try {
+    const archive = join(folder, "archive");
+    const remoteDockerfile = await store(request, archive);
+    if (remoteDockerfile !== undefined) writeFileSync(join(directory, "Dockerfile"), remoteDockerfile);
+    else await unpack(deps, archive, directory, request.signal);
+    return {
+      directory,
+      close,
+      dockerfile: async (name) =>
+        readDockerfile(directory, remoteDockerfile === undefined ? name : "Dockerfile"),
+    };
+  } catch (error) {
+    close();
+    throw error;
+  }
+}
+
+/** Writes the archive to the disk; an address that gives plain text is a Dockerfile, whose text is returned. */
+async function store({ remote, body, signal }: ContextRequest, archive: string): Promise<string | undefined> {
+  if (remote === "" || remote === "client-session") {
+    await pipeline(Readable.from(body), createWriteStream(archive, { mode: 0o600 }), { signal });
+    return undefined;
+  }
+  if (isGit(remote)) throw notImplemented("build contexts of git repositories are not supported");
+  if (!/^https?:\/\//.test(remote)) throw invalidArgument(`remote context ${remote} is not an address`);
+  const response = await openRemote(remote, signal);
+  if ((response.headers.get("content-type") ?? "").startsWith("text/plain")) return response.text();
+  const content = Readable.fromWeb(response.body ?? new ReadableStream());
+  await pipeline(content, createWriteStream(archive, { mode: 0o600 }), { signal });
+  return undefined;
+}
+
+async function unpack(
+  deps: BuilderDeps,
+  archive: string,
+  directory: string,
+  signal: AbortSignal,
+): Promise<void> {
+  const options = { whiteouts: "plain", devices: false } as const;
+  await deps.workers.run("unpack", { sources: [archive], directory, options }, { signal });
+  rmSync(archive);
+}
+
+function readDockerfile(directory: string, name: string): string {
+  using view = new RootfsView(directory);
+  try {
+    const text = view.readText(`/${name}`);
+    if (text !== "") return text;
+  } catch (error) {
+    if (errnoOf(error) !== "ENOENT" && errnoOf(error) !== "ENOTDIR") throw error;
+  }
+  if (isThere(directory, name)) throw invalidArgument(`the Dockerfile (${name}) cannot be empty`);
+  throw invalidArgument(`Cannot locate specified Dockerfile: ${name}`);
+}
+
+function isThere(directory: string, name: string): boolean {
+  try {
+    return readFileSync(join(directory, name)) !== undefined;
+  } catch (error) {
+    if (errnoOf(error) === "ENOENT" || errnoOf(error) === "ENOTDIR") return false;
+    throw error;
+  }
+}

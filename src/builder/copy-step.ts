@@ -1,0 +1,218 @@
+import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { join, posix } from "node:path";
+import type { CopyFrom, Owner } from "../archive/copy.ts";
+import { Cleanups } from "../base/disposables.ts";
+import { invalidArgument } from "../base/errors.ts";
+import { RootfsView } from "../containers/spec/rootfs-view.ts";
+import { resolveUser } from "../containers/spec/user.ts";
+import { heredocText } from "../dockerfile/heredoc.ts";
+import type { InstructionOf } from "../dockerfile/instruction.ts";
+import { fetchRemote, isRemote } from "./add-remote.ts";
+import { cacheKey } from "./cache.ts";
+import { cachedStep } from "./cached-step.ts";
+import { digestOf, quickKey, type Selection } from "./sources.ts";
+import { type BuiltLayer, scratchState } from "./stage-state.ts";
+import type { StepContext, StepResult } from "./step-context.ts";
+import { WorkRoot } from "./work-root.ts";
+
+type Copy = InstructionOf<"COPY"> | InstructionOf<"ADD">;
+
+/** Files that are taken from one place. */
+interface Part {
+  /** Stands for their content. */
+  content: () => Promise<string>;
+  /** Stands for them without a look at their content, where something does. */
+  quick: string | undefined;
+  from: () => Promise<CopyFrom>;
+}
+
+/** Flags and words of the instruction, variables replaced. */
+interface Said {
+  sources: readonly string[];
+  target: string;
+  chown: string | undefined;
+  chmod: string | undefined;
+}
+
+/** `COPY` and `ADD`: files into a layer of their own. */
+export async function copyStep(context: StepContext, instruction: Copy): Promise<StepResult> {
+  const { state } = context;
+  await using temporary = new Cleanups();
+  const said = read(context, instruction);
+  const parts = [
+    ...(await localParts(context, instruction, said)),
+    ...(await remoteParts(context, instruction, said, temporary)),
+    ...fileParts(context, instruction, temporary),
+  ];
+  const flags = [
+    instruction.link ? "link" : state.key,
+    instruction.keyword,
+    said.target,
+    said.chown,
+    said.chmod,
+  ];
+  const quick = parts.some((part) => part.quick === undefined)
+    ? []
+    : [cacheKey("quick", flags, instruction.parents, ...parts.map((part) => part.quick))];
+  const known = context.useCache && context.deps.cache.find(quick) !== undefined;
+  const content = async () =>
+    cacheKey("copy", flags, instruction.parents, ...(await Promise.all(parts.map((part) => part.content()))));
+  const keys = known ? quick : [await content(), ...quick];
+  return await cachedStep(context, keys, history(instruction, said), () =>
+    copy(context, instruction, parts, said),
+  );
+}
+
+function read({ words, state }: StepContext, instruction: Copy): Said {
+  const { destination, chown, chmod } = instruction;
+  const word = words.word(destination);
+  const target = posix.resolve("/", state.config.WorkingDir ?? "/", word);
+  return {
+    sources: instruction.sources.map((source) => words.word(source)),
+    // A slash or a dot at the end says that it is a directory.
+    target: /(^|\/)\.?$/.test(word) && target !== "/" ? `${target}/` : target,
+    chown: chown === undefined ? undefined : words.word(chown),
+    chmod: chmod === undefined ? undefined : words.word(chmod),
+  };
+}
+
+/** Paths of the context, of a stage, of an image. */
+async function localParts(context: StepContext, instruction: Copy, said: Said): Promise<Part[]> {
+  const add = instruction.keyword === "ADD";
+  const paths = said.sources.filter((source) => !(add && isRemote(source)));
+  if (paths.length === 0) return [];
+  const from = instruction.keyword === "COPY" ? (instruction.from ?? "") : "";
+  const exclude = instruction.exclude.map((pattern) => context.words.word(pattern));
+  const selection: Selection = { paths, parents: instruction.parents, exclude };
+  const source = await context.source(from);
+  return [
+    {
+      content: () => digestOf(context, from, selection),
+      quick: await quickKey(context, from, selection),
+      from: async () => ({
+        root: await source.directory(),
+        ...selection,
+        ...(source.isContext && { owner: { uid: 0, gid: 0 } }),
+        unpack: add && instruction.unpack !== false,
+      }),
+    },
+  ];
+}
+
+/** What `ADD` gets from elsewhere. */
+async function remoteParts(
+  context: StepContext,
+  instruction: Copy,
+  { sources }: Said,
+  temporary: Cleanups,
+): Promise<Part[]> {
+  if (instruction.keyword !== "ADD") return [];
+  const remote = sources.filter(isRemote);
+  if (instruction.checksum !== undefined && remote.length !== 1) {
+    throw invalidArgument("checksum can't be specified for multiple or local sources");
+  }
+  return Promise.all(
+    remote.map(async (url): Promise<Part> => {
+      const fetched = await fetchRemote(context, url, {
+        checksum: instruction.checksum === undefined ? undefined : context.words.word(instruction.checksum),
+        keepGitDir: instruction.keepGitDir,
+        folder: temporaryFolder(context, temporary),
+      });
+      return {
+        content: async () => fetched.key,
+        quick: undefined,
+        from: async () => ({
+          root: fetched.root,
+          paths: [fetched.path],
+          parents: false,
+          exclude: [],
+          owner: { uid: 0, gid: 0 },
+          unpack: instruction.unpack === true,
+        }),
+      };
+    }),
+  );
+}
+
+/** Files whose content stands in the Dockerfile. */
+function fileParts(context: StepContext, instruction: Copy, temporary: Cleanups): Part[] {
+  if (instruction.files.length === 0) return [];
+  const files = instruction.files.map((heredoc) => {
+    const text = heredocText(heredoc);
+    return { name: heredoc.name, text: heredoc.expand ? context.words.text(text) : text };
+  });
+  return [
+    {
+      content: async () => cacheKey("files", files),
+      quick: cacheKey("files", files),
+      from: async () => {
+        const root = temporaryFolder(context, temporary);
+        for (const { name, text } of files) writeFileSync(join(root, name), text, { mode: 0o644 });
+        const paths = files.map(({ name }) => name);
+        return { root, paths, parents: false, exclude: [], owner: { uid: 0, gid: 0 } };
+      },
+    },
+  ];
+}
+
+function temporaryFolder({ deps }: StepContext, temporary: Cleanups): string {
+  const folder = join(deps.containers.roots.dataRoot, "tmp", `build-${crypto.randomUUID()}`);
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  temporary.add(() => rmSync(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+async function copy(
+  context: StepContext,
+  instruction: Copy,
+  parts: readonly Part[],
+  { target, chown, chmod, sources }: Said,
+): Promise<BuiltLayer> {
+  const { deps, state, lease, signal } = context;
+  await using root = await WorkRoot.create(deps, instruction.link ? scratchState(state.platform) : state);
+  const owner = chown === undefined ? undefined : await ownerOf(context, root, chown, instruction.link);
+  const several = sources.length + instruction.files.length > 1 && !target.endsWith("/");
+  for (const part of parts) {
+    const from = {
+      ...(await part.from()),
+      ...(owner && { owner }),
+      ...(chmod !== undefined && { mode: chmod }),
+    };
+    const job = { from, root: root.mount(), target: several ? `${target}/` : target };
+    await deps.workers.run("copy", job, { signal });
+  }
+  await root.unmount();
+  return await root.seal(lease, [], signal);
+}
+
+/** `--chown` by the files of the stage; where the layer is independent of them, too. */
+async function ownerOf(context: StepContext, root: WorkRoot, chown: string, link: boolean): Promise<Owner> {
+  if (/^\d+(:\d+)?$/.test(chown)) {
+    const [uid = "", gid = uid] = chown.split(":");
+    return { uid: Number(uid), gid: Number(gid) };
+  }
+  if (!link) return lookUp(root.mount(), chown);
+  await using stage = await WorkRoot.create(context.deps, context.state);
+  return lookUp(stage.mount(), chown);
+}
+
+function lookUp(path: string, chown: string): Owner {
+  using view = new RootfsView(path);
+  const { uid, gid } = resolveUser(chown, [], {
+    passwd: () => view.readText("/etc/passwd"),
+    group: () => view.readText("/etc/group"),
+  });
+  return { uid, gid };
+}
+
+function history(instruction: Copy, { chown, chmod, sources }: Said): string {
+  const flags = [
+    ...(chown === undefined ? [] : [`--chown=${chown}`]),
+    ...(chmod === undefined ? [] : [`--chmod=${chmod}`]),
+    ...(instruction.link ? ["--link"] : []),
+  ];
+  const files = instruction.files.map(({ name }) => name);
+  return [instruction.keyword, ...flags, ...sources, ...files, instruction.destination, "# buildkit"].join(
+    " ",
+  );
+}

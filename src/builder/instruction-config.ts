@@ -1,0 +1,118 @@
+import { invalidArgument } from "../base/errors.ts";
+import { signalNumber } from "../base/signals.ts";
+import type { Command, Instruction } from "../dockerfile/instruction.ts";
+import type { ImageRunConfig } from "../oci/image-config.ts";
+import { Environment, type Words } from "./variables.ts";
+
+export const defaultShell: readonly string[] = ["/bin/sh", "-c"];
+
+/** The words that run: those of the exec form, or the shell with the line. */
+export function commandWords(command: Command, config: ImageRunConfig): string[] {
+  return command.shell ? [...(config.Shell ?? defaultShell), command.line] : command.words;
+}
+
+/**
+ * What an instruction that only says how containers run makes of the configuration, and the line that `docker history`
+ * shows of it. `undefined` for those that change files, and for `ARG` and `FROM`. Throws `invalidArgument`.
+ */
+export function applyToConfig(
+  config: ImageRunConfig,
+  instruction: Instruction,
+  words: Words,
+): { config: ImageRunConfig; history: string } | undefined {
+  switch (instruction.keyword) {
+    case "CMD":
+    case "ENTRYPOINT": {
+      const command = commandWords(instruction.command, config);
+      const history = `${instruction.keyword} ${goStrings(command)}`;
+      if (instruction.keyword === "CMD") return { config: { ...config, Cmd: command }, history };
+      // The base image's command belongs to the base image's entry point.
+      const { Cmd: _, ...rest } = config;
+      return { config: { ...rest, Entrypoint: command }, history };
+    }
+    case "ENV": {
+      const env = new Environment(config.Env);
+      const pairs = instruction.pairs.map(({ key, value }) => [words.word(key), words.word(value)] as const);
+      for (const [key, value] of pairs) env.set(key, value);
+      return { config: { ...config, Env: env.pairs() }, history: `ENV ${pairs.map(assignment).join(" ")}` };
+    }
+    case "LABEL": {
+      const pairs = instruction.pairs.map(({ key, value }) => [words.word(key), words.word(value)] as const);
+      const labels = { ...config.Labels, ...Object.fromEntries(pairs) };
+      return { config: { ...config, Labels: labels }, history: `LABEL ${pairs.map(assignment).join(" ")}` };
+    }
+    case "EXPOSE": {
+      const ports = instruction.ports.flatMap((port) => words.words(port)).flatMap(parsePorts);
+      const exposed = { ...config.ExposedPorts, ...emptyObjects(ports) };
+      return { config: { ...config, ExposedPorts: exposed }, history: `EXPOSE ${goMap(ports)}` };
+    }
+    case "VOLUME": {
+      const volumes = instruction.volumes.map((volume) => words.word(volume));
+      return {
+        config: { ...config, Volumes: { ...config.Volumes, ...emptyObjects(volumes) } },
+        history: `VOLUME [${volumes.join(" ")}]`,
+      };
+    }
+    case "USER": {
+      const user = words.word(instruction.user);
+      return { config: { ...config, User: user }, history: `USER ${user}` };
+    }
+    case "STOPSIGNAL": {
+      const signal = words.word(instruction.signal);
+      if (signalNumber(signal) === undefined) throw invalidArgument(`Invalid signal: ${signal}`);
+      return { config: { ...config, StopSignal: signal }, history: `STOPSIGNAL ${signal}` };
+    }
+    case "SHELL":
+      return {
+        config: { ...config, Shell: instruction.shell },
+        history: `SHELL [${instruction.shell.join(" ")}]`,
+      };
+    case "HEALTHCHECK": {
+      const { test, interval, timeout, startPeriod, startInterval, retries } = instruction.health;
+      const health = {
+        Test: test,
+        ...(interval && { Interval: interval }),
+        ...(timeout && { Timeout: timeout }),
+        ...(startPeriod && { StartPeriod: startPeriod }),
+        ...(startInterval && { StartInterval: startInterval }),
+        ...(retries && { Retries: retries }),
+      };
+      return { config: { ...config, Healthcheck: health }, history: instruction.text };
+    }
+    case "ONBUILD":
+      return {
+        config: { ...config, OnBuild: [...(config.OnBuild ?? []), instruction.trigger] },
+        history: `ONBUILD ${instruction.trigger}`,
+      };
+    default:
+      return undefined;
+  }
+}
+
+const assignment = ([key, value]: readonly [string, string]) => `${key}=${value}`;
+
+/** Go's `%q` of a list of strings. */
+function goStrings(list: readonly string[]): string {
+  return `[${list.map((item) => JSON.stringify(item)).join(" ")}]`;
+}
+
+const goMap = (keys: readonly string[]) =>
+  `map[${[...keys]
+    .sort()
+    .map((key) => `${key}:{}`)
+    .join(" ")}]`;
+
+function emptyObjects(keys: readonly string[]): Record<string, Record<string, never>> {
+  return Object.fromEntries(keys.map((key): [string, Record<string, never>] => [key, {}]));
+}
+
+/** `80`, `80/udp`, `8000-8010`: the ports, each with its protocol. Throws `invalidArgument`. */
+function parsePorts(text: string): string[] {
+  const [, first = "", last = first, protocol = "tcp"] =
+    /^(\d+)(?:-(\d+))?(?:\/([A-Za-z]+))?$/.exec(text) ?? [];
+  const [from, to] = [Number(first), Number(last)];
+  if (first === "" || from > to || to > 65535) throw invalidArgument(`invalid containerPort: ${text}`);
+  const proto = protocol.toLowerCase();
+  if (!["tcp", "udp", "sctp"].includes(proto)) throw invalidArgument(`invalid proto: ${protocol}`);
+  return Array.from({ length: to - from + 1 }, (_, index) => `${from + index}/${proto}`);
+}

@@ -1,0 +1,64 @@
+import type { Ulimit } from "../api/host-config.ts";
+import type { Credentials } from "../distribution/credentials.ts";
+import type { Platform } from "../oci/platform.ts";
+import type { Reference } from "../oci/reference.ts";
+
+/** A folder on the disk that `COPY` reads from. */
+export interface BuildContext {
+  directory: string;
+}
+
+/** Where `RUN --mount=type=secret` finds its secrets. */
+export type Secrets = (id: string) => Promise<Uint8Array | undefined>;
+
+/** Where `RUN --mount=type=ssh` finds its agents: the path of a socket. */
+export type Agents = (id: string) => Promise<string | undefined>;
+
+/** What a build is asked for. */
+export interface BuildOptions {
+  dockerfile: string;
+  /** How messages call it. */
+  dockerfileName: string;
+  context: BuildContext;
+  /** `--build-context`: folders, and images as `docker-image://…`. */
+  namedContexts: ReadonlyMap<string, BuildContext | { image: string }>;
+  /** `--build-arg`. */
+  args: ReadonlyMap<string, string>;
+  labels: Readonly<Record<string, string>>;
+  /** Name or number of the stage; "" for the last one. */
+  target: string;
+  platform: Platform;
+  noCache: boolean;
+  /** Stages whose steps are not taken from the cache. */
+  noCacheFilter: readonly string[];
+  /** Ask the registry for newer base images. */
+  pull: boolean;
+  /** For `RUN` where it does not say otherwise: `""`, `none`, `host`, or a network. */
+  network: string;
+  /** `privileged` steps (`RUN --security=insecure`) are allowed. */
+  allowInsecure: boolean;
+  resources: BuildResources;
+  secrets: Secrets;
+  agent: Agents;
+  /** By the registry's name. */
+  credentials: (registry: string) => Credentials;
+  tags: readonly Reference[];
+  /** SOURCE_DATE_EPOCH in seconds: the time that everything in the image gets. */
+  epoch: number | undefined;
+  signal: AbortSignal;
+}
+
+/** Limits for the containers of `RUN`. */
+export interface BuildResources {
+  memory: number;
+  memorySwap: number;
+  cpuShares: number;
+  cpuPeriod: number;
+  cpuQuota: number;
+  cpusetCpus: string;
+  cpusetMems: string;
+  cgroupParent: string;
+  shmSize: number;
+  ulimits: readonly Ulimit[];
+  extraHosts: readonly string[];
+}

@@ -1,0 +1,178 @@
+import type { Dockerfile, Stage } from "../dockerfile/dockerfile.ts";
+import { DockerfileError, parseError } from "../dockerfile/errors.ts";
+import { ExpandError } from "../dockerfile/expand.ts";
+import type { Instruction } from "../dockerfile/instruction.ts";
+import { nearest } from "../dockerfile/suggest.ts";
+import { type Platform, parsePlatform } from "../oci/platform.ts";
+import type { BuildOptions } from "./options.ts";
+import { platformArgs, Words } from "./variables.ts";
+
+/** Where a stage begins: nothing, another stage, an image, or a context of `--build-context`. */
+export type Base =
+  | { kind: "scratch" }
+  | { kind: "stage"; stage: PlannedStage }
+  | { kind: "image"; image: string };
+
+/** A stage that is needed, its base known. */
+export interface PlannedStage {
+  stage: Stage;
+  base: Base;
+  platform: Platform;
+  /** The stages whose files it copies or mounts. */
+  sources: PlannedStage[];
+}
+
+export interface Plan {
+  /** Those that are needed, in the order of the file. */
+  stages: PlannedStage[];
+  target: PlannedStage;
+  /** `ARG` before the first `FROM`, with their values. */
+  globalArgs: ReadonlyMap<string, string>;
+  /** Global names that are declared, with or without a value. */
+  declared: ReadonlySet<string>;
+}
+
+/** Decides which stages are needed, and what each begins with. Throws `DockerfileError`. */
+export function planBuild(dockerfile: Dockerfile, options: BuildOptions): Plan {
+  return new Planner(dockerfile, options).plan();
+}
+
+class Planner {
+  readonly #dockerfile: Dockerfile;
+  readonly #options: BuildOptions;
+  readonly #globalArgs: Map<string, string>;
+  readonly #declared = new Set<string>();
+  readonly #planned = new Map<number, PlannedStage>();
+
+  constructor(dockerfile: Dockerfile, options: BuildOptions) {
+    this.#dockerfile = dockerfile;
+    this.#options = options;
+    this.#globalArgs = platformArgs(options.platform, options.target);
+  }
+
+  plan(): Plan {
+    this.#readGlobalArgs();
+    const target = this.#stage(this.#target());
+    const stages = [...this.#planned.values()].sort((a, b) => a.stage.index - b.stage.index);
+    return { stages, target, globalArgs: this.#globalArgs, declared: this.#declared };
+  }
+
+  #readGlobalArgs(): void {
+    for (const { args, range } of this.#dockerfile.globalArgs) {
+      for (const { name, value } of args) {
+        this.#declared.add(name);
+        const given =
+          this.#options.args.get(name) ?? (value === undefined ? undefined : this.#word(value, range));
+        if (given !== undefined) this.#globalArgs.set(name, given);
+      }
+    }
+  }
+
+  #word(text: string, range: Instruction["range"]): string {
+    try {
+      return new Words(this.#dockerfile.directives.escape, (name) => this.#globalArgs.get(name)).word(text);
+    } catch (error) {
+      throw error instanceof ExpandError ? parseError(error.message, range) : error;
+    }
+  }
+
+  #target(): Stage {
+    const { stages } = this.#dockerfile;
+    const { target } = this.#options;
+    const last = stages.at(-1);
+    if (last === undefined) throw new DockerfileError("no build stage in current context");
+    if (target === "") return last;
+    const found =
+      this.#named(target, stages.length) ?? (/^\d+$/.test(target) ? stages[Number(target)] : undefined);
+    if (found !== undefined) return found;
+    const meant = nearest(
+      target,
+      stages.map(({ name }) => name).filter((name) => name !== ""),
+    );
+    const question = meant === "" ? "" : ` (did you mean ${meant}?)`;
+    throw new DockerfileError(`target stage "${target}" could not be found${question}`);
+  }
+
+  /** The last stage of this name before stage number `before`. */
+  #named(name: string, before: number): Stage | undefined {
+    const wanted = name.toLowerCase();
+    return this.#dockerfile.stages
+      .slice(0, before)
+      .findLast((stage) => stage.name !== "" && stage.name === wanted);
+  }
+
+  #stage(stage: Stage): PlannedStage {
+    const known = this.#planned.get(stage.index);
+    if (known !== undefined) return known;
+    const planned: PlannedStage = {
+      stage,
+      base: this.#base(stage),
+      platform: this.#platform(stage),
+      sources: [],
+    };
+    this.#planned.set(stage.index, planned);
+    planned.sources = stage.instructions.flatMap((instruction) => this.#sources(stage, instruction));
+    return planned;
+  }
+
+  #platform({ from }: Stage): Platform {
+    if (from.platform === undefined) return this.#options.platform;
+    const platform = this.#word(from.platform, from.range);
+    if (platform === "")
+      throw parseError(`empty platform value from expression ${from.platform}`, from.range);
+    return parsePlatform(platform);
+  }
+
+  #base(stage: Stage): Base {
+    const image = this.#word(stage.from.image, stage.from.range);
+    if (image === "") {
+      const from = stage.from.image;
+      throw parseError(`base name (${from}) should not be blank`, stage.from.range);
+    }
+    if (this.#options.namedContexts.has(image)) return { kind: "image", image };
+    const other = this.#named(image, stage.index);
+    if (other !== undefined) return { kind: "stage", stage: this.#stage(other) };
+    return image === "scratch" ? { kind: "scratch" } : { kind: "image", image };
+  }
+
+  #sources(stage: Stage, instruction: Instruction): PlannedStage[] {
+    const names =
+      instruction.keyword === "COPY"
+        ? [instruction.from]
+        : instruction.keyword === "RUN"
+          ? instruction.mounts.map(({ from }) => from)
+          : [];
+    return names.flatMap((name) => {
+      const source = name === undefined ? undefined : this.#sourceStage(stage, name, instruction);
+      return source === undefined ? [] : [this.#stage(source)];
+    });
+  }
+
+  /** `--from`: a stage by name or number; undefined when it names a context or an image. */
+  #sourceStage(stage: Stage, name: string, { range }: Instruction): Stage | undefined {
+    if (name.includes("$")) {
+      throw parseError(
+        `'${name}' from in instruction: variable expansion is not supported for --from, define a new stage with FROM using ARG from global scope as a workaround`,
+        range,
+      );
+    }
+    if (this.#options.namedContexts.has(name)) return undefined;
+    const named = this.#named(name, stage.index);
+    if (named !== undefined) return named;
+    if (!/^\d+$/.test(name)) return undefined;
+    const index = Number(name);
+    if (index >= stage.index) {
+      throw parseError(`invalid from flag value ${name}: refers to current build stage`, range);
+    }
+    return this.#dockerfile.stages[index];
+  }
+}
+
+/** The stage that `--from=name` means for an instruction of `planned`; undefined when it is none. */
+export function sourceOf(planned: PlannedStage, name: string): PlannedStage | undefined {
+  const wanted = name.toLowerCase();
+  return (
+    planned.sources.findLast(({ stage }) => stage.name === wanted && wanted !== "") ??
+    planned.sources.find(({ stage }) => String(stage.index) === name)
+  );
+}

@@ -1,0 +1,166 @@
+import { chownSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { join, posix } from "node:path";
+import type { HostConfig } from "../api/containers.ts";
+import { Cleanups } from "../base/disposables.ts";
+import { invalidArgument } from "../base/errors.ts";
+import type { RunMount } from "../dockerfile/run-mount.ts";
+import { cacheKey } from "./cache.ts";
+import { digestOf } from "./sources.ts";
+import { scratchState } from "./stage-state.ts";
+import type { StepContext } from "./step-context.ts";
+import { WorkRoot } from "./work-root.ts";
+
+/** The mounts of a `RUN`. */
+export interface RunMounts extends AsyncDisposable {
+  /** What of them decides whether the step is the same. */
+  keys: readonly string[];
+  /** Known after `fill`: */
+  hostConfig: Pick<HostConfig, "Mounts" | "Tmpfs">;
+  environment: readonly string[];
+  /** Paths in the root that are made for the mounts. */
+  stubs: readonly string[];
+  /** Makes what is mounted; to be called when the step really runs. */
+  fill(): Promise<void>;
+}
+
+export async function prepareMounts(context: StepContext, written: readonly RunMount[]): Promise<RunMounts> {
+  const mounts = written.map((mount) => expanded(context, mount));
+  const keys = await Promise.all(mounts.map((mount) => keyOf(context, mount)));
+  return new Mounts(context, mounts, keys);
+}
+
+/** Variables replaced; targets absolute. */
+function expanded({ words, state }: StepContext, mount: RunMount): RunMount {
+  const word = (text: string | undefined) => (text === undefined ? undefined : words.word(text));
+  const target = word(mount.target);
+  return {
+    ...mount,
+    target: target === undefined ? undefined : posix.resolve("/", state.config.WorkingDir ?? "/", target),
+    source: word(mount.source),
+    id: word(mount.id),
+    mode: word(mount.mode),
+    uid: word(mount.uid),
+    gid: word(mount.gid),
+    size: word(mount.size),
+  };
+}
+
+/** Content of binds counts; what a cache, a secret or an agent holds does not. */
+async function keyOf(context: StepContext, mount: RunMount): Promise<string> {
+  const { type, target, id, source, from, readonly, env } = mount;
+  if (type !== "bind") return cacheKey(type, target, id, env, type === "cache" ? [source, from] : "");
+  const paths = [source ?? "/"];
+  return cacheKey(
+    type,
+    target,
+    readonly,
+    await digestOf(context, from ?? "", { paths, parents: false, exclude: [] }),
+  );
+}
+
+class Mounts implements RunMounts {
+  readonly keys: readonly string[];
+  readonly environment: string[] = [];
+  readonly stubs: string[] = [];
+  readonly hostConfig: { Mounts: NonNullable<HostConfig["Mounts"]>; Tmpfs: Record<string, string> } = {
+    Mounts: [],
+    Tmpfs: {},
+  };
+  readonly #context: StepContext;
+  readonly #mounts: readonly RunMount[];
+  readonly #cleanups = new Cleanups();
+
+  constructor(context: StepContext, mounts: readonly RunMount[], keys: readonly string[]) {
+    this.#context = context;
+    this.#mounts = mounts;
+    this.keys = keys;
+  }
+
+  async fill(): Promise<void> {
+    for (const mount of this.#mounts) {
+      if (mount.target !== undefined) this.#stub(mount.target);
+      if (mount.type === "bind") await this.#bind(mount);
+      else if (mount.type === "cache") await this.#cache(mount);
+      else if (mount.type === "tmpfs") this.#tmpfs(mount);
+      else if (mount.type === "secret") await this.#secret(mount);
+      else await this.#ssh(mount);
+    }
+  }
+
+  /** The runtime makes the target and its parents where they are missing. */
+  #stub(target: string): void {
+    const parts = target.split("/").filter((part) => part !== "");
+    for (let length = parts.length; length > 0; length--) this.stubs.push(parts.slice(0, length).join("/"));
+  }
+
+  #add(Source: string, Target: string, ReadOnly: boolean): void {
+    this.hostConfig.Mounts.push({ Type: "bind", Source, Target, ReadOnly });
+  }
+
+  async #bind({ from, source, target = "", readonly }: RunMount): Promise<void> {
+    const directory = await (await this.#context.source(from ?? "")).directory();
+    const path = posix.resolve("/", source ?? "/");
+    if (readonly) return this.#add(join(directory, path), target, true);
+    // What the step writes there is for itself alone: it works on a copy.
+    const { deps, state } = this.#context;
+    const copy = await WorkRoot.create(deps, scratchState(state.platform));
+    this.#cleanups.add(() => copy[Symbol.asyncDispose]());
+    const root = copy.mount();
+    const job = { from: { root: directory, paths: [path], parents: true, exclude: [] }, root, target: "/" };
+    await deps.workers.run("copy", job, { signal: this.#context.signal });
+    this.#add(join(root, path), target, false);
+  }
+
+  async #cache(mount: RunMount): Promise<void> {
+    const taken = await this.#context.deps.cacheMounts.take(this.#context, mount);
+    this.#cleanups.add(() => taken.release());
+    this.#add(taken.directory, mount.target ?? "", mount.readonly);
+  }
+
+  #tmpfs({ target = "", size }: RunMount): void {
+    this.hostConfig.Tmpfs[target] = size === undefined ? "" : `size=${size}`;
+  }
+
+  async #secret({ id, source, target, env, required, mode, uid, gid }: RunMount): Promise<void> {
+    const name = id ?? source ?? target?.split("/").pop() ?? "";
+    const value = await this.#context.options.secrets(name);
+    if (value === undefined) {
+      if (required) throw invalidArgument(`secret ${name}: not found`);
+      return;
+    }
+    if (env !== undefined) {
+      this.environment.push(`${env}=${Buffer.from(value).toString("utf8")}`);
+      if (target === undefined) return;
+    }
+    const path = target ?? `/run/secrets/${name}`;
+    if (target === undefined) this.#stub(path);
+    const file = join(this.#folder(), "secret");
+    writeFileSync(file, value, { mode: mode === undefined ? 0o400 : Number.parseInt(mode, 8) });
+    chownSync(file, Number(uid ?? 0), Number(gid ?? 0));
+    this.#add(file, path, true);
+  }
+
+  async #ssh({ id, target, required }: RunMount): Promise<void> {
+    const socket = await this.#context.options.agent(id ?? "default");
+    if (socket === undefined) {
+      if (required) throw invalidArgument(`unset ssh forward key ${id ?? "default"}`);
+      return;
+    }
+    const path = target ?? "/run/buildkit/ssh_agent.0";
+    if (target === undefined) this.#stub(path);
+    this.environment.push(`SSH_AUTH_SOCK=${path}`);
+    this.#add(socket, path, false);
+  }
+
+  /** In the exec root, which is in memory, for as long as the step runs. */
+  #folder(): string {
+    const folder = join(this.#context.deps.containers.roots.execRoot, "build", crypto.randomUUID());
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    this.#cleanups.add(() => rmSync(folder, { recursive: true, force: true }));
+    return folder;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#cleanups[Symbol.asyncDispose]();
+  }
+}

@@ -1,0 +1,34 @@
+import type { CopyFrom } from "../archive/copy.ts";
+import { isEngineError, notFound } from "../base/errors.ts";
+import { cacheKey } from "./cache.ts";
+import type { StepContext } from "./step-context.ts";
+
+/** What is taken of a source. */
+export type Selection = Pick<CopyFrom, "paths" | "parents" | "exclude">;
+
+/**
+ * The digest of the content that `selection` takes of the source called `from` ("" is the context). Throws `notFound`
+ * with BuildKit's words where a path is not there.
+ */
+export async function digestOf(context: StepContext, from: string, selection: Selection): Promise<string> {
+  const { deps, signal } = context;
+  const { isContext, directory } = await context.source(from);
+  const owner = isContext ? { owner: { uid: 0, gid: 0 } } : {};
+  try {
+    const ask = { root: await directory(), ...selection, ...owner };
+    return (await deps.workers.run("digest", ask, { signal })).digest;
+  } catch (error) {
+    if (!isEngineError(error, "notFound")) throw error;
+    throw notFound(`failed to compute cache key: ${error.message}`, error);
+  }
+}
+
+/** A key for the same without reading it; undefined where the source has none. */
+export async function quickKey(
+  context: StepContext,
+  from: string,
+  selection: Selection,
+): Promise<string | undefined> {
+  const { key } = await context.source(from);
+  return key === undefined ? undefined : cacheKey(key, selection);
+}

@@ -1,0 +1,108 @@
+import { internal } from "../base/errors.ts";
+import { wholeHistory } from "../images/commit.ts";
+import type { Image } from "../images/image.ts";
+import type { Digest } from "../oci/digest.ts";
+import type { HistoryEntry, ImageConfig, ImageRunConfig } from "../oci/image-config.ts";
+import type { Descriptor } from "../oci/manifest.ts";
+import type { Platform } from "../oci/platform.ts";
+import { cacheKey } from "./cache.ts";
+
+/** A layer with the blob that it travels in. */
+export interface BuiltLayer {
+  diffId: Digest;
+  descriptor: Descriptor;
+  /** Of its regular files. */
+  bytes: number;
+  /** RFC 3339. */
+  created: string;
+}
+
+/** What a stage has become after some of its instructions; never changed, each step makes a new one. */
+export interface StageState {
+  platform: Platform;
+  /** The lowest first. */
+  layers: readonly Pick<BuiltLayer, "diffId" | "descriptor">[];
+  config: ImageRunConfig;
+  history: readonly HistoryEntry[];
+  author: string | undefined;
+  /** When the last layer was made: RFC 3339. */
+  created: string | undefined;
+  /** Stands for the files: the same key, the same files. */
+  key: string;
+}
+
+/** The same layers are the same files. */
+function filesKey(layers: StageState["layers"]): string {
+  return cacheKey(
+    "layers",
+    layers.map(({ diffId }) => diffId),
+  );
+}
+
+const comment = "buildkit.dockerfile.v0";
+
+export function scratchState(platform: Platform): StageState {
+  return {
+    platform,
+    layers: [],
+    config: {},
+    history: [],
+    author: undefined,
+    created: undefined,
+    key: filesKey([]),
+  };
+}
+
+export function imageState(image: Image): StageState {
+  const { config } = image;
+  const layers = image.layers.map((diffId, at) => {
+    const descriptor = image.manifest.layers[at];
+    if (descriptor === undefined) throw internal(`image ${image.id} has no layer ${at}`);
+    return { diffId, descriptor };
+  });
+  return {
+    platform: image.platform,
+    layers,
+    config: config.config ?? {},
+    history: wholeHistory(image),
+    author: config.author,
+    created: config.created,
+    key: filesKey(layers),
+  };
+}
+
+/** Records an instruction that changes no file. */
+export function withoutLayer(state: StageState, config: ImageRunConfig, createdBy: string): StageState {
+  const entry = { created_by: createdBy, comment, empty_layer: true };
+  return { ...state, config, history: [...state.history, dated(entry, state.created)] };
+}
+
+/** Records an instruction with the layer that it made. */
+export function withLayer(state: StageState, layer: BuiltLayer, createdBy: string): StageState {
+  const layers = [...state.layers, layer];
+  return {
+    ...state,
+    layers,
+    history: [...state.history, dated({ created_by: createdBy, comment }, layer.created)],
+    created: layer.created,
+    key: filesKey(layers),
+  };
+}
+
+function dated(entry: HistoryEntry, created: string | undefined): HistoryEntry {
+  return created === undefined ? entry : { created, ...entry };
+}
+
+/** The configuration of the image that the stage is. */
+export function configOf(state: StageState, labels: Readonly<Record<string, string>>): ImageConfig {
+  const { platform, author, config, created, history, layers } = state;
+  const all = { ...config.Labels, ...labels };
+  return {
+    ...platform,
+    ...(created === undefined ? {} : { created }),
+    ...(author === undefined ? {} : { author }),
+    config: Object.keys(all).length === 0 ? config : { ...config, Labels: all },
+    rootfs: { type: "layers", diff_ids: layers.map(({ diffId }) => diffId) },
+    history: [...history],
+  };
+}

@@ -1,0 +1,140 @@
+import type { QueryOf } from "../../api/operations.ts";
+import type { JSONMessage } from "../../api/progress.ts";
+import { Cleanups } from "../../base/disposables.ts";
+import { invalidArgument, notImplemented } from "../../base/errors.ts";
+import { build } from "../../builder/build.ts";
+import { type OpenedContext, openContext } from "../../builder/context.ts";
+import { exportImage } from "../../builder/export-image.ts";
+import type { BuildOptions } from "../../builder/options.ts";
+import { StepFailed } from "../../builder/step-failed.ts";
+import { isPredefined } from "../../builder/variables.ts";
+import type { Credentials } from "../../distribution/credentials.ts";
+import { parseDockerfile } from "../../dockerfile/dockerfile.ts";
+import { DockerfileError, excerpt } from "../../dockerfile/errors.ts";
+import type { Engine } from "../../engine/engine.ts";
+import { hostPlatform, parsePlatform } from "../../oci/platform.ts";
+import { familiarString, parseReference, withDefaultTag } from "../../oci/reference.ts";
+import { ClassicProgress } from "./classic-progress.ts";
+
+export interface ClassicBuildRequest {
+  query: QueryOf<"ImageBuild">;
+  body: AsyncIterable<Uint8Array>;
+  /** By the registry's name, from `X-Registry-Config`. */
+  registries: Readonly<Record<string, Credentials>>;
+  signal: AbortSignal;
+}
+
+/** `POST /build`. What is wrong before the first step is thrown; later it is told in the stream. */
+export async function classicBuild(
+  engine: Engine,
+  request: ClassicBuildRequest,
+  send: (message: JSONMessage) => Promise<void>,
+): Promise<void> {
+  const { query, signal } = request;
+  await using owned = new Cleanups();
+  const context = await openContext(engine.builder, { remote: query.remote, body: request.body, signal });
+  owned.add(() => context.close());
+  const options = await toOptions(request, context);
+  using lease = engine.blobs.lease();
+  let total = 0;
+  const told = query.q ? async () => {} : send;
+  const progress = new ClassicProgress(told, () => total);
+  try {
+    const built = await build(engine.builder, options, progress, lease, (plan) => {
+      total = plan.stages.reduce((sum, { stage }) => sum + 1 + stage.instructions.length, 0);
+    });
+    const id = exportImage(engine.builder, built.state, options);
+    await send({ aux: { ID: id } });
+    if (query.q) await send({ stream: `${id}\n` });
+    warnOfUnused(options, progress);
+    await told({ stream: `Successfully built ${id.slice("sha256:".length, "sha256:".length + 12)}\n` });
+    for (const tag of options.tags) await told({ stream: `Successfully tagged ${familiarString(tag)}\n` });
+  } catch (error) {
+    if (error instanceof DockerfileError && error.range !== undefined) {
+      await told({ stream: `${excerpt(options.dockerfileName, options.dockerfile, error.range)}\n` });
+    }
+    if (error instanceof StepFailed) {
+      const message = `The command '${error.command}' returned a non-zero code: ${error.exitCode}`;
+      await progress.fail(new Error(message), error.exitCode);
+    } else await progress.fail(error, undefined);
+  }
+}
+
+/** Arguments that no stage has declared. */
+function warnOfUnused({ dockerfile, args }: BuildOptions, progress: ClassicProgress): void {
+  const { globalArgs, stages } = parseDockerfile(dockerfile);
+  const instructions = [...globalArgs, ...stages.flatMap((stage) => stage.instructions)];
+  const declared = new Set(
+    instructions.flatMap((one) => (one.keyword === "ARG" ? one.args.map(({ name }) => name) : [])),
+  );
+  const unused = [...args.keys()].filter((name) => !declared.has(name) && !isPredefined(name)).sort();
+  if (unused.length === 0) return;
+  const message = `One or more build-args [${unused.join(" ")}] were not consumed`;
+  progress.warn({ rule: "", description: "", url: "", message, line: 0 });
+}
+
+async function toOptions(request: ClassicBuildRequest, context: OpenedContext): Promise<BuildOptions> {
+  const { query, registries, signal } = request;
+  refuseUnsupported(query);
+  const name = query.dockerfile || "Dockerfile";
+  return {
+    dockerfile: await context.dockerfile(name),
+    dockerfileName: name,
+    context,
+    namedContexts: new Map(),
+    args: buildArgs(query.buildargs),
+    labels: query.labels ?? {},
+    target: query.target,
+    platform: query.platform === "" ? hostPlatform() : parsePlatform(query.platform),
+    noCache: query.nocache,
+    noCacheFilter: [],
+    pull: query.pull,
+    network: query.networkmode === "default" ? "" : query.networkmode,
+    allowInsecure: false,
+    resources: {
+      memory: query.memory ?? 0,
+      memorySwap: query.memswap ?? 0,
+      cpuShares: query.cpushares ?? 0,
+      cpuPeriod: query.cpuperiod ?? 0,
+      cpuQuota: query.cpuquota ?? 0,
+      cpusetCpus: query.cpusetcpus,
+      cpusetMems: query.cpusetmems,
+      cgroupParent: query.cgroupparent,
+      shmSize: query.shmsize ?? 0,
+      ulimits: query.ulimits ?? [],
+      extraHosts: query.extrahosts === "" ? [] : query.extrahosts.split(","),
+    },
+    secrets: async () => undefined,
+    agent: async () => undefined,
+    credentials: (registry) => registries[registry] ?? registries[hubKey(registry)] ?? {},
+    tags: query.t.filter((tag) => tag !== "").map(tagOf),
+    epoch: undefined,
+    signal,
+  };
+}
+
+const hubKey = (registry: string) => (registry === "docker.io" ? "https://index.docker.io/v1/" : registry);
+
+function tagOf(text: string) {
+  const reference = parseReference(text);
+  if (reference.digest !== undefined) throw invalidArgument("build tag cannot contain a digest");
+  return withDefaultTag(reference);
+}
+
+/** A null asks for the client's variable of that name, which it has not: then the argument is not given. */
+function buildArgs(given: Record<string, string | null> | undefined): Map<string, string> {
+  return new Map(
+    Object.entries(given ?? {}).flatMap(([name, value]) => (value === null ? [] : [[name, value]])),
+  );
+}
+
+/** To take these silently would build something else than was asked for. */
+function refuseUnsupported({ version, squash, outputs, securityopt }: QueryOf<"ImageBuild">): void {
+  if (version === "2")
+    throw notImplemented("BuildKit's form of POST /build is not supported: use the classic one");
+  if (squash) throw invalidArgument("squash is only supported with experimental mode");
+  if ((outputs ?? []).length > 0) throw invalidArgument("outputs are not supported by the classic builder");
+  if ((securityopt ?? []).length > 0) {
+    throw invalidArgument("The daemon on this platform does not support setting security options on build");
+  }
+}

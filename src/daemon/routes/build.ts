@@ -1,0 +1,53 @@
+import { invalidArgument } from "../../base/errors.ts";
+import { Filters } from "../../base/filters.ts";
+import type { Credentials } from "../../distribution/credentials.ts";
+import { buildPruneFilters, pruneBuildCache } from "../../engine/build-cache.ts";
+import type { Engine } from "../../engine/engine.ts";
+import { classicBuild } from "../build/classic-build.ts";
+import { defineHandlers, type Handlers } from "../http/handler.ts";
+
+/** Builds that are under way, by the id that the client has given them. */
+type Running = Map<string, AbortController>;
+
+/** The operations of `/build`. */
+export function buildHandlers(engine: Engine): Handlers {
+  const running: Running = new Map();
+  return defineHandlers({
+    async ImageBuild({ query, body, headers, signal }, reply) {
+      const stop = new AbortController();
+      if (query.buildid !== "") running.set(query.buildid, stop);
+      try {
+        const registries = registryConfig(headers["x-registry-config"]);
+        const ends = AbortSignal.any([signal, stop.signal]);
+        await classicBuild(engine, { query, body, registries, signal: ends }, (message) =>
+          reply.send(message),
+        );
+      } finally {
+        running.delete(query.buildid);
+      }
+    },
+
+    BuildCancel({ query }) {
+      if (query.id === "") throw invalidArgument("build ID not provided");
+      running.get(query.id)?.abort();
+    },
+
+    BuildPrune: ({ query }) =>
+      pruneBuildCache(engine, {
+        all: query.all,
+        filters: Filters.from(query.filters, buildPruneFilters),
+        keep: query["reserved-space"] || query["keep-storage"] || query["max-used-space"] || 0,
+      }),
+  });
+}
+
+/** `X-Registry-Config`: credentials by registry, JSON in base64. Throws `invalidArgument`. */
+function registryConfig(header: string | undefined): Record<string, Credentials> {
+  if (header === undefined || header === "") return {};
+  try {
+    const text = Buffer.from(header.replaceAll("-", "+").replaceAll("_", "/"), "base64").toString("utf8");
+    return JSON.parse(text) as Record<string, Credentials>;
+  } catch (error) {
+    throw invalidArgument("invalid X-Registry-Config header", error);
+  }
+}

@@ -1,0 +1,55 @@
+import { parseError } from "./errors.ts";
+
+/** What the first comments of a Dockerfile say to its reader (Dockerfile reference, "Parser directives"). */
+export interface Directives {
+  /** The image of another frontend; informative, since the language is built in. */
+  syntax?: string;
+  /** What stands before a character that means nothing special, and at the end of a line that goes on. */
+  escape: "\\" | "`";
+  /** Build checks to leave out (`all` for every one), and whether one that fails fails the build. */
+  check: { skip: string[]; error: boolean };
+}
+
+const form = /^#\s*([A-Za-z][A-Za-z0-9]*)\s*=\s*(.+?)\s*$/;
+const known = new Set(["syntax", "escape", "check"]);
+
+/** Reads the directives at the top of `lines`: they end at the first line that is none. */
+export function readDirectives(lines: readonly string[]): Directives {
+  const values = new Map<string, string>();
+  for (const [index, line] of lines.entries()) {
+    const [, name = "", value = ""] = form.exec(line.trim()) ?? [];
+    const key = name.toLowerCase();
+    if (!known.has(key)) break;
+    const range = { start: index + 1, end: index + 1 };
+    if (values.has(key)) throw parseError(`only one ${key} parser directive can be used`, range);
+    if (key === "escape" && value !== "\\" && value !== "`") {
+      throw parseError(`invalid escape token '${value}' does not match \` or \\`, range);
+    }
+    values.set(key, value);
+  }
+  const syntax = values.get("syntax");
+  return {
+    ...(syntax === undefined ? {} : { syntax }),
+    escape: values.get("escape") === "`" ? "`" : "\\",
+    check: readCheck(values.get("check") ?? ""),
+  };
+}
+
+/** `skip=A,B;error=true`, as the directive and `BUILDKIT_DOCKERFILE_CHECK` say it. */
+export function readCheck(text: string): Directives["check"] {
+  const check: Directives["check"] = { skip: [], error: false };
+  for (const part of text.split(";").map((item) => item.trim())) {
+    if (part === "") continue;
+    const [key = "", value = ""] = part.split("=", 2).map((item) => item.trim());
+    if (key === "skip") check.skip = value.split(",").map((item) => item.trim());
+    else if (key === "error") check.error = boolean(value);
+    else throw parseError(`invalid check option "${key}"`, { start: 1, end: 1 });
+  }
+  return check;
+}
+
+function boolean(text: string): boolean {
+  if (/^(1|t|true)$/i.test(text)) return true;
+  if (/^(0|f|false)$/i.test(text)) return false;
+  throw parseError(`failed to parse check option "error": invalid boolean "${text}"`, { start: 1, end: 1 });
+}

@@ -1,0 +1,45 @@
+import { EngineError } from "../base/errors.ts";
+
+/** Lines of a Dockerfile, counted from 1, both included. */
+export interface LineRange {
+  start: number;
+  end: number;
+}
+
+/** What is wrong with a Dockerfile, and where. The message names the line; `range` is for the excerpt. */
+export class DockerfileError extends EngineError {
+  readonly range: LineRange | undefined;
+
+  constructor(message: string, range?: LineRange) {
+    super("invalidArgument", message);
+    this.name = "DockerfileError";
+    this.range = range;
+  }
+}
+
+/** An error of the parser, in BuildKit's words. */
+export function parseError(message: string, range: LineRange): DockerfileError {
+  return new DockerfileError(`dockerfile parse error on line ${range.start}: ${message}`, range);
+}
+
+/**
+ * The lines around `range` as people read them, those that are meant marked:
+ *
+ *     Dockerfile:2
+ *     --------------------
+ *        1 |     FROM busybox
+ *        2 | >>> RUNN true
+ *     --------------------
+ */
+export function excerpt(name: string, source: string, range: LineRange, context = 3): string {
+  const lines = source.split("\n");
+  const first = Math.max(1, range.start - context);
+  const last = Math.min(lines.length, range.end + context);
+  const shown: string[] = [];
+  for (let line = first; line <= last; line++) {
+    const mark = line >= range.start && line <= range.end ? ">>>" : "   ";
+    shown.push(`${String(line).padStart(4)} | ${mark} ${lines[line - 1] ?? ""}`);
+  }
+  const rule = "-".repeat(20);
+  return [`${name}:${range.start}`, rule, ...shown, rule].join("\n");
+}

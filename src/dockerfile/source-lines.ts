@@ -1,0 +1,117 @@
+import type { Directives } from "./directives.ts";
+import { type LineRange, parseError } from "./errors.ts";
+import { type Heredoc, openHeredoc } from "./heredoc.ts";
+import { splitWords } from "./shell-words.ts";
+
+/** One instruction as it was written: its lines joined, comments dropped. */
+export interface SourceLine {
+  text: string;
+  range: LineRange;
+  heredocs: Heredoc[];
+  /** The comments right above it, without `#`. */
+  comments: string[];
+  /** The first empty line among those that it was continued over; the build check `NoEmptyContinuation` tells. */
+  emptyContinuation?: number;
+}
+
+/** Instructions that may open here-documents; `ONBUILD` in front does not change it. */
+const withHeredocs = /^(?:onbuild\s+)*(?:add|copy|run)\s/i;
+
+/** The longest line of a Dockerfile in bytes that is read: enough for any real one, and not for an accident. */
+const maxLine = 4 * 1024 * 1024;
+
+/** Joins the lines of a Dockerfile to instructions (Dockerfile reference, "Format" and "escape"). */
+export function* readSourceLines(lines: readonly string[], directives: Directives): Generator<SourceLine> {
+  const reader = new LineReader(lines, directives.escape);
+  for (;;) {
+    const line = reader.next();
+    if (line === undefined) return;
+    yield line;
+  }
+}
+
+class LineReader {
+  readonly #lines: readonly string[];
+  readonly #escape: string;
+  readonly #continues: RegExp;
+  #at = 0;
+
+  constructor(lines: readonly string[], escapeToken: string) {
+    this.#lines = lines;
+    this.#escape = escapeToken;
+    const token = escapeToken === "`" ? "`" : "\\\\";
+    this.#continues = new RegExp(`(^|[^${token}])${token}[ \\t]*$`);
+  }
+
+  next(): SourceLine | undefined {
+    const comments = this.#skipToInstruction();
+    if (this.#at >= this.#lines.length) return undefined;
+    const start = this.#at + 1;
+    const { text, emptyContinuation } = this.#join();
+    const end = this.#at;
+    const range = { start, end };
+    const heredocs = withHeredocs.test(text) ? this.#heredocs(text, range) : [];
+    return {
+      text,
+      range: { start, end: this.#at },
+      heredocs,
+      comments,
+      ...(emptyContinuation === undefined ? {} : { emptyContinuation }),
+    };
+  }
+
+  /** Passes empty lines and comments; gives the comments that no empty line parts from the instruction. */
+  #skipToInstruction(): string[] {
+    let comments: string[] = [];
+    for (; this.#at < this.#lines.length; this.#at++) {
+      const line = (this.#lines[this.#at] ?? "").trim();
+      if (line.startsWith("#")) comments.push(line.slice(1).trim());
+      else if (line === "") comments = [];
+      else break;
+    }
+    return comments;
+  }
+
+  #join(): { text: string; emptyContinuation?: number } {
+    let text = "";
+    let emptyContinuation: number | undefined;
+    for (let first = true; this.#at < this.#lines.length; first = false) {
+      const raw = this.#lines[this.#at++] ?? "";
+      const trimmed = raw.trim();
+      if (!first && trimmed.startsWith("#")) continue;
+      if (!first && trimmed === "") {
+        emptyContinuation ??= this.#at;
+        continue;
+      }
+      const line = first ? raw.trimStart() : raw;
+      const goesOn = this.#continues.test(line);
+      text += goesOn ? line.replace(this.#continues, "$1") : line;
+      if (text.length > maxLine) {
+        const range = { start: this.#at, end: this.#at };
+        throw parseError(`dockerfile line greater than maximum allowed size of ${maxLine}`, range);
+      }
+      if (!goesOn) break;
+    }
+    return emptyContinuation === undefined ? { text } : { text, emptyContinuation };
+  }
+
+  #heredocs(text: string, range: LineRange): Heredoc[] {
+    const { words, closed } = splitWords(text, this.#escape);
+    const opened = closed ? words.map((word) => openHeredoc(word, this.#escape)) : [];
+    const heredocs = opened.filter((heredoc) => heredoc !== undefined);
+    for (const heredoc of heredocs) {
+      const content: string[] = [];
+      for (;;) {
+        const line = this.#lines[this.#at++];
+        if (line === undefined) {
+          this.#at = this.#lines.length;
+          throw parseError("unterminated heredoc", range);
+        }
+        if ((heredoc.chomp ? line.replace(/^\t+/, "") : line) === heredoc.name) break;
+        content.push(`${line}\n`);
+      }
+      heredoc.content = content.join("");
+    }
+    return heredocs;
+  }
+}
