@@ -1,7 +1,8 @@
 import { createHash } from "node:crypto";
-import { chmodSync, chownSync, existsSync, mkdirSync } from "node:fs";
+import { chmodSync, chownSync, existsSync, mkdirSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import type { RunMount } from "../dockerfile/run-mount.ts";
+import type { Trash } from "../images/trash.ts";
 import type { StepContext } from "./step-context.ts";
 
 export interface TakenCache {
@@ -18,9 +19,11 @@ export class CacheMounts {
   /** How many steps have a folder, by its name. */
   readonly #users = new Map<string, number>();
   readonly #waiting = new Map<string, (() => void)[]>();
+  readonly #trash: Trash;
 
-  constructor(dataRoot: string) {
+  constructor(dataRoot: string, trash: Trash) {
     this.folder = join(dataRoot, "build", "mounts");
+    this.#trash = trash;
   }
 
   /** A folder for a step; `locked` waits until nobody has it. */
@@ -38,6 +41,16 @@ export class CacheMounts {
       throw error;
     }
     return { directory, release: () => this.#release(name) };
+  }
+
+  /** The names of the folders. */
+  list(): string[] {
+    return existsSync(this.folder) ? readdirSync(this.folder) : [];
+  }
+
+  /** Moves a folder to the trash, unless a step has it by now. */
+  discard(name: string): void {
+    if (!this.isUsed(name)) this.#trash.take(join(this.folder, name));
   }
 
   /** True while a step has the folder. */

@@ -1,43 +1,104 @@
+import { statSync } from "node:fs";
+import { join } from "node:path";
 import type { BuildPruneResponse } from "../api/images.ts";
+import type { BuildCache } from "../api/system.ts";
 import { Filters } from "../base/filters.ts";
 import { pruneLimit } from "../containers/prune.ts";
-import type { BuildCacheRow } from "../store/build-cache.ts";
+import type { Digest } from "../oci/digest.ts";
 import type { Engine } from "./engine.ts";
 import { pruned } from "./object-events.ts";
 
 export const buildPruneFilters = ["until", "unused-for", "id", "type", "description"];
 
-/** Layers that an image has too: to delete the record would free nothing. */
-function sharedLayers({ images }: Engine): Set<string> {
-  return new Set(images.list().flatMap(({ layers }) => layers));
+/** A record of the cache: the layer of a step, or the folder of a `RUN --mount=type=cache`. */
+interface Entry {
+  record: BuildCache;
+  /** Milliseconds since 1970. */
+  used: number;
+  /** Layers with the same digest are on the disk once. */
+  diffId: Digest | undefined;
 }
 
-function record(row: BuildCacheRow, shared: boolean) {
-  return {
-    ID: row.id,
-    Type: row.kind,
-    Description: row.description,
-    InUse: false,
-    Shared: shared,
-    Size: row.size + row.blobSize,
-    CreatedAt: row.created,
-    LastUsedAt: row.uses === 0 ? null : new Date(row.used).toISOString(),
-    UsageCount: row.uses,
-  };
+/** What a blob takes on the disk; nothing where it is not there. */
+function blobBytes({ blobs }: Engine, blob: Digest): number {
+  return blobs.has(blob) ? statSync(blobs.path(blob)).blocks * 512 : 0;
+}
+
+async function layerEntries(engine: Engine): Promise<Entry[]> {
+  const { layers, images, builder } = engine;
+  // To delete a record whose layer an image has too would free nothing.
+  const shared = new Set<string>(images.list().flatMap((image) => image.layers));
+  return Promise.all(
+    builder.cache.list().map(async (row) => ({
+      used: row.used,
+      diffId: row.diffId,
+      record: {
+        ID: row.id,
+        Type: row.kind,
+        Description: row.description,
+        InUse: false,
+        Shared: shared.has(row.diffId),
+        Size: (layers.has(row.diffId) ? await layers.diskBytes(row.diffId) : 0) + blobBytes(engine, row.blob),
+        CreatedAt: row.created,
+        LastUsedAt: row.uses === 0 ? null : new Date(row.used).toISOString(),
+        UsageCount: row.uses,
+      },
+    })),
+  );
+}
+
+async function mountEntries({ builder, workers }: Engine): Promise<Entry[]> {
+  const { folder } = builder.cacheMounts;
+  return Promise.all(
+    builder.cacheMounts.list().map(async (name) => {
+      const path = join(folder, name);
+      const { birthtime, mtimeMs } = statSync(path);
+      const record = {
+        ID: name,
+        Type: "exec.cachemount",
+        Description: "cache mount",
+        InUse: builder.cacheMounts.isUsed(name),
+        Shared: false,
+        Size: await workers.run("diskUsage", { path }),
+        CreatedAt: birthtime.toISOString(),
+        LastUsedAt: new Date(mtimeMs).toISOString(),
+        UsageCount: 1,
+      };
+      return { record, used: mtimeMs, diffId: undefined };
+    }),
+  );
+}
+
+/** Bytes of what is not an image's, each layer once. */
+function exclusiveBytes(entries: readonly Entry[]): number {
+  const seen = new Set<string>();
+  let sum = 0;
+  for (const { record, diffId } of entries) {
+    if (record.Shared || (diffId !== undefined && seen.has(diffId))) continue;
+    if (diffId !== undefined) seen.add(diffId);
+    sum += record.Size;
+  }
+  return sum;
+}
+
+/** Bytes below `layers` and `blobs` that belong to the cache alone. */
+export async function cacheLayerBytes(engine: Engine): Promise<number> {
+  return exclusiveBytes(await layerEntries(engine));
 }
 
 /** The part of `docker system df` that is about builds. */
-export function buildCacheUsage(engine: Engine) {
-  const shared = sharedLayers(engine);
-  const Items = engine.builder.cache.list().map((row) => record(row, shared.has(row.diffId)));
-  const total = Items.reduce((sum, item) => sum + item.Size, 0);
-  const reclaimable = Items.filter((item) => !item.Shared).reduce((sum, item) => sum + item.Size, 0);
+export async function buildCacheUsage(engine: Engine) {
+  const entries = [...(await layerEntries(engine)), ...(await mountEntries(engine))];
+  const Items = entries.map(({ record }) => record);
+  const total = exclusiveBytes(entries);
+  const busy = entries.filter(({ record }) => record.InUse);
   return {
     BuildCache: Items,
+    BuilderSize: total,
     BuildCacheUsage: {
-      ActiveCount: 0,
+      ActiveCount: busy.length,
       TotalCount: Items.length,
-      Reclaimable: reclaimable,
+      Reclaimable: total - exclusiveBytes(busy),
       TotalSize: total,
       Items,
     },
@@ -58,22 +119,24 @@ export async function pruneBuildCache(
   { all, filters, keep }: BuildPrune,
 ): Promise<BuildPruneResponse> {
   const limit = pruneLimit(renamed(filters), engine.clock.nowNanos());
-  const shared = sharedLayers(engine);
-  const rows = engine.builder.cache.list();
-  let left = rows.reduce((sum, row) => sum + row.size + row.blobSize, 0);
-  const deleted: string[] = [];
-  for (const row of rows) {
-    if (!all && shared.has(row.diffId)) continue;
-    if (limit !== undefined && row.used > limit) continue;
-    if (!matches(filters, row)) continue;
-    if (keep > 0 && left <= keep) break;
-    left -= row.size + row.blobSize;
-    engine.builder.cache.delete(row.id);
-    deleted.push(row.id);
+  const entries = [...(await layerEntries(engine)), ...(await mountEntries(engine))];
+  entries.sort((one, other) => one.used - other.used);
+  let left = exclusiveBytes(entries);
+  const going = entries.filter(({ record, used }) => {
+    if (record.InUse || (record.Shared && !all) || !matches(filters, record)) return false;
+    if ((limit !== undefined && used > limit) || (keep > 0 && left <= keep)) return false;
+    left -= record.Shared ? 0 : record.Size;
+    return true;
+  });
+  const mounts = going.filter(({ diffId }) => diffId === undefined);
+  for (const { record, diffId } of going) {
+    if (diffId === undefined) engine.builder.cacheMounts.discard(record.ID);
+    else engine.builder.cache.delete(record.ID);
   }
   const { reclaimed } = await engine.images.collect();
-  pruned(engine.events, "builder", reclaimed);
-  return { CachesDeleted: deleted.length > 0 ? deleted : null, SpaceReclaimed: reclaimed };
+  const SpaceReclaimed = reclaimed + mounts.reduce((sum, { record }) => sum + record.Size, 0);
+  pruned(engine.events, "builder", SpaceReclaimed);
+  return { CachesDeleted: going.length > 0 ? going.map(({ record }) => record.ID) : null, SpaceReclaimed };
 }
 
 /** `unused-for` is what older clients call `until`. */
@@ -82,10 +145,6 @@ function renamed(filters: Filters): Filters {
   return values.length === 0 ? filters : new Filters([["until", values]]);
 }
 
-function matches(filters: Filters, row: BuildCacheRow): boolean {
-  return (
-    filters.exact("id", row.id) &&
-    filters.exact("type", row.kind) &&
-    filters.exact("description", row.description)
-  );
+function matches(filters: Filters, { ID, Type, Description }: BuildCache): boolean {
+  return filters.exact("id", ID) && filters.exact("type", Type) && filters.exact("description", Description);
 }

@@ -6,7 +6,7 @@ import { isRunning } from "../containers/container.ts";
 import { containerSummary, listContainers } from "../containers/list.ts";
 import { addSizes } from "../containers/size.ts";
 import { volumeSummary } from "../volumes/volume.ts";
-import { buildCacheUsage } from "./build-cache.ts";
+import { buildCacheUsage, cacheLayerBytes } from "./build-cache.ts";
 import type { Engine } from "./engine.ts";
 import { imageSummaries } from "./image-list.ts";
 
@@ -17,7 +17,7 @@ export async function diskUsage(engine: Engine, types: readonly string[]): Promi
     ...(wants("image") ? await imageUsage(engine) : {}),
     ...(wants("container") ? await containerUsage(engine) : {}),
     ...(wants("volume") ? await volumeUsage(engine) : {}),
-    ...(wants("build-cache") ? buildCacheUsage(engine) : {}),
+    ...(wants("build-cache") ? await buildCacheUsage(engine) : {}),
   };
 }
 
@@ -28,8 +28,8 @@ const below = (engine: Engine, name: string) =>
   engine.workers.run("diskUsage", { path: join(engine.settings.dataRoot, name) });
 
 /**
- * What images take on the disk, as `du` counts it, with what is on its way and what is being deleted: the sum of all
- * kinds is what the data root takes, but for the database.
+ * What images take on the disk, as `du` counts it, with what is on its way and what is being deleted, and without what
+ * only the build cache has: the sum of all kinds is what the data root takes, but for the database.
  */
 async function imageTotal(engine: Engine): Promise<number> {
   const { layers } = engine;
@@ -39,7 +39,7 @@ async function imageTotal(engine: Engine): Promise<number> {
     ...layers.list().map((layer) => layers.diskBytes(layer)),
     ...["blobs", "ingest", "trash"].map((name) => below(engine, name)),
   ]);
-  return folder + sum(sizes);
+  return folder + sum(sizes) - (await cacheLayerBytes(engine));
 }
 
 async function imageReclaimable({ images, layers, blobs }: Engine): Promise<number> {

@@ -145,7 +145,7 @@ export async function openEngine(settings: EngineSettings, log: Logger): Promise
     ...settings.transfer,
     log,
   });
-  const { cache, ...imageStores } = imageParts;
+  const { cache, cacheMounts, ...imageStores } = imageParts;
   const steps = undo.keep();
   return {
     id: new MetaTable(database).once("id", () => crypto.randomUUID()),
@@ -157,7 +157,7 @@ export async function openEngine(settings: EngineSettings, log: Logger): Promise
     volumes: volumeParts.volumes,
     ...imageStores,
     transport,
-    builder: { containers, ...imageStores, transport, cache, cacheMounts: new CacheMounts(dataRoot) },
+    builder: { containers, ...imageStores, transport, cache, cacheMounts },
     cgroup,
     securityOptions: securityOptions(containers, cgroup),
     [Symbol.asyncDispose]: () => runCleanups(steps),
@@ -237,6 +237,7 @@ export function openImages({ dataRoot, log, database, events, set }: ImageParts)
   blobs.reconcile();
   layers.reconcile();
   const cache = new BuildCache(new BuildCacheTable(database), layers, clock);
+  const cacheMounts = new CacheMounts(dataRoot, trash);
   const images = new ImageStore({
     retained: () => cache.digests(),
     database,
@@ -252,7 +253,7 @@ export function openImages({ dataRoot, log, database, events, set }: ImageParts)
       }),
     onEvent: ({ action, id, name }) => events?.emit("image", action, id, { name }),
   });
-  return { workers, packers, blobs, layers, images, cache };
+  return { workers, packers, blobs, layers, images, cache, cacheMounts };
 }
 
 /** The supervisor is needed only as long as containers run. */
