@@ -128,15 +128,26 @@ function hasPort(ports: readonly string[], wanted: string): boolean {
   });
 }
 
-/** A container as `GET /containers/json` tells of it. */
-export function containerSummary(deps: ContainerDeps, container: Container): ContainerSummary {
+/** What names of images stand for, found once for a whole list. */
+type KnownImages = Map<string, string | undefined>;
+
+/** Containers as `GET /containers/json` tells of them. */
+export function containerSummaries(
+  deps: ContainerDeps,
+  containers: readonly Container[],
+): { container: Container; summary: ContainerSummary }[] {
+  const known: KnownImages = new Map();
+  return containers.map((container) => ({ container, summary: containerSummary(deps, container, known) }));
+}
+
+function containerSummary(deps: ContainerDeps, container: Container, known: KnownImages): ContainerSummary {
   const { spec, state } = container;
   const { Networks, Ports } = networkSettings(deps, container);
   const [path = "", ...args] = processArguments(spec.config);
   return {
     Id: container.id,
     Names: [`/${container.name}`, ...linkNames(deps.set, container)],
-    Image: imageName(deps, container),
+    Image: imageName(deps, container, known),
     ImageID: spec.imageId,
     Command: [path, ...args.map(quoteArgument)].join(" "),
     Created: Math.floor(Date.parse(spec.created) / 1000),
@@ -152,13 +163,18 @@ export function containerSummary(deps: ContainerDeps, container: Container): Con
 }
 
 /** What the image was called at create, as long as it still is called that. */
-function imageName({ images }: ContainerDeps, { spec }: Container): string {
+function imageName(deps: ContainerDeps, { spec }: Container, known: KnownImages): string {
   const asked = spec.config.Image ?? "";
+  if (!known.has(asked)) known.set(asked, imageIdOf(deps, asked));
+  return known.get(asked) === spec.imageId ? asked : spec.imageId;
+}
+
+function imageIdOf({ images }: ContainerDeps, name: string): string | undefined {
   try {
-    return images.resolve(asked).id === spec.imageId ? asked : spec.imageId;
+    return images.resolve(name).id;
   } catch {
     // No image has the name any more.
-    return spec.imageId;
+    return undefined;
   }
 }
 

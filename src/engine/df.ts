@@ -3,7 +3,7 @@ import { join } from "node:path";
 import type { SystemDataUsage } from "../api/system.ts";
 import { Filters } from "../base/filters.ts";
 import { isRunning } from "../containers/container.ts";
-import { containerSummary, listContainers } from "../containers/list.ts";
+import { containerSummaries, listContainers } from "../containers/list.ts";
 import { addSizes } from "../containers/size.ts";
 import { volumeSummary } from "../volumes/volume.ts";
 import { buildCacheUsage, cacheLayerBytes } from "./build-cache.ts";
@@ -75,7 +75,7 @@ async function containerUsage(engine: Engine) {
   const deps = engine.containers;
   const all = listContainers(deps, { all: true, filters: new Filters() });
   const Items = await Promise.all(
-    all.map((container) => addSizes(deps, container, containerSummary(deps, container), true)),
+    containerSummaries(deps, all).map(({ container, summary }) => addSizes(deps, container, summary, true)),
   );
   const running = new Set(all.filter(isRunning).map(({ id }) => id));
   const idle = Items.filter((item) => !running.has(item.Id));

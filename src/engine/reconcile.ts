@@ -226,13 +226,16 @@ async function clearAway(deps: ContainerDeps, id: string): Promise<void> {
 async function dropOrphanMounts(deps: ContainerDeps): Promise<void> {
   const containers = join(deps.roots.execRoot, "containers");
   const live = liveRunDirectories(deps);
+  const there = new Set<string>();
   for (const path of mountsBelow(containers).toReversed()) {
-    if ([...live].some((directory) => path.startsWith(`${directory}/`))) continue;
-    unmount(path, { detach: true });
+    const [name = ""] = path.slice(containers.length + 1).split("/");
+    if (live.has(join(containers, name))) there.add(path);
+    else unmount(path, { detach: true });
   }
-  for (const { kind, key } of deps.resources.ofKind("mount")) {
-    if (key.startsWith(containers) && !mountsBelow(key).includes(key)) deps.resources.release({ kind, key });
-  }
+  const gone = deps.resources
+    .ofKind("mount")
+    .filter(({ key }) => key.startsWith(containers) && !there.has(key));
+  deps.resources.release(...gone);
 }
 
 function liveRunDirectories(deps: ContainerDeps): Set<string> {

@@ -5,7 +5,7 @@ import { createContainer } from "../../containers/create.ts";
 import type { ContainerDeps } from "../../containers/deps.ts";
 import { inspectContainer } from "../../containers/inspect.ts";
 import { removeLink } from "../../containers/links.ts";
-import { containerSummary, listContainers, listFilters } from "../../containers/list.ts";
+import { containerSummaries, listContainers, listFilters } from "../../containers/list.ts";
 import { containerLogs } from "../../containers/logs.ts";
 import { pauseContainer, unpauseContainer } from "../../containers/pause.ts";
 import { pruneContainers, pruneFilters } from "../../containers/prune.ts";
@@ -27,7 +27,9 @@ export function containerHandlers(deps: ContainerDeps): Handlers {
       const filters = Filters.from(query.filters, listFilters);
       const found = listContainers(deps, { all: query.all, limit: query.limit, filters });
       return Promise.all(
-        found.map((container) => addSizes(deps, container, containerSummary(deps, container), query.size)),
+        containerSummaries(deps, found).map(({ container, summary }) =>
+          addSizes(deps, container, summary, query.size),
+        ),
       );
     },
 
