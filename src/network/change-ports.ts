@@ -1,7 +1,7 @@
 import type { PortMap } from "../api/endpoints.ts";
 import type { PublishedPort } from "./firewall.ts";
 import type { LiveNetwork } from "./live-network.ts";
-import type { PortReservation } from "./port-allocator.ts";
+import type { PortReservation, PortTarget } from "./port-allocator.ts";
 import { parsePortKey, portRequests } from "./port-requests.ts";
 import type { PublishedPorts } from "./published-ports.ts";
 
@@ -17,9 +17,9 @@ export interface PortChangeInput {
   reservation: PortReservation;
   /** NetworkSettings.Ports until now. */
   ports: PortMap;
-  /** The host's end of the container's veth pair, and the address at the other end. */
+  /** The host's end of the container's veth pair, and the addresses at the other end. */
   link: string;
-  address: string;
+  target: PortTarget;
   /** By which the container is reached. */
   network: LiveNetwork;
   /** Writes down the ports as they are to be, before rules and relays follow. */
@@ -31,7 +31,7 @@ export interface PortChangeInput {
  * error, in Docker's words) everything is as before. Returns NetworkSettings.Ports.
  */
 export function changePorts(published: PublishedPorts, input: PortChangeInput): PortMap {
-  const { change, reservation, ports, address, network, link, write } = input;
+  const { change, reservation, ports, target, network, link, write } = input;
   const requests = portRequests(change.open, [], false, network.hostIps);
   // A port that moves within the container must be free before it can be taken again.
   const leaving = reservation.split((port) => isListed(change.close, port));
@@ -44,10 +44,7 @@ export function changePorts(published: PublishedPorts, input: PortChangeInput): 
   };
   let opened: { reservation: PortReservation; ports: PortMap };
   try {
-    opened = published.allocator.reserve(requests, {
-      containerIp: address,
-      networkId: network.row.id,
-    });
+    opened = published.allocator.reserve(requests, target);
   } catch (error) {
     back();
     throw error;

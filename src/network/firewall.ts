@@ -1,3 +1,4 @@
+import { isIPv6 } from "node:net";
 import { type Family, formatPrefix, maskedPrefix, type Prefix } from "../base/ip.ts";
 import { bridgeGroup } from "../linux/links.ts";
 import { type Nftables, NftablesError } from "../linux/nftables.ts";
@@ -55,7 +56,7 @@ const quoted = (names: readonly string[]) => names.map((name) => JSON.stringify(
 
 function table(rules: FirewallRules, family: Family): string {
   const name = `table ${family === 4 ? "ip" : "ip6"} ${rules.table}`;
-  const body = family === 4 ? `${publishing}${translation(rules)}` : masquerading(rules, 6);
+  const body = `${publishing(family)}${family === 4 ? translation(rules) : masquerading(rules, 6)}`;
   return `
 ${name}
 delete ${name}
@@ -64,25 +65,30 @@ ${body}${forwarding(rules, family)}
 }`;
 }
 
-const publishing = `
+/** What is sent to `::1` stays with the relays: the kernel lets no such packet leave the loopback interface. */
+function publishing(family: Family): string {
+  const [ip, address] = family === 4 ? ["ip", "ipv4_addr"] : ["ip6", "ipv6_addr"];
+  const loopback = family === 4 ? "127.0.0.0/8" : "::1";
+  return `
   map published {
-    type ipv4_addr . inet_proto . inet_service : ipv4_addr . inet_service
+    type ${address} . inet_proto . inet_service : ${address} . inet_service
   }
   map published_everywhere {
-    type inet_proto . inet_service : ipv4_addr . inet_service
+    type inet_proto . inet_service : ${address} . inet_service
   }
   chain publish {
-    dnat ip to ip daddr . meta l4proto . th dport map @published
-    dnat ip to meta l4proto . th dport map @published_everywhere
+    dnat ${ip} to ${ip} daddr . meta l4proto . th dport map @published
+    dnat ${ip} to meta l4proto . th dport map @published_everywhere
   }
   chain prerouting {
     type nat hook prerouting priority -100; policy accept
-    ip daddr != 127.0.0.0/8 fib daddr type local jump publish
+    ${ip} daddr != ${loopback} fib daddr type local jump publish
   }
   chain local {
     type nat hook output priority -100; policy accept
-    fib daddr type local jump publish
+    ${family === 6 ? `ip6 daddr != ${loopback} ` : ""}fib daddr type local jump publish
   }`;
+}
 
 function translation(rules: FirewallRules): string {
   const bridge = quoted([rules.bridge]);
@@ -146,19 +152,24 @@ function forwarding(rules: FirewallRules, family: Family): string {
 }
 
 function elements(rules: FirewallRules, verb: "add" | "delete", ports: readonly PublishedPort[]): string {
-  return ports.map((port) => element(rules, verb, port)).join("\n");
+  const ruled = ports.filter(({ containerIp }) => rules.subnets[familyOf(containerIp)].length > 0);
+  return ruled.map((port) => element(rules, verb, port)).join("\n");
 }
 
 function element({ table, modes }: FirewallRules, verb: "add" | "delete", port: PublishedPort): string {
   const { protocol, hostIp, hostPort, containerIp, containerPort } = port;
-  if (modes[4] === "routed") {
-    return `${verb} element ip ${table} open { ${containerIp} . ${protocol} . ${containerPort} }`;
+  const family = familyOf(containerIp);
+  const ip = family === 4 ? "ip" : "ip6";
+  if (modes[family] === "routed") {
+    return `${verb} element ${ip} ${table} open { ${containerIp} . ${protocol} . ${containerPort} }`;
   }
-  const everywhere = hostIp === "0.0.0.0";
+  const everywhere = hostIp === "0.0.0.0" || hostIp === "::";
   const key = `${everywhere ? "" : `${hostIp} . `}${protocol} . ${hostPort}`;
   const value = verb === "add" ? ` : ${containerIp} . ${containerPort}` : "";
-  return `${verb} element ip ${table} ${everywhere ? "published_everywhere" : "published"} { ${key}${value} }`;
+  return `${verb} element ${ip} ${table} ${everywhere ? "published_everywhere" : "published"} { ${key}${value} }`;
 }
+
+const familyOf = (ip: string): Family => (isIPv6(ip) ? 6 : 4);
 
 /** Keeps the rules of one bridge in the kernel; each change is one transaction. */
 export class Firewall {

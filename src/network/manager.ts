@@ -3,7 +3,7 @@ import type { PortMap } from "../api/endpoints.ts";
 import type { NetworkCreateRequest, NetworkInspect } from "../api/networks.ts";
 import { conflict, EngineError, forbidden, internal, invalidArgument, messageOf } from "../base/errors.ts";
 import { newId } from "../base/ids.ts";
-import { formatIp, parseIp, parsePrefix } from "../base/ip.ts";
+import { formatIp, parseIp } from "../base/ip.ts";
 import { lockInNetns } from "../linux/abstract-lock.ts";
 import { SyscallError } from "../linux/libc.ts";
 import { NetlinkSocket } from "../linux/netlink.ts";
@@ -41,7 +41,7 @@ import { planNetwork } from "./spec.ts";
 import { defaultBridgeSpec, predefinedNames } from "./stored-spec.ts";
 import { chooseSubnet, poolsOf, ulaPool } from "./subnets.ts";
 import type { Connection, ConnectRequest, EndpointRequest, NetworkDependencies } from "./types.ts";
-import { type Attachment, connectionOf, inspectNetwork, publishedPorts } from "./views.ts";
+import { type Attachment, connectionOf, inspectNetwork, portTarget, publishedPorts } from "./views.ts";
 
 /** A running container in memory: its rows, and what holds its ports. */
 interface Attached extends Attachment {
@@ -525,7 +525,7 @@ export class NetworkManager {
       reservation: attached.ports,
       ports: JSON.parse(sandbox.ports) as PortMap,
       link: endpoint.link,
-      address: formatIp(parsePrefix(endpoint.address)),
+      target: portTarget(endpoint),
       network,
       write: (ports) => {
         sandbox.ports = JSON.stringify(ports);
@@ -630,9 +630,8 @@ export class NetworkManager {
     const network = way && this.#networks.liveOf(way.networkId);
     if (!way || !network) return { ports: exposed };
     const requests = portRequests(portBindings, exposedPorts, publishAll, network.hostIps);
-    const containerIp = formatIp(parsePrefix(way.address));
     try {
-      const target = { containerIp, networkId: way.networkId };
+      const target = portTarget(way);
       const { reservation, ports } = this.#ports.allocator.reserve(requests, target);
       try {
         this.#ports.open(reservation, way.link, network);
@@ -747,7 +746,7 @@ export class NetworkManager {
   }
 
   #applyAll(): void {
-    for (const network of this.#networks.live()) network.apply(this.#ports.allocator.ipv4(network.row.id));
+    for (const network of this.#networks.live()) network.apply(this.#ports.allocator.ruled(network.row.id));
   }
 
   get #hasUserNetworks(): boolean {

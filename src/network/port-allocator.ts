@@ -19,7 +19,10 @@ interface HeldPort {
 }
 
 /** Where ports lead to. */
-export type PortTarget = Pick<PublishedPort, "containerIp" | "networkId">;
+export interface PortTarget extends Pick<PublishedPort, "containerIp" | "networkId"> {
+  /** By which it is reached from IPv6, where it has that; else IPv6 is relayed. */
+  containerIp6?: string;
+}
 
 const inUse = "port is already allocated";
 const goErrors: Record<string, string> = {
@@ -35,6 +38,14 @@ function sameAddress(a: string, b: string): boolean {
   return a === b || [a, b].some((ip) => ip === "0.0.0.0" || ip === "::");
 }
 
+/** Rules translate within one family of addresses. */
+const isRuled = ({ hostIp, containerIp }: PublishedPort) => isIPv6(hostIp) === isIPv6(containerIp);
+
+/** Where a port of the host leads to: to the container's address of the same family, if it has one. */
+export function targetIp(hostIp: string, { containerIp, containerIp6 }: PortTarget): string {
+  return isIPv6(hostIp) ? (containerIp6 ?? containerIp) : containerIp;
+}
+
 /** The ports of one container on the host, from `reserve` to dispose. */
 export class PortReservation implements Disposable {
   readonly held: HeldPort[] = [];
@@ -45,8 +56,8 @@ export class PortReservation implements Disposable {
   }
 
   /** What the kernel's rules carry. */
-  get ipv4(): PublishedPort[] {
-    return this.held.map(({ port }) => port).filter(({ hostIp }) => !isIPv6(hostIp));
+  get ruled(): PublishedPort[] {
+    return this.held.map(({ port }) => port).filter(isRuled);
   }
 
   /** Starts to carry, in user space, what arrives on the sockets themselves. What was released meanwhile has none. */
@@ -82,13 +93,13 @@ export class PortAllocator {
   readonly #held = new Set<HeldPort>();
   #lastEphemeral = 0;
 
-  /** All IPv4 ports that lead into a network. */
-  ipv4(networkId: string): PublishedPort[] {
+  /** All ports that the kernel's rules are to carry into a network. */
+  ruled(networkId: string): PublishedPort[] {
     const ports = [...this.#held].map(({ port }) => port);
-    return ports.filter((port) => port.networkId === networkId && !isIPv6(port.hostIp));
+    return ports.filter((port) => port.networkId === networkId && isRuled(port));
   }
 
-  /** The ports of the host that lead anywhere, by IPv4. */
+  /** The ports of the host that lead anywhere. */
   hostPorts(): Set<number> {
     return new Set([...this.#held].map(({ port }) => port.hostPort));
   }
@@ -179,7 +190,8 @@ export class PortAllocator {
       hostIp,
       hostPort,
       containerPort,
-      ...target,
+      containerIp: targetIp(hostIp, target),
+      networkId: target.networkId,
     }));
     for (const port of ports) {
       if (this.#isTaken(port)) throw new PortTaken(`Bind for ${port.hostIp}:${hostPort} failed: ${inUse}`);

@@ -1,3 +1,4 @@
+import { isIPv6 } from "node:net";
 import { parseIp } from "../base/ip.ts";
 import type { Logger } from "../base/log.ts";
 import { listAddresses } from "../linux/addresses.ts";
@@ -30,8 +31,8 @@ export class PublishedPorts {
     { relaying = false } = {},
   ): void {
     if (reservation.held.length === 0) return;
-    firewall?.publish(reservation.ipv4, () => this.allocator.ipv4(row.id));
-    this.#forgetFlows(reservation.ipv4.filter(isUdp));
+    firewall?.publish(reservation.ruled, () => this.allocator.ruled(row.id));
+    this.#forgetFlows(reservation.ruled.filter(isUdp));
     // Where bridged packets meet the firewall too, a container that calls its own port gets its packets back this way.
     this.#host.request(setHairpin(link));
     // What has been released by then has nothing to relay.
@@ -42,9 +43,9 @@ export class PublishedPorts {
   /** Closes them, and gives them back: they are free when this returns. */
   close(reservation: PortReservation | undefined, network: LiveNetwork | undefined): void {
     if (!reservation || reservation.held.length === 0) return;
-    const rules = reservation.ipv4;
+    const rules = reservation.ruled;
     reservation[Symbol.dispose]();
-    network?.firewall?.unpublish(rules, () => this.allocator.ipv4(network.row.id));
+    network?.firewall?.unpublish(rules, () => this.allocator.ruled(network.row.id));
     this.#forgetFlowsLater(rules.filter(isUdp));
   }
 
@@ -92,4 +93,5 @@ export class PublishedPorts {
   }
 }
 
-const isUdp = ({ protocol }: PublishedPort) => protocol === "udp";
+/** Of IPv4: a flow of IPv6 to a container ends by its time. */
+const isUdp = ({ protocol, hostIp }: PublishedPort) => protocol === "udp" && !isIPv6(hostIp);

@@ -1,10 +1,11 @@
 import { createSocket, type Socket as UdpSocket } from "node:dgram";
-import { createServer, type Socket, connect as tcpConnect } from "node:net";
+import { createServer, isIPv6, type Socket, connect as tcpConnect } from "node:net";
 import type { InetAddress } from "../linux/inet-socket.ts";
 
 /*
- * What the kernel's rules do not carry to a container, these do in user space: IPv6 to a container that has IPv4
- * only, and everything where there are no rules. They listen on the sockets that keep the host's ports ours anyway.
+ * What the kernel's rules do not carry to a container, these do in user space: IPv6 to a container that has IPv4 only,
+ * what the host sends to its own `::1` (no rule can lead that to another interface), and everything where there are no
+ * rules. They listen on the sockets that keep the host's ports ours anyway.
  */
 
 function pipe(from: Socket, to: Socket): void {
@@ -50,7 +51,7 @@ export function relayUdp(fd: number, family: "udp4" | "udp6", target: InetAddres
     const key = `${address} ${port}`;
     const known = sessions.get(key);
     if (known || sessions.size >= udpSessions) return known;
-    const upstream = createSocket("udp4");
+    const upstream = createSocket(isIPv6(target.ip) ? "udp6" : "udp4");
     const timer = setTimeout(end, udpIdleMillis);
     function end() {
       clearTimeout(timer);

@@ -4,6 +4,7 @@ import { formatIp, parsePrefix } from "../base/ip.ts";
 import type { EndpointRow, NetworkRow, SandboxRow } from "../store/networks.ts";
 import { detailsOf } from "./endpoints.ts";
 import type { PublishedPort } from "./firewall.ts";
+import { type PortTarget, targetIp } from "./port-allocator.ts";
 import { parsePortKey } from "./port-requests.ts";
 import type { NetworkSpec } from "./spec.ts";
 import type { Connection } from "./types.ts";
@@ -49,13 +50,21 @@ export function connectionOf({ sandbox, endpoints }: Attachment, nameOf: (id: st
 }
 
 /** The ports that a container's rows say are published, by the endpoint `way`. */
-export function publishedPorts({ ports }: SandboxRow, { address, networkId }: EndpointRow): PublishedPort[] {
-  const containerIp = formatIp(parsePrefix(address));
+export function publishedPorts({ ports }: SandboxRow, endpoint: EndpointRow): PublishedPort[] {
+  const target = portTarget(endpoint);
+  const { networkId } = endpoint;
   return Object.entries(JSON.parse(ports) as PortMap).flatMap(([key, bindings]) =>
     (bindings ?? []).map(({ HostIp: hostIp = "", HostPort }) => {
+      const containerIp = targetIp(hostIp, target);
       return { ...parsePortKey(key), hostIp, hostPort: Number(HostPort), containerIp, networkId };
     }),
   );
+}
+
+/** Where the published ports of a container lead to that has this endpoint. */
+export function portTarget({ address, address6, networkId }: EndpointRow): PortTarget {
+  const ip = (text: string) => formatIp(parsePrefix(text));
+  return { containerIp: ip(address), networkId, ...(address6 !== "" && { containerIp6: ip(address6) }) };
 }
 
 /** `GET /networks/{id}`. `usage` tells of each subnet how many of its addresses are taken. */

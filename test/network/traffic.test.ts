@@ -126,6 +126,38 @@ describe("a published port", () => {
   });
 });
 
+test("a container with an IPv6 address is reached by IPv6, and sees who calls", async () => {
+  const address6 = "2001:db8:77::1";
+  const outside6 = "2001:db8:77::2";
+  await run(["ip", "addr", "add", `${address6}/64`, "dev", "uplink0", "nodad"]);
+  await run(outside("ip", "addr", "add", `${outside6}/64`, "dev", "eth0", "nodad"));
+  const created = await fetch("http://d/v1.50/networks/create", {
+    unix: daemon.socket,
+    method: "POST",
+    headers: { "Content-Type": "application/json" },
+    body: JSON.stringify({ Name: "six", EnableIPv6: true, IPAM: { Config: [{ Subnet: "fd00:77::/64" }] } }),
+  });
+  expect(created.status).toBe(201);
+  await web("six", "--network", "six", "-p", "8086:80");
+  const by6 = (address: string) => `[${address}]:8086`;
+  await until("the server listens", async () => (await fromHost("127.0.0.1:8086")).startsWith("six"));
+  expect(await fromOutside(by6(address6))).toBe(`six sees ${outside6}`);
+  expect(await fromOutside(`${hostAddress}:8086`)).toBe(`six sees ${outsideAddress}`);
+  expect(await fromHost(by6(address6))).toStartWith("six sees ");
+  expect(await fromHost(by6("::1"))).toStartWith("six sees ");
+  expect(await fromContainer("six", by6(address6))).toStartWith("six sees ");
+  await daemon.end("SIGKILL");
+  // No process of ours is needed for what the kernel carries.
+  expect(await fromOutside(by6(address6))).toBe(`six sees ${outside6}`);
+  expect(await fromOutside(`${hostAddress}:8086`)).toBe(`six sees ${outsideAddress}`);
+  await daemon.launch();
+  expect(await fromOutside(by6(address6))).toBe(`six sees ${outside6}`);
+  await daemon.must("rm", "-f", "six");
+  expect((await fetch("http://d/v1.50/networks/six", { unix: daemon.socket, method: "DELETE" })).status).toBe(
+    204,
+  );
+});
+
 test("fifty published containers are reached again at once after somebody flushed all rules", async () => {
   const names = Array.from({ length: 50 }, (_, number) => `many${number}`);
   const where = (number: number) => `${hostAddress}:${9000 + number}`;
