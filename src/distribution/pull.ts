@@ -110,6 +110,7 @@ async function pullOne(
   try {
     const content = await pullContent(context, top, request.platform ?? hostPlatform(), lease);
     stores.images.put(content.target, reference);
+    stores.images.addRepository(content.target.digest, reference);
     lease.release();
     progress({ status: `Digest: ${top.digest}` });
     if (request.platform !== undefined)

@@ -96,6 +96,7 @@ async function pushOne(request: PushRequest, stores: PushStores, progress: Progr
   await putDocuments(client, reference, plan.documents, all);
   const last = plan.documents.at(-1);
   if (last === undefined) throw internal("a push without a manifest");
+  stores.images.addRepository(id, reference);
   report(reference, last, plan.insteadOf, progress);
 }
 

@@ -2,7 +2,8 @@ import type { ImageInspect } from "../api/images.ts";
 import { rfc3339Nano, zeroTime } from "../base/clock.ts";
 import type { Image } from "../images/image.ts";
 import type { Engine } from "./engine.ts";
-import { manifestSummaries } from "./image-list.ts";
+import { identityOf } from "./image-identity.ts";
+import { manifestSummaries } from "./image-manifests.ts";
 
 /** `GET /images/{name}/json`. */
 export function inspectImage(engine: Engine, image: Image, options: { manifests: boolean }): ImageInspect {
@@ -28,6 +29,7 @@ export function inspectImage(engine: Engine, image: Image, options: { manifests:
     RootFS: { Type: "layers", Layers: layers },
     Metadata: { LastTagTime: image.lastTagged === undefined ? zeroTime : rfc3339Nano(image.lastTagged) },
     Descriptor: image.target as ImageInspect["Descriptor"],
+    Identity: identityOf(engine, image),
     ...(options.manifests ? { Manifests: manifestSummaries(engine, image) } : {}),
   };
 }

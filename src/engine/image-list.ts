@@ -1,9 +1,10 @@
-import type { ImageManifestSummary, ImageSummary } from "../api/images.ts";
+import type { ImageSummary } from "../api/images.ts";
 import type { Filters } from "../base/filters.ts";
 import { pruneLimit } from "../containers/prune.ts";
 import type { Image } from "../images/image.ts";
 import { familiarName, familiarString, parseReference } from "../oci/reference.ts";
 import type { Engine } from "./engine.ts";
+import { manifestSummaries } from "./image-manifests.ts";
 
 export const imageSummaryFilters = ["before", "dangling", "label", "reference", "since", "until"];
 
@@ -12,12 +13,14 @@ export interface ImageListOptions {
   filters: Filters;
   sharedSize: boolean;
   manifests: boolean;
+  /** With `manifests`: also where the image comes from. */
+  identity?: boolean;
 }
 
 /** The images that `GET /images/json` shows, the newest first. Throws `invalidArgument`, `notFound`. */
 export function imageSummaries(
   engine: Engine,
-  { filters, sharedSize, manifests }: ImageListOptions,
+  { filters, sharedSize, manifests, identity = false }: ImageListOptions,
 ): ImageSummary[] {
   const { images, clock } = engine;
   const all = images.list();
@@ -37,7 +40,7 @@ export function imageSummaries(
     .map((image) => withMatchingNames(image, filters))
     .filter((image) => image !== undefined)
     .sort((a, b) => createdMillis(b) - createdMillis(a))
-    .map((image) => summary(engine, image, { shared, manifests }));
+    .map((image) => summary(engine, image, { shared, manifests, identity }));
 }
 
 /** Milliseconds since 1970. */
@@ -74,7 +77,11 @@ function sharedLayers(images: readonly Image[]): Map<string, number> {
 function summary(
   engine: Engine,
   image: Image,
-  { shared, manifests }: { shared: Map<string, number> | undefined; manifests: boolean },
+  {
+    shared,
+    manifests,
+    identity,
+  }: { shared: Map<string, number> | undefined; manifests: boolean; identity: boolean },
 ): ImageSummary {
   const users = engine.containers.set.all().filter((container) => container.spec.imageId === image.id);
   return {
@@ -84,7 +91,7 @@ function summary(
     Labels: image.config.config?.Labels ?? null,
     ParentId: "",
     Descriptor: image.target as ImageSummary["Descriptor"],
-    ...(manifests ? { Manifests: manifestSummaries(engine, image) } : {}),
+    ...(manifests ? { Manifests: manifestSummaries(engine, image, { identity }) } : {}),
     RepoDigests: image.repoDigests,
     RepoTags: image.repoTags,
     SharedSize: shared ? sharedSizeOf(engine, image, shared) : -1,
@@ -97,42 +104,4 @@ function sharedSizeOf({ layers }: Engine, image: Image, shared: Map<string, numb
   return image.layers
     .filter((layer) => (shared.get(layer) ?? 0) > 1 && layers.has(layer))
     .reduce((sum, layer) => sum + layers.size(layer), 0);
-}
-
-/** What of an image is there, by manifest: `docker images --tree`. */
-export function manifestSummaries(engine: Engine, image: Image): ImageManifestSummary[] {
-  const { images, layers, blobs, containers } = engine;
-  const users = containers.set.all().filter((container) => container.spec.imageId === image.id);
-  return images.variants(image).map((variant) => {
-    const unpacked = (variant.config?.rootfs.diff_ids ?? [])
-      .filter((layer) => layers.has(layer))
-      .reduce((sum, layer) => sum + layers.size(layer), 0);
-    const parts = [
-      variant.digest,
-      variant.manifest.config.digest,
-      ...variant.manifest.layers.map((one) => one.digest),
-    ];
-    const content = parts.reduce((sum, digest) => sum + (blobs.size(digest) ?? 0), 0);
-    const runnable = variant.config !== undefined && variant.platform !== undefined;
-    return {
-      ID: variant.digest,
-      Descriptor: {
-        mediaType: variant.manifest.mediaType ?? image.target.mediaType,
-        digest: variant.digest,
-        size: blobs.size(variant.digest) ?? 0,
-        ...(variant.platform && { platform: variant.platform }),
-      },
-      Available: variant.complete,
-      Size: { Content: content, Total: content + unpacked },
-      Kind: runnable ? "image" : "attestation",
-      ...(runnable &&
-        variant.platform && {
-          ImageData: {
-            Platform: variant.platform,
-            Size: { Unpacked: unpacked },
-            Containers: users.map(({ id }) => id),
-          },
-        }),
-    } as ImageManifestSummary;
-  });
 }

@@ -5,7 +5,7 @@ import type { Logger } from "../base/log.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { Descriptor } from "../oci/manifest.ts";
 import { formatPlatform, hostPlatform, type Platform, platformDistance } from "../oci/platform.ts";
-import { familiarName, familiarString, type Reference } from "../oci/reference.ts";
+import { familiarName, familiarString, fullName, type Reference } from "../oci/reference.ts";
 import type { Database } from "../store/database.ts";
 import { type ImageRow, ImageTable } from "../store/images.ts";
 import type { BlobStore, Lease } from "./blobs.ts";
@@ -294,6 +294,16 @@ export class ImageStore {
   /** The full names (`docker.io/library/busybox:latest`) that an image has. */
   namesOf(id: Digest): string[] {
     return this.#table.namesOf(id);
+  }
+
+  /** The repositories (`docker.io/library/busybox`) that an image was pulled from or pushed to. */
+  repositoriesOf(id: Digest): string[] {
+    return this.#table.repositoriesOf(id);
+  }
+
+  /** The image was pulled from there, or pushed there. */
+  addRepository(id: Digest, reference: Reference): void {
+    this.#table.addRepository(id, fullName(reference));
   }
 
   /** `docker save`: see `saveImages`. */

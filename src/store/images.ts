@@ -26,6 +26,13 @@ export const imageMigrations: readonly Migration[] = [
           ) STRICT;`,
   },
   { id: "images-2", sql: "ALTER TABLE layers ADD COLUMN disk INTEGER;" },
+  {
+    id: "image-repositories-1",
+    sql: `CREATE TABLE image_repositories (
+            image TEXT NOT NULL REFERENCES images (id) ON DELETE CASCADE, repository TEXT NOT NULL,
+            PRIMARY KEY (image, repository)
+          ) STRICT;`,
+  },
 ];
 
 export interface BlobRow {
@@ -230,6 +237,21 @@ export class ImageTable {
 
   setName(name: string, id: Digest): void {
     this.#database.run("INSERT OR REPLACE INTO image_names (name, image) VALUES (?, ?)", name, id);
+  }
+
+  /** The repositories that the image was pulled from or pushed to, by name. */
+  repositoriesOf(id: Digest): string[] {
+    return this.#database
+      .all<{ repository: string }>(
+        "SELECT repository FROM image_repositories WHERE image = ? ORDER BY repository",
+        id,
+      )
+      .map(({ repository }) => repository);
+  }
+
+  addRepository(id: Digest, repository: string): void {
+    const sql = "INSERT OR IGNORE INTO image_repositories (image, repository) VALUES (?, ?)";
+    this.#database.run(sql, id, repository);
   }
 
   deleteName(name: string): void {

@@ -9,6 +9,7 @@ import { search } from "../../distribution/search.ts";
 import type { Engine } from "../../engine/engine.ts";
 import { inspectImage } from "../../engine/image-inspect.ts";
 import { imageSummaries, imageSummaryFilters } from "../../engine/image-list.ts";
+import { attestationsOf } from "../../engine/image-manifests.ts";
 import { imagePruneFilters, pruneImages } from "../../engine/image-prune.ts";
 import { type ImportRequest, importImage } from "../../engine/import-image.ts";
 import { parseDigest } from "../../oci/digest.ts";
@@ -77,12 +78,19 @@ export function imageHandlers(engine: Engine): Handlers {
         filters: Filters.from(query.filters, imageSummaryFilters),
         sharedSize: query["shared-size"],
         manifests: query.manifests,
+        identity: query.identity,
       }),
 
     ImageInspect: ({ params, query }) =>
       inspectImage(engine, images.resolve(params.name, platformOf(query.platform)), {
         manifests: query.manifests,
       }),
+
+    ImageAttestations({ params, query }) {
+      if (query.platform.length > 1) throw invalidArgument("only one platform can be specified");
+      const image = images.resolve(params.name, platformOf(query.platform[0] ?? ""));
+      return attestationsOf(engine, image, { types: query.type, statement: query.statement });
+    },
 
     ImageHistory: ({ params, query }) =>
       images.history(params.name, platformOf(query.platform)).map((item) => ({
