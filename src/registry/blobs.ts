@@ -15,6 +15,8 @@ const touchMillis = graceMillis / 4;
 /** Content that has been going for so long is what a killed collector left. */
 const goingMillis = 60_000;
 
+const letGo = "UPDATE blobs SET holders = holders - 1 WHERE digest = ? AND holders > 0";
+
 /**
  * Verified content. A blob is kept once, is visible only in the repositories that have a row for it, and goes when the
  * last of them has let go.
@@ -76,7 +78,12 @@ export class Blobs {
     place: (key: string) => Promise<void>,
   ): Promise<void> {
     await this.#hold(digest, size);
-    await place(blobKey(digest));
+    try {
+      await place(blobKey(digest));
+    } catch (error) {
+      await this.#database.run(letGo, digest);
+      throw error;
+    }
     const linked = await this.#database.transaction(async (queries) => {
       const row = await queries.get(
         `SELECT digest FROM blobs WHERE digest = ? AND going = 0${queries.forUpdate}`,
@@ -84,7 +91,7 @@ export class Blobs {
       );
       if (!row) return false;
       await this.#link(queries, name, digest, size);
-      await queries.run("UPDATE blobs SET held_until = 0, size = ? WHERE digest = ?", size, digest);
+      await queries.run("UPDATE blobs SET holders = holders - 1, size = ? WHERE digest = ?", size, digest);
       return true;
     });
     // It arrived so slowly that the collector came meanwhile: the client has to push again.
@@ -95,19 +102,18 @@ export class Blobs {
   async #hold(digest: Digest, size: number): Promise<void> {
     for (;;) {
       const now = this.#clock.now();
-      await this.#database.run(
-        `INSERT INTO blobs (digest, size, held_until) VALUES (?, ?, ?) ON CONFLICT (digest) DO UPDATE
-         SET held_until = excluded.held_until, going = 0 WHERE blobs.going = 0 OR blobs.going < ?`,
+      const held = await this.#database.run(
+        `INSERT INTO blobs (digest, size, held_until, holders) VALUES (?, ?, ?, 1) ON CONFLICT (digest) DO UPDATE
+         SET held_until = excluded.held_until, going = 0,
+           holders = CASE WHEN blobs.held_until < ? THEN 1 ELSE blobs.holders + 1 END
+         WHERE blobs.going = 0 OR blobs.going < ?`,
         digest,
         size,
         now + graceMillis,
+        now,
         now - goingMillis,
       );
-      const row = await this.#database.get<{ going: number }>(
-        "SELECT going FROM blobs WHERE digest = ?",
-        digest,
-      );
-      if (row?.going === 0) return;
+      if (held > 0) return;
       await sleep(50);
     }
   }
@@ -153,7 +159,7 @@ export class Blobs {
     const now = this.#clock.now();
     const size = await this.#database.transaction(async (queries) => {
       const row = await queries.get<{ size: number }>(
-        `SELECT size FROM blobs WHERE digest = ? AND held_until < ? AND going < ?${queries.forUpdate}`,
+        `SELECT size FROM blobs WHERE digest = ? AND (holders = 0 OR held_until < ?) AND going < ?${queries.forUpdate}`,
         digest,
         now,
         now - goingMillis,

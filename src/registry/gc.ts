@@ -1,3 +1,4 @@
+import { nextTurn } from "../base/async.ts";
 import type { Clock } from "../base/clock.ts";
 import type { Digest } from "../oci/digest.ts";
 import { type Blobs, graceMillis } from "./blobs.ts";
@@ -33,12 +34,13 @@ export async function collect(
   let bytes = 0;
   for (let last = ""; ; ) {
     const rows = await database.all<{ digest: Digest }>(
-      `SELECT digest FROM blobs b WHERE digest > ? AND held_until < ?
+      `SELECT digest FROM blobs b WHERE digest > ? AND (holders = 0 OR held_until < ?)
        AND NOT EXISTS (SELECT 1 FROM repository_blobs r WHERE r.digest = b.digest) ORDER BY digest LIMIT ${batch}`,
       last,
       clock.now(),
     );
     for (const { digest } of rows) {
+      await nextTurn();
       const size = await blobs.free(digest);
       bytes += size;
       if (size > 0) freed++;
@@ -55,7 +57,7 @@ const unusedLink = `linked_at < ? AND NOT EXISTS (SELECT 1 FROM manifest_referen
 async function unused(database: Database, before: number) {
   const row = await database.get<{ blobs: number; bytes: number | null }>(
     `SELECT CAST(COUNT(*) AS INTEGER) AS blobs, CAST(SUM(size) AS REAL) AS bytes FROM blobs b
-     WHERE held_until < ? AND NOT EXISTS (SELECT 1 FROM repository_blobs l WHERE l.digest = b.digest AND NOT (${unusedLink}))`,
+     WHERE (holders = 0 OR held_until < ?) AND NOT EXISTS (SELECT 1 FROM repository_blobs l WHERE l.digest = b.digest AND NOT (${unusedLink}))`,
     before,
     before,
   );
@@ -70,6 +72,7 @@ async function unlinkUnused(database: Database, before: number): Promise<void> {
       last,
     );
     for (const { name } of rows) {
+      await nextTurn();
       await database.transaction(async (queries) => {
         await lock(queries, name);
         await queries.run(

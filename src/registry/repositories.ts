@@ -126,6 +126,12 @@ export class Repositories {
     if (changed === 0) throw nameUnknown(name);
   }
 
+  async isStarred(name: string, account: string | undefined): Promise<boolean> {
+    if (account === undefined) return false;
+    const sql = "SELECT account FROM stars WHERE repository = ? AND account = ?";
+    return (await this.#database.get(sql, name, account)) !== undefined;
+  }
+
   /** Bytes of all that the repository has, each content counted once. */
   async size(name: string): Promise<number> {
     const row = await this.#database.get<{ size: number | null }>(

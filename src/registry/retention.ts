@@ -1,3 +1,4 @@
+import { nextTurn } from "../base/async.ts";
 import type { Clock } from "../base/clock.ts";
 import { invalidArgument } from "../base/errors.ts";
 import type { Digest } from "../oci/digest.ts";
@@ -48,6 +49,7 @@ export async function applyRetention(
     "SELECT name, retention FROM repositories WHERE retention <> ''",
   );
   for (const { name, retention } of rows) {
+    await nextTurn();
     const rule = parseRetention(retention);
     for (const tag of await givenUpTags(database, name, rule, clock.now())) {
       if (dryRun || (await removed(manifests, name, tag))) count.tags++;

@@ -3,9 +3,7 @@ import { createHash } from "node:crypto";
 import { mkdtemp, rm } from "node:fs/promises";
 import { connect } from "node:net";
 import { join } from "node:path";
-import type { Subprocess } from "bun";
-
-const program = [process.execPath, join(import.meta.dir, "../../src/main/longshore.ts"), "docker-registry"];
+import { run as runWith, serve as serveWith } from "./program.ts";
 
 /** A folder that is gone after the test. */
 async function temporaryFolder() {
@@ -13,43 +11,9 @@ async function temporaryFolder() {
   return { path, [Symbol.asyncDispose]: () => rm(path, { recursive: true }) };
 }
 
-async function run(...argv: string[]) {
-  const child = Bun.spawn([...program, ...argv], { stdout: "pipe", stderr: "pipe" });
-  const [stdout, stderr, code] = await Promise.all([
-    new Response(child.stdout).text(),
-    new Response(child.stderr).text(),
-    child.exited,
-  ]);
-  return { stdout, stderr, code };
-}
-
-/** Starts `serve` on a free port, and waits until it listens. */
-async function serve(root: string) {
-  const argv = [...program, "serve", "--addr", "127.0.0.1:0", "--root", root];
-  const child = Bun.spawn(argv, { stdout: "ignore", stderr: "pipe" });
-  return { url: await listening(child.stderr), child, [Symbol.asyncDispose]: () => end(child, "SIGKILL") };
-}
-
-/** The address that the log tells. The log is read on to its end: a closed pipe would end the program. */
-function listening(log: ReadableStream<Uint8Array>): Promise<string> {
-  return new Promise((resolve, reject) => {
-    let text = "";
-    const decoder = new TextDecoder();
-    const take = new WritableStream<Uint8Array>({
-      write(piece) {
-        text += decoder.decode(piece);
-        const url = /http:\/\/127\.0\.0\.1:\d+/.exec(text)?.[0];
-        if (url) resolve(url);
-      },
-    });
-    log.pipeTo(take).then(() => reject(new Error(`the registry did not start: ${text}`)), reject);
-  });
-}
-
-async function end(child: Subprocess, signal: "SIGKILL" | "SIGTERM" | "SIGINT") {
-  child.kill(signal);
-  await child.exited;
-}
+/** Starts `serve` on a folder. */
+const serve = (root: string) => serveWith("--root", root);
+const run = (...argv: string[]) => runWith(argv);
 
 const digestOf = (content: Uint8Array) => `sha256:${createHash("sha256").update(content).digest("hex")}`;
 

@@ -1,10 +1,12 @@
 import { expect } from "bun:test";
 import { mkdtemp, rm } from "node:fs/promises";
 import { join } from "node:path";
+import { type Clock, systemClock } from "../../src/base/clock.ts";
 import { silentLogger } from "../../src/base/log.ts";
 import type { Digest } from "../../src/oci/digest.ts";
 import { sha256Of } from "../../src/oci/digester.ts";
 import { mediaTypes } from "../../src/oci/media-types.ts";
+import { defaultRegistryOptions, type RegistryOptions } from "../../src/registry/registry.ts";
 import { serveRegistry } from "../../src/registry/server.ts";
 import { RegistryStore } from "../../src/registry/store.ts";
 
@@ -22,10 +24,19 @@ export class TestRegistry implements AsyncDisposable {
     this.#stop = stop;
   }
 
-  static async start(): Promise<TestRegistry> {
+  static async start(
+    options: Partial<RegistryOptions> = {},
+    clock: Clock = systemClock,
+  ): Promise<TestRegistry> {
     const root = await mkdtemp("/tmp/registry-test-");
-    const store = await RegistryStore.open(join(root, "data"));
-    const server = await serveRegistry(store, { host: "127.0.0.1", port: 0, log: silentLogger });
+    const store = await RegistryStore.open(join(root, "data"), clock);
+    const all = { ...defaultRegistryOptions, ...options };
+    const server = await serveRegistry(store, {
+      host: "127.0.0.1",
+      port: 0,
+      log: silentLogger,
+      options: all,
+    });
     return new TestRegistry(root, server.url, store, server.stop);
   }
 
@@ -40,10 +51,19 @@ export class TestRegistry implements AsyncDisposable {
     await rm(this.root, { recursive: true });
   }
 
+  /** Sent with every request: `user:password`, or a token. */
+  credentials: string | undefined;
+
+  get #authorization(): Record<string, string> {
+    if (this.credentials === undefined) return {};
+    if (!this.credentials.includes(":")) return { Authorization: `Bearer ${this.credentials}` };
+    return { Authorization: `Basic ${Buffer.from(this.credentials).toString("base64")}` };
+  }
+
   /** One request; `path` is below /v2/, or a `Location` that the registry gave. */
   fetch(method: string, path: string, init: RequestInit = {}): Promise<Response> {
     const url = new URL(path.startsWith("/") ? path : `/v2/${path}`, this.url);
-    return fetch(url, { ...init, method });
+    return fetch(url, { ...init, method, headers: { ...this.#authorization, ...init.headers } });
   }
 
   /** Pushes a blob, and returns what a manifest says of it. */

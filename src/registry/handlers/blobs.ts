@@ -111,7 +111,8 @@ async function sendPieces(
 /** Fires when the client goes away. */
 function goneSignal(response: ServerResponse): AbortSignal {
   const gone = new AbortController();
-  response.once("close", () => gone.abort());
+  if (response.destroyed) gone.abort();
+  else response.once("close", () => gone.abort());
   return gone.signal;
 }
 

@@ -79,9 +79,8 @@ export async function appendChunk(exchange: Exchange, params: UploadParams): Pro
 async function append(exchange: Exchange, params: UploadParams): Promise<number> {
   const { name, id } = params;
   const { request, store } = exchange;
-  const size = await store.uploads.size(name, id);
   try {
-    return await store.uploads.append(name, id, bodyOf(request), chunkRange(exchange, size));
+    return await store.uploads.append(name, id, bodyOf(request), await chunkRange(exchange, params));
   } catch (error) {
     if (!(error instanceof RegistryError && error.kind === "RANGE_INVALID")) throw error;
     // The spec wants the place to go on from told with the error.
@@ -90,12 +89,16 @@ async function append(exchange: Exchange, params: UploadParams): Promise<number>
   }
 }
 
-function chunkRange({ request }: Exchange, size: number): ByteRange | undefined {
+async function chunkRange(
+  { request, store }: Exchange,
+  { name, id }: UploadParams,
+): Promise<ByteRange | undefined> {
   const header = request.headers["content-range"];
   if (header === undefined) return undefined;
   const range = parseChunkRange(header);
-  if (!range) throw new RegistryError("RANGE_INVALID", { headers: { Range: uploadRange(size) } });
-  return range;
+  if (range) return range;
+  const size = await store.uploads.size(name, id);
+  throw new RegistryError("RANGE_INVALID", { headers: { Range: uploadRange(size) } });
 }
 
 /** PUT: the last chunk, which may be empty, and the digest of the whole. */

@@ -81,7 +81,12 @@ async function read(
 async function insert(queries: Queries, { row, blobs }: Found, now: number): Promise<void> {
   await touchRepository(queries, row.repository, now);
   await insertManifest(queries, row, now);
-  await queries.run("UPDATE repositories SET pushed_at = ? WHERE name = ?", now, row.repository);
+  // Whether it was private is not in the storage: what may have been, is.
+  await queries.run(
+    "UPDATE repositories SET pushed_at = ?, private = 1 WHERE name = ? AND pushed_at IS NULL",
+    now,
+    row.repository,
+  );
   for (const [digest, size] of blobs) {
     await queries.run(
       "INSERT INTO blobs (digest, size, held_until) VALUES (?, ?, 0) ON CONFLICT (digest) DO NOTHING",

@@ -9,7 +9,7 @@ interface Migration {
 /**
  * The tables. `NUMBER` stands for whole numbers up to 2^53 in both dialects; times are milliseconds since 1970.
  * A repository is listed from its first manifest on (`pushed_at`). `blobs` has a row for each content in the storage,
- * written before the content: `held_until` keeps it from the collector while it is arriving.
+ * written before the content: while it is arriving, `holders` pushes keep it from the collector, at most `held_until`.
  */
 const migrations: readonly Migration[] = [
   {
@@ -69,6 +69,10 @@ const migrations: readonly Migration[] = [
         created_at NUMBER NOT NULL, attempts NUMBER NOT NULL DEFAULT 0, due_at NUMBER NOT NULL)`,
       `CREATE INDEX notifications_due ON notifications (endpoint, due_at)`,
     ],
+  },
+  {
+    id: "4-holders",
+    statements: [`ALTER TABLE blobs ADD COLUMN holders NUMBER NOT NULL DEFAULT 0`],
   },
 ];
 

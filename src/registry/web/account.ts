@@ -36,7 +36,7 @@ export async function logInPage(exchange: PageExchange): Promise<Page> {
 function logInForm(exchange: PageExchange, error?: string): Page {
   const { registry, form } = exchange;
   const { auth } = registry.options;
-  const body = html`<div class="card narrow"><h1>Log in</h1><form class="stack" method="post" action="/login">
+  const body = html`<div class="card narrow"><h1>Log in</h1><form class="stack" method="post" action="/login">${guard(exchange.visitor)}
 <input type="hidden" name="next" value="${nextOf(exchange)}">
 <div><label for="name">Name</label><input id="name" name="name" value="${form.get("name") ?? ""}" autocomplete="username" autocapitalize="none" required autofocus></div>
 <div><label for="password">Password</label><input id="password" name="password" type="password" autocomplete="current-password" required></div>
@@ -80,8 +80,8 @@ export async function signUpPage(exchange: PageExchange): Promise<Page> {
   return signUpForm(exchange);
 }
 
-function signUpForm({ form }: PageExchange, error?: string): Page {
-  const body = html`<div class="card narrow"><h1>Create an account</h1><form class="stack" method="post" action="/signup">
+function signUpForm({ form, visitor }: PageExchange, error?: string): Page {
+  const body = html`<div class="card narrow"><h1>Create an account</h1><form class="stack" method="post" action="/signup">${guard(visitor)}
 <div><label for="name">Name</label><input id="name" name="name" value="${form.get("name") ?? ""}" pattern="[a-z0-9]([a-z0-9\\-]{0,37}[a-z0-9])?" autocomplete="username" autocapitalize="none" required autofocus aria-describedby="name-hint"><p class="hint" id="name-hint">Lower-case letters, digits and dashes. Your images will be called <em>name</em>/…</p></div>
 <div><label for="email">E-mail <span class="dim">(may stay empty)</span></label><input id="email" name="email" type="email" value="${form.get("email") ?? ""}" autocomplete="email"></div>
 <div><label for="password">Password</label><input id="password" name="password" type="password" minlength="8" autocomplete="new-password" required aria-describedby="password-hint"><p class="hint" id="password-hint">At least 8 characters.</p></div>
@@ -151,6 +151,7 @@ ${
 <h2>Organisations</h2><div class="card">${organisations.length > 0 && html`<ul>${organisations.map(({ organisation, role }) => html`<li><a href="/u/${organisation}">${organisation}</a> <span class="dim">${role}</span></li>`)}</ul>`}
 <form class="row" method="post" action="/settings/organisations">${guard(visitor)}<span><label for="organisation">New organisation</label><input id="organisation" name="organisation" required placeholder="team"></span><button type="submit">Create organisation</button></form></div>
 <h2>Password</h2><form class="card stack" method="post" action="/settings/password">${guard(visitor)}
+<input class="visually-hidden" name="username" value="${account}" autocomplete="username" tabindex="-1" aria-hidden="true" readonly>
 <div><label for="old">Password now</label><input id="old" name="old" type="password" autocomplete="current-password" required></div>
 <div><label for="new">New password</label><input id="new" name="new" type="password" autocomplete="new-password" minlength="8" required></div>
 <button type="submit">Change password</button><p class="hint">All other sessions end.</p></form>`;

@@ -40,19 +40,20 @@ async function requireAdmin(exchange: PageExchange, name: string): Promise<Repos
 }
 
 /** What stands above every page of a repository. */
-export function repositoryHead(
+export async function repositoryHead(
   exchange: PageExchange,
   repository: Repository,
   role: Role,
   current: "tags" | "settings" | "tag",
-): Html {
+): Promise<Html> {
   const { visitor, registry, store } = exchange;
   const { name } = repository;
+  const starred = await store.repositories.isStarred(name, visitor.account);
   const slash = name.indexOf("/");
   const owner =
     slash > 0 ? html`<a href="/u/${name.slice(0, slash)}">${name.slice(0, slash)}</a>/` : undefined;
   return html`<div class="row between"><h1>${owner}<a href="/r/${name}">${name.slice(slash + 1)}</a> ${badges(repository)}</h1>
-${registry.tokens && visitor.account !== undefined && html`<form method="post" action="/r/${name}/-/star">${guard(visitor)}<button type="submit">☆ Star · ${repository.stars}</button></form>`}</div>
+${registry.tokens && visitor.account !== undefined && html`<form method="post" action="/r/${name}/-/star">${guard(visitor)}<button type="submit">${starred ? "★ Starred" : "☆ Star"} · ${repository.stars}</button></form>`}</div>
 ${repository.description && html`<p>${repository.description}</p>`}
 <p class="dim small">${counted(repository.pulls, "pull")} · ${counted(repository.stars, "star")} · pushed ${ago(repository.pushed_at, store.clock.now())}</p>
 ${role === "admin" && html`<nav class="tabs" aria-label="Repository"><a href="/r/${name}" ${current === "tags" && html`aria-current="page"`}>Overview and tags</a><a href="/r/${name}/-/settings" ${current === "settings" && html`aria-current="page"`}>Settings</a></nav>`}`;
@@ -72,7 +73,7 @@ export async function repositoryPage(exchange: PageExchange, { name }: NameParam
   const shown = rows.slice(0, pageSize);
   const best = shown.find((row) => row.name === "latest") ?? shown[0];
   const pull = `docker pull ${hostOf(exchange)}/${name}${best && best.name !== "latest" ? `:${best.name}` : ""}`;
-  const body = html`${repositoryHead(exchange, repository, role, "tags")}
+  const body = html`${await repositoryHead(exchange, repository, role, "tags")}
 ${command(pull)}
 <h2 id="tags">Tags <span class="dim small">${counted(total, "tag")}, ${size(bytes)} in all</span></h2>
 <form class="row search" method="get" action="${path}" role="search"><input type="search" name="tag" value="${text}" placeholder="Find a tag" aria-label="Find a tag" size="20"><button type="submit">Find</button></form>
@@ -147,7 +148,7 @@ async function settingsOf(
   const { visitor, registry } = exchange;
   const { name } = repository;
   const grants = (await registry.tokens?.accounts.grants(name)) ?? [];
-  const body = html`${repositoryHead(exchange, repository, "admin", "settings")}
+  const body = html`${await repositoryHead(exchange, repository, "admin", "settings")}
 <form class="card stack" method="post" action="/r/${name}/-/settings">${guard(visitor)}
 ${
   registry.tokens &&

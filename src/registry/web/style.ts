@@ -15,7 +15,7 @@ export const style = `
 }
 * { box-sizing: border-box; }
 html { font: 16px/1.5 system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", sans-serif; -webkit-text-size-adjust: 100%; }
-body { margin: 0; background: var(--back); color: var(--text); min-height: 100vh; display: flex; flex-direction: column; }
+body { margin: 0; overflow-wrap: anywhere; background: var(--back); color: var(--text); min-height: 100vh; display: flex; flex-direction: column; }
 a { color: var(--accent); text-decoration: none; }
 a:hover { text-decoration: underline; }
 :focus-visible { outline: 3px solid var(--focus); outline-offset: 2px; border-radius: 4px; }
@@ -30,7 +30,7 @@ header.top .wrap { display: flex; align-items: center; gap: .5rem 1.25rem; flex-
 .top form.search { flex: 1 1 14rem; display: flex; }
 .top nav { display: flex; align-items: center; gap: .25rem 1rem; flex-wrap: wrap; }
 .top nav form { display: inline; }
-main { flex: 1; padding-top: 1.5rem; padding-bottom: 3rem; }
+main.wrap { flex: 1; padding-top: 1.5rem; padding-bottom: 3rem; }
 h1 { font-size: 1.6rem; line-height: 1.25; margin: 0 0 .5rem; overflow-wrap: anywhere; }
 h2 { font-size: 1.2rem; margin: 2rem 0 .75rem; }
 h3 { font-size: 1.05rem; margin: 1.5rem 0 .5rem; }
@@ -43,6 +43,7 @@ p { margin: .5rem 0; }
 .cards { list-style: none; padding: 0; margin: 0; display: grid; gap: .75rem; }
 .cards .card { margin: 0; }
 form.inline { display: inline; }
+form.row { align-items: flex-end; }
 fieldset { border: 0; padding: 0; margin: 0; }
 .row { display: flex; gap: .5rem 1rem; align-items: center; flex-wrap: wrap; }
 .between { justify-content: space-between; }
@@ -60,11 +61,14 @@ label.choice { font-weight: 400; display: flex; gap: .6rem; align-items: baselin
 button, .button { display: inline-block; cursor: pointer; border: 1px solid var(--line); background: var(--card); color: var(--text); padding: .45rem .9rem; min-height: 2.6rem; font-weight: 600; }
 button.first, .button.first { background: var(--accent); border-color: var(--accent); color: var(--accent-text); }
 button.danger { color: var(--bad); border-color: var(--bad); background: transparent; }
-button.plain { border: 0; background: none; color: var(--accent); padding: .25rem; min-height: 0; font-weight: 400; }
+button.plain { border: 0; background: none; color: var(--accent); padding: 0 .25rem; min-height: 0; font-weight: 400; line-height: 1.5; }
 button:hover, .button:hover { filter: brightness(.96); text-decoration: none; }
+.search { display: flex; flex-wrap: nowrap; gap: 0; }
+main .search { max-width: 24rem; margin-bottom: .75rem; }
 .search button { border-radius: 0 8px 8px 0; border-left: 0; }
 .search input { border-radius: 8px 0 0 8px !important; min-width: 0; }
-.command { display: flex; align-items: stretch; background: var(--code); border: 1px solid var(--line); border-radius: 8px; overflow: hidden; max-width: 100%; }
+.command { display: flex; align-items: stretch; background: var(--code); border: 1px solid var(--line); border-radius: 8px; overflow: hidden; max-width: 100%; margin: 0 0 1rem; }
+.stack .command { margin: 0; }
 .command code { flex: 1; padding: .6rem .8rem; overflow-x: auto; white-space: pre; background: none; }
 .command button { border: 0; border-left: 1px solid var(--line); border-radius: 0; min-width: 5rem; }
 code, pre, .mono { font-family: ui-monospace, "Cascadia Mono", Menlo, Consolas, monospace; font-size: .875rem; }
@@ -91,11 +95,13 @@ dt { color: var(--dim); } dd { margin: 0; overflow-wrap: anywhere; }
 .pages { display: flex; justify-content: space-between; margin-top: 1rem; }
 .hero { padding: 1.5rem 0 1rem; }
 footer { border-top: 1px solid var(--line); color: var(--dim); font-size: .875rem; padding: 1rem 0; }
-.visually-hidden { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
+.visually-hidden { position: absolute !important; width: 1px !important; height: 1px !important; min-height: 0 !important; padding: 0 !important; border: 0; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
 @media (max-width: 46rem) {
   .two { grid-template-columns: minmax(0, 1fr); }
   .top form.search { order: 3; flex-basis: 100%; }
-  .top nav { margin-left: auto; }
+  .top nav { margin-left: auto; font-size: .9rem; gap: .25rem .75rem; }
+  .top nav .button { padding: .2rem .6rem; min-height: 2.2rem; }
+  .logo { font-size: 1rem; }
   table.stacks thead { display: none; }
   table.stacks, table.stacks tbody, table.stacks tr, table.stacks td { display: block; width: 100%; }
   table.stacks tr { border-bottom: 1px solid var(--line); padding: .6rem 0; }

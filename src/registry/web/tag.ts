@@ -30,7 +30,7 @@ export async function tagPage(
       ? undefined
       : top;
   const reference = `${hostOf(exchange)}/${name}:${tag}`;
-  const body = html`${repositoryHead(exchange, repository, role, "tag")}
+  const body = html`${await repositoryHead(exchange, repository, role, "tag")}
 <h2>${name}:${tag}</h2>
 ${command(`docker pull ${reference}`)}
 <div class="card"><dl><dt>Digest</dt><dd><code>${top.digest}</code></dd><dt>Type</dt><dd>${top.mediaType}</dd></dl></div>
