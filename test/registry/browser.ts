@@ -78,8 +78,14 @@ export class Browser implements AsyncDisposable {
       else waiting?.resolve(result ?? {});
       return;
     }
-    if (method === "Log.entryAdded" || method === "Runtime.exceptionThrown")
-      this.errors.push(JSON.stringify(params));
+    const told = JSON.stringify(params ?? {});
+    // Of the log, advice of the browser is no error.
+    if (
+      method === "Runtime.exceptionThrown" ||
+      (method === "Log.entryAdded" && told.includes('"level":"error"'))
+    ) {
+      this.errors.push(told);
+    }
     // A question of the page (`confirm`) is answered with yes.
     if (method === "Page.javascriptDialogOpening")
       void this.#send("Page.handleJavaScriptDialog", { accept: true });

@@ -10,7 +10,7 @@ import { serve } from "./program.ts";
 import { hasPostgres, hasS3, startPostgres, startS3 } from "./services.ts";
 
 /** Images that each of the 8 clients pushes, and pulls one for; 32 make more than 500 of both. */
-const perClient = Number(process.env.CLUSTER_IMAGES ?? 6);
+const perClient = Number(process.env.CLUSTER_IMAGES ?? 4);
 const total = 8 * perClient;
 
 const missing = [
