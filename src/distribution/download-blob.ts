@@ -39,13 +39,11 @@ export async function downloadBlob(
           };
           const { onRetry } = events;
           await withSlot(transport, events.onWait, () =>
-            fetchBlob(
-              transport,
-              repository,
-              writer,
-              writer.signal,
-              onRetry ? { onSource, onRetry } : { onSource },
-            ),
+            fetchBlob(transport, repository, writer, writer.signal, {
+              onSource,
+              ...(onRetry && { onRetry }),
+              ...(blob.urls && { urls: blob.urls }),
+            }),
           );
         },
         { signal, onProgress },

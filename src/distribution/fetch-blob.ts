@@ -2,13 +2,20 @@ import { sleep } from "../base/async.ts";
 import { cancelled, isEngineError, messageOf, unavailable } from "../base/errors.ts";
 import type { BlobWriter } from "../images/blobs.ts";
 import { redactUrl } from "./network-error.ts";
-import type { RegistryClient } from "./registry-client.ts";
+import { type BlobBody, blobAt, type RegistryClient } from "./registry-client.ts";
 import { RegistryError } from "./registry-error.ts";
 import type { Repository } from "./repository.ts";
 import type { RegistryTransport } from "./transport.ts";
 
 /** After an attempt that brought at least so many bytes the next one need not wait: the line is bad, and it goes on. */
 const worthwhile = 64 * 1024;
+/** Of the addresses that a descriptor names, so many are tried. */
+const maxUrls = 8;
+
+/** Where else a blob may be had: what its descriptor says, for layers that registries do not keep. */
+export interface FetchOptions extends FetchEvents {
+  urls?: readonly string[];
+}
 
 export interface FetchEvents {
   /** Called each second while the next attempt is waited for. */
@@ -27,7 +34,7 @@ export async function fetchBlob(
   repository: Repository,
   writer: BlobWriter,
   signal: AbortSignal,
-  events: FetchEvents = {},
+  events: FetchOptions = {},
 ): Promise<void> {
   for (let failed = 0; ; ) {
     const before = writer.offset;
@@ -72,7 +79,7 @@ async function fetchFromAny(
   repository: Repository,
   writer: BlobWriter,
   signal: AbortSignal,
-  events: FetchEvents,
+  events: FetchOptions,
 ): Promise<void> {
   let failure: unknown;
   for (const client of repository.clients) {
@@ -81,6 +88,8 @@ async function fetchFromAny(
       await fetchFrom(client, writer, signal, transport.stallTimeout);
       return;
     } catch (error) {
+      const elsewhere = isMissing(error) ? (events.urls ?? []) : [];
+      if (elsewhere.length > 0) return fetchElsewhere(transport, elsewhere, writer, signal);
       if (signal.aborted || !repository.fallsThrough(client, error)) throw error;
       const endpoint = redactUrl(client.endpoint.url);
       transport.log.info("blob could not be fetched", {
@@ -94,15 +103,51 @@ async function fetchFromAny(
   throw failure;
 }
 
-async function fetchFrom(
+function isMissing(error: unknown): boolean {
+  return error instanceof RegistryError && error.status === 404;
+}
+
+/** One attempt at each of the addresses that a descriptor names; nobody's credentials are for them. */
+async function fetchElsewhere(
+  transport: RegistryTransport,
+  urls: readonly string[],
+  writer: BlobWriter,
+  signal: AbortSignal,
+): Promise<void> {
+  let failure: unknown;
+  for (const text of urls.slice(0, maxUrls)) {
+    if (!URL.canParse(text) || !/^https?:$/.test(new URL(text).protocol)) continue;
+    try {
+      const fetchAt = (offset: number, either: AbortSignal) =>
+        blobAt(transport.http, new URL(text), offset, either);
+      return await fetchWith(fetchAt, writer, signal, transport.stallTimeout);
+    } catch (error) {
+      if (signal.aborted) throw error;
+      failure = error;
+    }
+  }
+  throw failure ?? unavailable(`blob ${writer.digest}: no address to fetch it from`);
+}
+
+function fetchFrom(
   client: RegistryClient,
+  writer: BlobWriter,
+  signal: AbortSignal,
+  stallTimeout: number,
+): Promise<void> {
+  const fetchAt = (offset: number, either: AbortSignal) => client.blob(writer.digest, offset, either);
+  return fetchWith(fetchAt, writer, signal, stallTimeout);
+}
+
+async function fetchWith(
+  fetchAt: (offset: number, signal: AbortSignal) => Promise<BlobBody>,
   writer: BlobWriter,
   signal: AbortSignal,
   stallTimeout: number,
 ): Promise<void> {
   if (writer.offset === writer.size) return;
   const stalled = new AbortController();
-  const body = await client.blob(writer.digest, writer.offset, AbortSignal.any([signal, stalled.signal]));
+  const body = await fetchAt(writer.offset, AbortSignal.any([signal, stalled.signal]));
   // A server that does not know ranges sends what we have once more.
   let skip = writer.offset - body.offset;
   if (skip < 0) throw unavailable("the registry sent another part of a blob than was asked for");

@@ -115,13 +115,7 @@ export class RegistryClient {
     const headers: Record<string, string> = offset > 0 ? { range: `bytes=${offset}-` } : {};
     const request = { headers, signal, large: true };
     const response = await this.send("GET", this.url(`blobs/${digest}`), request);
-    if (response.status === 416 && offset > 0) {
-      await response.body?.cancel();
-      return this.blob(digest, 0, signal);
-    }
-    if (!response.ok) throw await readRegistryError(response, "blob unknown");
-    if (response.body === null) throw unavailable(`blob ${digest}: empty answer`);
-    return { offset: startOf(response), stream: response.body };
+    return (await blobAnswer(response, offset)) ?? this.blob(digest, 0, signal);
   }
 
   /** Whether the registry has the blob here. */
@@ -132,6 +126,29 @@ export class RegistryClient {
     if (error.status === 404) return false;
     throw error;
   }
+}
+
+/** What is at any address, from `offset` on. */
+export async function blobAt(
+  http: HttpClient,
+  url: URL,
+  offset: number,
+  signal?: AbortSignal,
+): Promise<BlobBody> {
+  const headers: Record<string, string> = offset > 0 ? { range: `bytes=${offset}-` } : {};
+  const response = await http.request({ method: "GET", url, headers, signal, large: true });
+  return (await blobAnswer(response, offset)) ?? blobAt(http, url, 0, signal);
+}
+
+/** The blob that an answer brings; undefined when it has to be asked for from its start. */
+async function blobAnswer(response: Response, offset: number): Promise<BlobBody | undefined> {
+  if (response.status === 416 && offset > 0) {
+    await response.body?.cancel();
+    return undefined;
+  }
+  if (!response.ok) throw await readRegistryError(response, "blob unknown");
+  if (response.body === null) throw unavailable("the answer with a blob is empty");
+  return { offset: startOf(response), stream: response.body };
 }
 
 function mediaTypeOf(response: Response): string {

@@ -426,6 +426,22 @@ describe("several at once", () => {
   });
 });
 
+test("a layer that the registry does not keep comes from where its descriptor says", async () => {
+  using folder = temporaryFolder();
+  await using stores = openStores(folder.path);
+  await using registry = await serve();
+  await using elsewhere = await serve();
+  const [foreign] = image.layers;
+  const manifest = JSON.parse(Buffer.from(image.manifest).toString());
+  manifest.layers[0].mediaType = "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip";
+  manifest.layers[0].urls = ["ftp://x/", `${elsewhere.url}/v2/any/blobs/${foreign?.digest}`];
+  serveImage(registry, "app:1", { ...image, manifest: Buffer.from(JSON.stringify(manifest)) });
+  registry.blobs.delete(foreign?.digest ?? "");
+  const lines = await run(stores, `${registry.host}/app:1`);
+  expect(lines.at(-1)).toStartWith("Status: Downloaded newer image");
+  expect(elsewhere.requests.every(({ headers }) => headers.authorization === undefined)).toBe(true);
+});
+
 test("what Docker Hub says is left of the quota is shown", async () => {
   using folder = temporaryFolder();
   await using stores = openStores(folder.path);
