@@ -5,6 +5,7 @@ import { etcHostname, etcHosts, etcResolvConf, hostsOfHost } from "../network/fi
 import type { Connection } from "../network/types.ts";
 import { type Container, isRunning } from "./container.ts";
 import type { ContainerDeps } from "./deps.ts";
+import { makeLinkedDestinations } from "./destinations.ts";
 import { linkHosts, withLinks } from "./links.ts";
 import { addressesOf } from "./networking.ts";
 import { type ContainerPaths, containerPaths } from "./paths.ts";
@@ -25,6 +26,7 @@ export async function makeBundle(
     ? filesOf(containerPaths(deps.roots, connection.sharedWith))
     : writeNetworkFiles(deps, container, connection, paths);
   const mounts = await deps.volumes.prepare(id, spec.mounts, { rootfs: paths.rootfs });
+  makeLinkedDestinations(paths.rootfs, mounts, spec.hostConfig);
   const { settings } = deps;
   const runtimeSpec = buildSpec(
     {

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { TestDaemon } from "../harness/daemon.ts";
+import { until } from "../harness/process.ts";
 import { freePort } from "../harness/registry.ts";
 
 /** Ports of a container that runs, changed without a restart. */
@@ -55,6 +56,7 @@ describe("update --publish-add, --publish-rm", () => {
     await daemon.must("stop", "-t", "0", "kept");
     expect((await update("kept", "--publish-add", `127.0.0.1:${one}:80`)).code).toBe(0);
     await daemon.must("start", "kept");
+    await until("the server listens", async () => (await ask(two)) === "here\n");
     expect([await ask(one), await ask(two)]).toEqual(["here\n", "here\n"]);
   });
 
