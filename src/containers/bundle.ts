@@ -1,6 +1,6 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { conflict } from "../base/errors.ts";
+import { internal } from "../base/errors.ts";
 import { etcHostname, etcHosts, etcResolvConf, hostsOfHost } from "../network/files.ts";
 import type { Connection } from "../network/types.ts";
 import { type Container, isRunning } from "./container.ts";
@@ -12,6 +12,7 @@ import { type ContainerPaths, containerPaths } from "./paths.ts";
 import { buildSpec } from "./spec/build.ts";
 import { encodeSpec } from "./spec/encode.ts";
 import type { NetworkFiles } from "./spec/mounts.ts";
+import type { JoinedPids } from "./spec/namespaces.ts";
 import { runtimeOf } from "./start.ts";
 
 /** Writes what the runtime starts the container from: config.json, and the files of its network. */
@@ -41,10 +42,11 @@ export async function makeBundle(
       cgroupDriver: "cgroupfs",
       cgroupnsDefault: settings.defaultCgroupns,
       joined: joinedPids(deps, container),
-      shmPath: sharedMemory(deps, container),
+      shmPath: spec.hostConfig.IpcMode === "host" ? undefined : sharedMemory(deps, container),
       defaultUlimits: settings.ulimits,
       securityDefaults: settings.securityDefaults,
       initPath: settings.initPath,
+      cdiDirectories: settings.cdiDirectories,
       crun: runtimeOf(deps, container).isCrun,
     },
     deps.specHost,
@@ -100,25 +102,34 @@ function writeNetworkFiles(
   return files;
 }
 
-/** The processes whose namespaces are joined. Throws `conflict` when one of their containers does not run. */
-function joinedPids(deps: ContainerDeps, container: Container): { ipc?: number; pid?: number } {
+/** The processes whose namespaces are joined. Throws when one of their containers cannot be joined. */
+function joinedPids(deps: ContainerDeps, container: Container): JoinedPids {
   const { IpcMode = "", PidMode = "" } = container.spec.hostConfig;
-  const ipc = pidOf(deps, IpcMode, "IPC");
-  const pid = pidOf(deps, PidMode, "PID");
-  return { ...(ipc === undefined ? {} : { ipc }), ...(pid === undefined ? {} : { pid }) };
+  const ipc = joined(deps, IpcMode, (id) => `can't join IPC of container ${id}`);
+  const pid = joined(deps, PidMode, () => "failed to join PID namespace");
+  if (ipc && sharedMemory(deps, ipc) === undefined) {
+    const hint = "non-shareable IPC (hint: use IpcMode:shareable for the donor container)";
+    throw internal(`can't join IPC of container ${ipc.id}: ${hint}`);
+  }
+  return { ...(ipc && { ipc: ipc.state.pid }), ...(pid && { pid: pid.state.pid }) };
 }
 
-/** The /dev/shm that the container shares: its own, or that of the container whose IPC it joins. */
+/** The /dev/shm that the container shares with others: its own, the host's, or that of whose IPC it joins. */
 function sharedMemory(deps: ContainerDeps, { id, spec }: Container): string | undefined {
   const mode = spec.hostConfig.IpcMode ?? "";
   if (mode === "shareable") return containerPaths(deps.roots, id).shm;
+  if (mode === "host") return "/dev/shm";
   if (!mode.startsWith("container:")) return undefined;
-  return containerPaths(deps.roots, deps.set.find(mode.slice("container:".length)).id).shm;
+  const other = deps.set.get(mode.slice("container:".length));
+  return other && sharedMemory(deps, other);
 }
 
-function pidOf(deps: ContainerDeps, mode: string, kind: string): number | undefined {
+/** The container that a mode names. `what` begins the error when it is not there or does not run. */
+function joined(deps: ContainerDeps, mode: string, what: (id: string) => string): Container | undefined {
   if (!mode.startsWith("container:")) return undefined;
-  const other = deps.set.find(mode.slice("container:".length));
-  if (!isRunning(other)) throw conflict(`cannot join ${kind} of a non running container: ${other.id}`);
-  return other.state.pid;
+  const reference = mode.slice("container:".length);
+  const other = deps.set.get(reference) ?? (deps.set.has(reference) ? deps.set.find(reference) : undefined);
+  if (!other) throw internal(`${what(reference)}: No such container: ${reference}`);
+  if (!isRunning(other)) throw internal(`${what(other.id)}: container ${other.id} is not running`);
+  return other;
 }

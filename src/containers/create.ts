@@ -14,6 +14,7 @@ import type { Digest } from "../oci/digest.ts";
 import type { Platform } from "../oci/platform.ts";
 import { mayHold } from "../volumes/copy-up.ts";
 import type { MountPoint } from "../volumes/mount-point.ts";
+import { checkRequest } from "./check.ts";
 import { type Container, initialState } from "./container.ts";
 import type { ContainerDeps } from "./deps.ts";
 import { idleView } from "./file-view.ts";
@@ -24,8 +25,6 @@ import { randomName } from "./names.ts";
 import { planEndpoints } from "./networking.ts";
 import { checkedName } from "./rename.ts";
 import { makeHome, removeHome } from "./rootfs.ts";
-import { checkHostConfig } from "./spec/check.ts";
-import { validateConfig } from "./validate.ts";
 
 export interface CreateRequest {
   /** Empty: one is made up. */
@@ -51,12 +50,15 @@ export async function createContainer(
   const image = request.base ?? (await imageOf(deps, request));
   const config = mergeConfig(request.config, image.config.config);
   const asked = withHostDefaults(deps.settings, request.hostConfig);
-  validateConfig(config, asked, [...deps.settings.runtimes.keys()]);
-  const { value: hostConfig, warnings } = checkHostConfig(
+  const { value, warnings } = checkRequest(
     { config, hostConfig: asked },
-    deps.specHost,
-    deps.cgroupFeatures,
+    {
+      specHost: deps.specHost,
+      features: deps.cgroupFeatures,
+      runtimes: [...deps.settings.runtimes.keys()],
+    },
   );
+  const hostConfig = withContainerIds(deps, value);
   checkOthers(deps, hostConfig);
   const endpoints = planEndpoints(deps, hostConfig, request.endpoints);
   const container = await make(deps, { ...request, config, hostConfig, endpoints }, name, image);
@@ -157,6 +159,22 @@ function named(deps: ContainerDeps, reference: string): Container {
   } catch (error) {
     throw invalidArgument(messageOf(error), error);
   }
+}
+
+/** Modes that name another container hold its id from now on: it may be renamed. */
+function withContainerIds(deps: ContainerDeps, hostConfig: HostConfig): HostConfig {
+  const resolved = (mode = "") =>
+    mode.startsWith("container:") ? `container:${named(deps, mode.slice("container:".length)).id}` : mode;
+  const { NetworkMode, IpcMode, PidMode } = hostConfig;
+  return {
+    ...hostConfig,
+    // A network's other container is looked for at the start only.
+    NetworkMode: deps.set.has(NetworkMode?.slice("container:".length) ?? "")
+      ? resolved(NetworkMode)
+      : NetworkMode,
+    IpcMode: resolved(IpcMode),
+    PidMode: resolved(PidMode),
+  };
 }
 
 function checkOthers(deps: ContainerDeps, { PidMode = "", IpcMode = "", StorageOpt }: HostConfig): void {

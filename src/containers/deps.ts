@@ -42,6 +42,8 @@ export interface ContainerSettings {
   /** Containers get that init where they do not say otherwise. */
   init: boolean;
   securityDefaults: Partial<SecurityOptions>;
+  /** Where the host's CDI specifications are. */
+  cdiDirectories: readonly string[];
 }
 
 /** Tells the world what happened to a container; its name, image and labels are added. */

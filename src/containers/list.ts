@@ -57,15 +57,32 @@ function checkFilterValues(filters: Filters): void {
     if (!statuses.includes(status)) throw invalidArgument(`invalid filter 'status=${status}'`);
   }
   for (const code of filters.get("exited")) {
-    if (!/^-?\d+$/.test(code)) throw invalidArgument(`invalid filter 'exited=${code}'`);
+    if (!/^[+-]?\d+$/.test(code)) {
+      const why = `strconv.Atoi: parsing ${JSON.stringify(code)}: invalid syntax`;
+      throw invalidArgument(`invalid filter 'exited=${code}': ${why}`);
+    }
   }
   filters.boolean("is-task");
   for (const health of filters.get("health")) {
     if (!healths.includes(health)) throw invalidArgument(`unrecognized filter value for health: ${health}`);
   }
-  for (const port of [...filters.get("publish"), ...filters.get("expose")]) {
-    if (!/^\d+(-\d+)?(\/\w+)?$/.test(port)) throw invalidArgument(`invalid port specification: "${port}"`);
-  }
+  for (const key of ["publish", "expose"]) for (const port of filters.get(key)) checkPort(key, port);
+}
+
+/** `80`, `80/udp`, `80-90/tcp`. Throws `invalidArgument`. */
+function checkPort(key: string, value: string): void {
+  if (value.includes(":")) throw invalidArgument(`filter for '${key}' should not contain ':': ${value}`);
+  const refuse = (why: string) => invalidArgument(`error while looking up for ${key} ${value}: ${why}`);
+  const [range = ""] = value.split("/");
+  if (range === "") throw refuse("empty string specified for ports");
+  const numbers = range.split("-", 2).map((text) => {
+    const parsing = `strconv.ParseUint: parsing ${JSON.stringify(text)}`;
+    if (!/^\d+$/.test(text)) throw refuse(`${parsing}: invalid syntax`);
+    if (Number(text) > 65535) throw refuse(`${parsing}: value out of range`);
+    return Number(text);
+  });
+  const [first = 0, last = first] = numbers;
+  if (last < first) throw refuse(`invalid range specified for port: ${range}`);
 }
 
 function boundary(deps: ContainerDeps, filters: Filters, name: "before" | "since"): string | undefined {

@@ -142,7 +142,8 @@ export async function connectNetwork(deps: ContainerDeps, container: Container):
   try {
     return await deps.network.connect(connectRequest(deps, container));
   } catch (error) {
-    if (!(error instanceof EngineError)) throw error;
+    const isShared = container.spec.hostConfig.NetworkMode?.startsWith("container:");
+    if (isShared || !(error instanceof EngineError)) throw error;
     throw new EngineError(error.code, `failed to set up container networking: ${error.message}`, {
       cause: error,
     });

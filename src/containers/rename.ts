@@ -6,8 +6,10 @@ import { isValidName, namePatternText } from "./names.ts";
 /** `docker rename`; `name` with or without a slash. Throws `invalidArgument` or `conflict`. */
 export function renameContainer(deps: ContainerDeps, container: Container, name: string): void {
   if (name === "") throw invalidArgument("Neither old nor new names may be empty");
-  const wanted = checkedName(name);
-  if (wanted === "") throw invalidName(name);
+  const wanted = name.replace(/^\//, "");
+  if (!isValidName(wanted)) {
+    throw invalidArgument(`Error when allocating new name: ${invalidName(`/${wanted}`).message}`);
+  }
   if (wanted === container.name) {
     throw invalidArgument("Renaming a container with the same name as its current name");
   }

@@ -26,6 +26,15 @@ export function parseSignal(text: string): number {
   return number;
 }
 
+/** A number that Linux does not know has an error of its own. */
+function signalToSend(text: string, reference: string): number {
+  if (/^\d+$/.test(text) && Number(text) > 0 && signalNumber(text) === undefined) {
+    const why = `The linux daemon does not support signal ${text}`;
+    throw invalidArgument(`cannot kill container: ${reference}: ${why}`);
+  }
+  return parseSignal(text);
+}
+
 /** `docker kill`. Throws `conflict` when the container, which the user has called `reference`, does not run. */
 export async function killContainer(
   deps: ContainerDeps,
@@ -33,7 +42,7 @@ export async function killContainer(
   signal: string,
   reference = container.id,
 ): Promise<void> {
-  const number = signal === "" ? SIGKILL : parseSignal(signal);
+  const number = signal === "" ? SIGKILL : signalToSend(signal, reference);
   if (!isRunning(container)) {
     throw conflict(`cannot kill container: ${reference}: container ${container.id} is not running`);
   }

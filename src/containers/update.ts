@@ -5,12 +5,12 @@ import type {
   RestartPolicy,
 } from "../api/containers.ts";
 import { conflict, internal, invalidArgument, isEngineError, messageOf } from "../base/errors.ts";
+import { checkRestartPolicy } from "./check-config.ts";
 import { type Container, isRunning } from "./container.ts";
 import type { ContainerDeps } from "./deps.ts";
-import { adaptResources } from "./spec/adapt-resources.ts";
+import { checkResources } from "./spec/check-resources.ts";
 import { updatedResources } from "./spec/resources.ts";
 import { updatePorts } from "./update-ports.ts";
-import { validateResources, validateRestartPolicy } from "./validate.ts";
 
 /** What `docker update` can change. */
 const numbers = [
@@ -35,7 +35,7 @@ export function updateContainer(
 ): Promise<ContainerUpdateResponse> {
   return deps.turns.run(container.id, async () => {
     const { RestartPolicy: policy, PublishAdd: add, PublishRemove: remove, ...asked } = request;
-    validateResources({ ...asked, MemorySwap: asked.Memory ? (asked.MemorySwap ?? 0) : 0 });
+    const checked = checkResources(asked, deps.cgroupFeatures, { update: true });
     const { status } = container.state;
     if (status === "removing" || status === "dead" || !deps.set.get(container.id)) {
       throw conflict(
@@ -43,8 +43,8 @@ export function updateContainer(
       );
     }
     const before = container.spec.hostConfig;
-    const changed = changedResources(container, asked);
-    const { value, warnings } = adaptResources({ ...before, ...changed }, deps.cgroupFeatures);
+    const changed = changedResources(container, checked.value);
+    const value = { ...before, ...changed };
     const hostConfig = { ...value, ...restartPolicy(container, policy) };
     const ports =
       add || remove ? updatePorts(deps, container, { add: add ?? {}, remove: remove ?? {} }) : undefined;
@@ -61,7 +61,7 @@ export function updateContainer(
     container.spec = { ...spec, hostConfig: { ...hostConfig, PortBindings } };
     deps.set.saveSpec(container);
     deps.events("update", container, {});
-    return { Warnings: warnings, ...(ports && { PortBindings: PortBindings ?? {} }) };
+    return { Warnings: checked.warnings, ...(ports && { PortBindings: PortBindings ?? {} }) };
   });
 }
 
@@ -71,13 +71,13 @@ function changedResources({ id, spec }: Container, asked: Resources): Resources 
   const changed: Resources = {};
   for (const name of numbers) if (asked[name]) changed[name] = asked[name];
   for (const name of texts) if (asked[name]) changed[name] = asked[name];
-  if (asked.PidsLimit) changed.PidsLimit = asked.PidsLimit;
+  // Whatever is not a limit takes the limit away.
+  if (typeof asked.PidsLimit === "number") changed.PidsLimit = Math.max(0, asked.PidsLimit);
   const refuse = (why: string) => invalidArgument(`Cannot update container ${id}: ${why}`);
   const conflicting = conflictingCpu(before, changed);
   if (conflicting) throw refuse(`Conflicting options: ${conflicting}`);
   const { Memory: memory = 0, MemorySwap: swap = 0 } = changed;
-  const oldSwap = before.MemorySwap ?? 0;
-  if (memory > 0 && swap === 0 && oldSwap > 0 && memory > oldSwap) {
+  if (memory > 0 && swap === 0 && memory > (before.MemorySwap ?? 0)) {
     throw refuse(
       "Memory limit should be smaller than already set memoryswap limit, update the memoryswap at the same time",
     );
@@ -108,7 +108,7 @@ function restartPolicy({ id, spec }: Container, policy?: RestartPolicy): { Resta
     const why = "Restart policy cannot be updated because AutoRemove is enabled for the container";
     throw invalidArgument(`Cannot update container ${id}: ${why}`);
   }
-  validateRestartPolicy({ RestartPolicy: policy });
+  checkRestartPolicy({ RestartPolicy: policy });
   return { RestartPolicy: { Name: policy.Name, MaximumRetryCount: policy.MaximumRetryCount ?? 0 } };
 }
 
@@ -117,6 +117,7 @@ async function apply(deps: ContainerDeps, container: Container, resources: Resou
     await deps.supervisor.update(container.id, updatedResources(resources));
   } catch (error) {
     const make = isEngineError(error, "conflict") ? conflict : internal;
-    throw make(`Cannot update container ${container.id}: ${messageOf(error)}`, error);
+    const what = `Cannot update container ${container.id}: `;
+    throw make(what + messageOf(error).replace(what, ""), error);
   }
 }

@@ -38,6 +38,7 @@ export interface EngineSettings {
   init: boolean;
   initPath: string | undefined;
   securityDefaults: Partial<SecurityOptions>;
+  cdiDirectories: readonly string[];
   /** The command that starts a supervisor. */
   supervisorCommand: readonly string[];
   /** The command that starts a resolver of container names. */

@@ -83,7 +83,7 @@ export function systemInfo(engine: Engine): SystemInfo {
     Isolation: "",
     SecurityOptions: [...engine.securityOptions],
     FirewallBackend: { Driver: "nftables" },
-    CDISpecDirs: [],
+    CDISpecDirs: [...settings.cdiDirectories],
     Warnings: null,
   };
 }

@@ -10,7 +10,25 @@ export interface RuntimeSpec {
   hostname?: string;
   mounts: MountSpec[];
   annotations?: Record<string, string>;
+  hooks?: HooksSpec;
   linux: LinuxSpec;
+}
+
+/** A program of the host that the runtime starts on the way. `timeout` in seconds. */
+export interface HookSpec {
+  path: string;
+  args?: string[];
+  env?: string[];
+  timeout?: number;
+}
+
+export interface HooksSpec {
+  prestart?: HookSpec[];
+  createRuntime?: HookSpec[];
+  createContainer?: HookSpec[];
+  startContainer?: HookSpec[];
+  poststart?: HookSpec[];
+  poststop?: HookSpec[];
 }
 
 /** What runs: the container's first process, or one that is executed in it later. */

@@ -31,7 +31,7 @@ export const defaultDeviceRules: readonly DeviceRule[] = [
 ];
 
 /** Major and minor of a device number as glibc packs them (makedev(3)). */
-function numbersOf(rdev: number): { major: number; minor: number } {
+export function numbersOf(rdev: number): { major: number; minor: number } {
   const device = BigInt(rdev);
   return {
     major: Number(((device >> 8n) & 0xfffn) | ((device >> 32n) & 0xfffff000n)),

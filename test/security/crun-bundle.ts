@@ -83,6 +83,7 @@ export class CrunBox implements Disposable {
       netnsPath: "/proc/self/ns/net",
       cgroupParent: `/longshore-spec-${process.pid}`,
       cgroupDriver: "cgroupfs",
+      cdiDirectories: [],
       cgroupnsDefault: "host",
       crun: true,
       ...rest,

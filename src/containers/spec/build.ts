@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import type { LinuxSpec, RuntimeSpec } from "../../oci/runtime-spec.ts";
+import { injectDevices } from "../../security/cdi.ts";
 import { containerDevices } from "../../security/devices.ts";
 import { defaultReadonlyPaths } from "../../security/paths.ts";
 import type { SeccompFilter } from "../../security/seccomp.ts";
@@ -44,7 +45,7 @@ export function buildSpec(input: SpecInput, host: SpecHost): RuntimeSpec {
     privileged: hostConfig.Privileged ?? false,
     capabilities,
   });
-  return {
+  const spec: RuntimeSpec = {
     ociVersion: "1.0.2",
     process: init ? { ...process, args: initArguments(process.args) } : process,
     root: { path: input.rootfs, ...(hostConfig.ReadonlyRootfs && { readonly: true }) },
@@ -53,6 +54,7 @@ export function buildSpec(input: SpecInput, host: SpecHost): RuntimeSpec {
     ...annotations(input, seccomp),
     linux: linuxSpec(input, host, { options, mounts, seccomp }),
   };
+  return injectDevices(spec, hostConfig.DeviceRequests ?? [], input.cdiDirectories);
 }
 
 /** An init makes sense as process 1 only. */

@@ -52,7 +52,7 @@ function blockDevice(path: string): { major: number; minor: number } {
     return { major: (rdev >> 8) & 0xfff, minor: (rdev & 0xff) | ((rdev >> 12) & 0xfff00) };
   } catch (error) {
     const why = errnoOf(error) === "ENOENT" ? "no such file or directory" : messageOf(error);
-    throw invalidArgument(`${path}: ${why}`);
+    throw invalidArgument(`stat ${path}: ${why}`);
   }
 }
 

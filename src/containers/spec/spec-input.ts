@@ -31,6 +31,8 @@ export interface SpecInput {
   securityDefaults?: Partial<SecurityOptions>;
   /** The host's init program, for containers that want one. */
   initPath?: string | undefined;
+  /** Where the host's CDI specifications are. */
+  cdiDirectories: readonly string[];
   /** The runtime is crun, which takes the seccomp filter compiled. */
   crun: boolean;
 }

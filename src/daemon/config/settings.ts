@@ -3,6 +3,7 @@ import { dirname, join, resolve } from "node:path";
 import type { LogLevel } from "../../base/log.ts";
 import { proxiesOfEnvironment } from "../../distribution/proxies.ts";
 import type { EngineSettings } from "../../engine/engine.ts";
+import { defaultCdiDirectories } from "../../security/cdi-spec.ts";
 import type { DaemonConfig } from "./options.ts";
 
 /** Programs that can be process 1 of a container, where distributions put them. */
@@ -41,6 +42,7 @@ export function engineSettings(config: DaemonConfig): EngineSettings {
     securityDefaults: securityDefaults(config),
     supervisorCommand: commandOf("longshore-supervisor"),
     resolverCommand: commandOf("longshore-resolver"),
+    cdiDirectories: config.cdiSpecDirs.length > 0 ? config.cdiSpecDirs : defaultCdiDirectories,
   };
 }
 

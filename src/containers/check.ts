@@ -1,25 +1,35 @@
-import type { ContainerConfig, HostConfig } from "../../api/containers.ts";
-import { invalidArgument } from "../../base/errors.ts";
-import { parseDeviceRule } from "../../security/devices.ts";
-import { defaultReadonlyPaths } from "../../security/paths.ts";
-import { parseSecurityOptions } from "../../security/security-opt.ts";
-import { defaultTmpfsOptions, mergeTmpfsOptions } from "../../volumes/tmpfs-options.ts";
-import { type Adapted, adaptResources } from "./adapt-resources.ts";
-import type { CgroupFeatures } from "./cgroup-features.ts";
-import { validateNamespaceModes } from "./namespaces.ts";
-import { boundingSet } from "./process.ts";
-import { toRlimits } from "./rlimits.ts";
-import type { SpecHost } from "./spec-host.ts";
+import type { ContainerConfig, HostConfig } from "../api/containers.ts";
+import { invalidArgument } from "../base/errors.ts";
+import { parseDeviceRule } from "../security/devices.ts";
+import { defaultReadonlyPaths } from "../security/paths.ts";
+import { parseSecurityOptions } from "../security/security-opt.ts";
+import { defaultTmpfsOptions, mergeTmpfsOptions } from "../volumes/tmpfs-options.ts";
+import { checkConfig } from "./check-config.ts";
+import type { CgroupFeatures } from "./spec/cgroup-features.ts";
+import { type Adapted, checkResources } from "./spec/check-resources.ts";
+import { validateNamespaceModes } from "./spec/namespaces.ts";
+import { boundingSet } from "./spec/process.ts";
+import { toRlimits } from "./spec/rlimits.ts";
+import type { SpecHost } from "./spec/spec-host.ts";
+
+/** What a request is held against. */
+export interface CheckHost {
+  specHost: SpecHost;
+  features: CgroupFeatures;
+  /** The names that `--runtime` may take. */
+  runtimes: readonly string[];
+}
 
 /**
- * At create: refuses, with Docker's words, what `buildSpec` could only refuse at the start, fits the limits to the
- * host, and fills in the masked and read-only paths, which `inspect` shows. Throws `invalidArgument`.
+ * At create: refuses, with Docker's words, what makes no sense, and what could only be refused at the start; fits the
+ * limits to the host, and fills in the masked and read-only paths, which `inspect` shows. Throws `invalidArgument`.
  */
-export function checkHostConfig(
+export function checkRequest(
   { config, hostConfig }: { config: ContainerConfig; hostConfig: HostConfig },
-  host: SpecHost,
-  features: CgroupFeatures,
+  { specHost: host, features, runtimes }: CheckHost,
 ): Adapted<HostConfig> {
+  checkConfig(config, hostConfig, runtimes);
+  const { value, warnings } = checkResources(hostConfig, features);
   validateNamespaceModes(hostConfig);
   if (hostConfig.UTSMode === "host" && config.Hostname) {
     throw invalidArgument("conflicting options: hostname and the UTS mode");
@@ -36,8 +46,7 @@ export function checkHostConfig(
   for (const options of Object.values(hostConfig.Tmpfs ?? {})) {
     mergeTmpfsOptions([...defaultTmpfsOptions, ...options.split(",").filter((option) => option !== "")]);
   }
-  checkScores(hostConfig);
-  const { value, warnings } = adaptResources(hostConfig, features);
+  checkOomScore(hostConfig);
   const open = hostConfig.Privileged || options.systemPathsUnconfined;
   const discarded =
     hostConfig.NetworkMode === "host" && Object.keys(hostConfig.PortBindings ?? {}).length > 0
@@ -54,14 +63,8 @@ function withSystemPaths(hostConfig: HostConfig, host: SpecHost): HostConfig {
   };
 }
 
-function checkScores({ OomScoreAdj: score = 0, DeviceRequests: requests }: HostConfig): void {
+function checkOomScore({ OomScoreAdj: score = 0 }: HostConfig): void {
   if (score < -1000 || score > 1000) {
     throw invalidArgument(`Invalid value ${score}, range for oom score adj is [-1000, 1000]`);
   }
-  const request = requests?.[0];
-  if (!request) return;
-  const capabilities = (request.Capabilities ?? []).map((group) => `[${group.join(" ")}]`).join(" ");
-  throw invalidArgument(
-    `could not select device driver ${JSON.stringify(request.Driver ?? "")} with capabilities: [${capabilities}]`,
-  );
 }

@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os";
 import type { Resources } from "../../api/host-config.ts";
 import { invalidArgument } from "../../base/errors.ts";
 import type { CgroupFeatures } from "./cgroup-features.ts";
@@ -19,6 +20,8 @@ interface Rule {
   instead: Partial<Resources>;
   warning: string;
 }
+
+const minimumMemory = 6 * 1024 * 1024;
 
 const given = (value: number | null | undefined): boolean => (value ?? 0) > 0;
 
@@ -117,17 +120,18 @@ const rules: readonly Rule[] = [
 
 /**
  * What this host can keep of the limits asked for, with Docker's warnings for what it cannot, and with what follows
- * from them: twice the memory for memory and swap. Throws `invalidArgument` for what Docker refuses.
+ * from them: twice the memory for memory and swap. `update`: only what changes is given, and nothing follows from it.
+ * Throws `invalidArgument` for what Docker refuses.
  */
-export function adaptResources<T extends Resources>(asked: T, features: CgroupFeatures): Adapted<T> {
-  if (given(asked.NanoCpus) && !features.cpuQuota) {
-    throw invalidArgument(
-      `NanoCPUs can not be set, as your kernel does not support CPU CFS scheduler ${mounted}`,
-    );
+export function checkResources<T extends Resources>(
+  asked: T,
+  features: CgroupFeatures,
+  { update = false } = {},
+): Adapted<T> {
+  if (asked.Memory && asked.Memory < minimumMemory) {
+    throw invalidArgument("Minimum memory limit allowed is 6MB");
   }
-  if ((given(asked.CpuRealtimePeriod) || given(asked.CpuRealtimeRuntime)) && !features.cpuRealtime) {
-    throw invalidArgument(`${kernel} CPU real-time scheduler`);
-  }
+  checkConflicts(asked, features);
   const warnings: string[] = [];
   let value = asked;
   for (const rule of rules) {
@@ -135,17 +139,90 @@ export function adaptResources<T extends Resources>(asked: T, features: CgroupFe
     value = { ...value, ...rule.instead };
     warnings.push(rule.warning);
   }
+  checkMemory(value, update);
   if (value.OomKillDisable && !given(value.Memory)) {
     warnings.push(
       "OOM killer is disabled for the container, but no memory limit is set, this can result in the system running out of resources.",
     );
   }
+  checkCpu(value);
   checkCpuset(value, features);
-  if (given(value.Memory) && !value.MemorySwap) value = { ...value, MemorySwap: 2 * (value.Memory ?? 0) };
+  const { BlkioWeight: weight = 0 } = value;
+  if (weight > 0 && (weight < 10 || weight > 1000)) {
+    throw invalidArgument("Range of blkio weight is from 10 to 1000");
+  }
+  if (!update && given(value.Memory) && !value.MemorySwap)
+    value = { ...value, MemorySwap: 2 * (value.Memory ?? 0) };
   return { value, warnings };
 }
 
+/** What is refused whatever the kernel can do, or because it cannot. */
+function checkConflicts(asked: Resources, features: CgroupFeatures): void {
+  for (const [name, other] of [
+    ["CPU Period", asked.CpuPeriod],
+    ["CPU Quota", asked.CpuQuota],
+  ] as const) {
+    if (given(asked.NanoCpus) && given(other)) {
+      throw invalidArgument(`Conflicting options: Nano CPUs and ${name} cannot both be set`);
+    }
+  }
+  if (given(asked.NanoCpus) && !features.cpuQuota) {
+    throw invalidArgument(
+      `NanoCPUs can not be set, as your kernel does not support CPU CFS scheduler ${mounted}`,
+    );
+  }
+  const { CpuRealtimePeriod: period, CpuRealtimeRuntime: runtime } = asked;
+  if (!given(period) && !given(runtime)) return;
+  if (!features.cpuRealtime) throw invalidArgument(`${kernel} CPU real-time scheduler`);
+  if (given(period) && given(runtime) && (runtime ?? 0) > (period ?? 0)) {
+    throw invalidArgument("cpu real-time runtime cannot be higher than cpu real-time period");
+  }
+}
+
+function checkMemory(resources: Resources, update: boolean): void {
+  const { Memory: memory = 0, MemorySwap: swap = 0, MemoryReservation: reservation = 0 } = resources;
+  if (memory > 0 && swap > 0 && swap < memory) {
+    throw invalidArgument("Minimum memoryswap limit should be larger than memory limit, see usage");
+  }
+  if (memory === 0 && swap > 0 && !update) {
+    throw invalidArgument("You should always set the Memory limit when using Memoryswap limit, see usage");
+  }
+  const swappiness = resources.MemorySwappiness ?? -1;
+  if (swappiness < -1 || swappiness > 100) {
+    throw invalidArgument(`Invalid value: ${swappiness}, valid memory swappiness range is 0-100`);
+  }
+  if (reservation > 0 && reservation < minimumMemory) {
+    throw invalidArgument("Minimum memory reservation allowed is 6MB");
+  }
+  if (memory > 0 && reservation > 0 && memory < reservation) {
+    throw invalidArgument("Minimum memory limit can not be less than memory reservation limit, see usage");
+  }
+}
+
+function checkCpu({ NanoCpus: nano = 0, CpuPeriod: period = 0, CpuQuota: quota = 0 }: Resources): void {
+  const cpus = availableParallelism();
+  if (nano < 0 || nano > cpus * 1e9) {
+    throw invalidArgument(
+      `Range of CPUs is from 0.01 to ${cpus}.00, as there are only ${cpus} CPUs available`,
+    );
+  }
+  if (period !== 0 && (period < 1000 || period > 1_000_000)) {
+    throw invalidArgument(
+      "CPU cfs period can not be less than 1ms (i.e. 1000) or larger than 1s (i.e. 1000000)",
+    );
+  }
+  if (quota > 0 && quota < 1000) throw invalidArgument("CPU cfs quota can not be less than 1ms (i.e. 1000)");
+}
+
 function checkCpuset({ CpusetCpus: cpus, CpusetMems: mems }: Resources, features: CgroupFeatures): void {
+  for (const [name, list] of [
+    ["cpus", cpus],
+    ["mems", mems],
+  ] as const) {
+    if (list && !isList(list)) {
+      throw invalidArgument(`Invalid value ${list} for cpuset ${name}: invalid format: ${list}`);
+    }
+  }
   if (cpus && !isWithin(cpus, features.cpus)) {
     throw invalidArgument(
       `Requested CPUs are not available - requested ${cpus}, available: ${features.cpus}`,
@@ -156,6 +233,10 @@ function checkCpuset({ CpusetCpus: cpus, CpusetMems: mems }: Resources, features
       `Requested memory nodes are not available - requested ${mems}, available: ${features.mems}`,
     );
   }
+}
+
+function isList(text: string): boolean {
+  return /^\d+(-\d+)?(,\d+(-\d+)?)*$/.test(text) && ranges(text).every(([from, to]) => to >= from);
 }
 
 /** The ranges of a list as cpuset(7) writes it: `0-2,5`. */

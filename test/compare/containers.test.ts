@@ -1,0 +1,76 @@
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { spawnSync } from "node:child_process";
+import { readFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { TestDaemon } from "../harness/daemon.ts";
+import { freePort } from "../harness/registry.ts";
+import { done, said } from "./known.ts";
+import { hasReference, ReferenceDaemon } from "./reference.ts";
+import { commandsOf, runAll, type Step } from "./transcript.ts";
+
+/** The Docker client in Go, where one of version 28 or later is installed. */
+function goClient(): string | undefined {
+  const found = process.env.DOCKER_GO_CLIENT ?? Bun.which("docker") ?? undefined;
+  if (found === undefined) return undefined;
+  const { stdout } = spawnSync(found, ["version", "--format", "{{.Client.GoVersion}} {{.Client.Version}}"], {
+    encoding: "utf8",
+    env: { ...process.env, DOCKER_HOST: "unix:///nonexistent" },
+  });
+  return Number(/^go\S+ (\d+)/.exec(stdout)?.[1] ?? 0) >= 28 ? found : undefined;
+}
+
+const client = goClient();
+const missing = !hasReference
+  ? "docker.io"
+  : client === undefined
+    ? "the Docker client in Go (28)"
+    : undefined;
+if (missing !== undefined) console.warn(`skipped: ${missing} is not installed`);
+
+/** What differs, as a person reads it. */
+function differences(reference: readonly Step[], ours: readonly Step[]): string[] {
+  return reference.flatMap(({ command, lines }, index) => {
+    const wanted = lines.map((line) => said.reduce((text, [old, now]) => text.replace(old, now), line));
+    const got = ours[index]?.lines ?? [];
+    if (wanted.join("\n") === got.join("\n") || done.some(([known]) => known.test(command))) return [];
+    return [
+      [`$ ${command}`, ...wanted.map((line) => `  - ${line}`), ...got.map((line) => `  + ${line}`)].join(
+        "\n",
+      ),
+    ];
+  });
+}
+
+describe.skipIf(missing !== undefined)("the same commands against Docker and against ours", () => {
+  let daemon: TestDaemon;
+  let reference: ReferenceDaemon;
+  beforeAll(async () => {
+    daemon = await TestDaemon.start({ images: ["busybox"] });
+    reference = await ReferenceDaemon.start(daemon.registry);
+    await runAll(["docker pull -q busybox"], {
+      host: reference.host,
+      clientFolder: dirname(client ?? ""),
+      port: 0,
+    });
+  }, 60_000);
+  afterAll(async () => {
+    await reference?.[Symbol.asyncDispose]();
+    await daemon[Symbol.asyncDispose]();
+  }, 60_000);
+
+  for (const name of ["create", "life"]) {
+    test(`${name}: outputs, errors and exit codes`, async () => {
+      const commands = commandsOf(await readFile(join(import.meta.dir, "scripts", `${name}.txt`), "utf8"));
+      const target = async (host: string) => ({
+        host,
+        clientFolder: dirname(client ?? ""),
+        port: await freePort(),
+      });
+      const [theirs, ours] = await Promise.all([
+        runAll(commands, await target(reference.host)),
+        runAll(commands, await target(daemon.host)),
+      ]);
+      expect(differences(theirs, ours)).toEqual([]);
+    }, 300_000);
+  }
+});

@@ -1,0 +1,64 @@
+/**
+ * Where Docker 20.10, which distributions have, and the Docker whose behaviour is ours differ. `said`: another wording
+ * now, by which the older's lines are changed before they are compared. `done`: commands whose answers differ for the
+ * reason given.
+ */
+export const said: readonly [RegExp, string][] = [
+  [/Cannot kill container/, "cannot kill container"],
+  [/\bContainer <id> is not running/, "container <id> is not running"],
+  [/Invalid filter/, "invalid filter"],
+  [/Unrecognised filter value/, "unrecognized filter value"],
+  [/no such container nosuch/, "No such container: nosuch"],
+  [/daemon: strconv.Atoi: parsing "x"/, `daemon: invalid filter 'exited=x': strconv.Atoi: parsing "x"`],
+  [/Invalid range specified for the Port/, "invalid range specified for port"],
+  [
+    /invalid restart policy '(\w+)'/,
+    "invalid restart policy: unknown policy '$1'; use one of 'no', 'always', 'on-failure', or 'unless-stopped'",
+  ],
+  [
+    /maximum retry count cannot be used with restart policy '\w+'/,
+    "invalid restart policy: maximum retry count can only be used with 'on-failure'",
+  ],
+  [
+    /daemon: maximum retry count cannot be negative/,
+    "daemon: invalid restart policy: maximum retry count cannot be negative",
+  ],
+  [/Unknown runtime specified/, "unknown or invalid runtime name:"],
+  [
+    /error looking up logging plugin (\w+): plugin "\w+" not found/,
+    "logger: no log driver named '$1' is registered",
+  ],
+  [/No command specified/, "no command specified"],
+  [
+    /You cannot remove a running container <id>. Stop the container before attempting removal or force remove/,
+    'cannot remove container "/alpha": container is running: stop the container before removing or force remove',
+  ],
+  [
+    /daemon: failed to create shim task:/,
+    "daemon: failed to create task for container: failed to create shim task:",
+  ],
+  [
+    /unable to start container process: exec:/,
+    "unable to start container process: error during container init: exec:",
+  ],
+  [/(exec failed: unable to start container process:) error during container init:/, "$1"],
+  [/exec: "\/etc": permission denied/, 'exec: "/etc": is a directory'],
+  [/daemon: container <id> is not running$/, "daemon: container <id> is not running"],
+];
+
+export const done: readonly [command: RegExp, reason: string][] = [
+  [/^docker create --stop-signal 99/, "a signal that Linux does not have would never stop it"],
+  [/--kernel-memory/, "kernel memory has no limit of its own any more"],
+  [/^docker create --ipc (x|container:) /, "refused at once, and not at the start"],
+  [/^docker create --tmpfs \/t:nosuch/, "refused at once, and not at the start"],
+  [/^docker create --ip /, "an address in the default bridge is refused now"],
+  [/HostConfig.NetworkMode/, "the network is called by its name now, and not `default`"],
+  [/NetworkSettings.Networks/, "the network's id is told before the start"],
+  [/--pid container:e0/, "says now what failed"],
+  [/^docker exec (alpha nosuchprogram|-w )/, "127 for what is not there, and the runtime's own words"],
+  [/^docker exec alpha sh -c 'cat \/sys\/fs\/cgroup/, "the most processes that there can be, for no limit"],
+  [/STOPSIGNAL 3|Config\.StopSignal|^docker rmi compare/, "commit takes STOPSIGNAL now"],
+  [/^docker events --since 1 --until 0/, "the filter is looked at first"],
+  [/^docker logs -n 1 e3/, "the two outputs are of the same moment"],
+  [/^docker container prune .*until=x/, "another wording now"],
+];

@@ -1,0 +1,70 @@
+/**
+ * Runs lists of shell commands against an engine, one after the other, and tells what came back in a form that two
+ * engines can be compared by: ids, times, addresses and the like have names in place of their values.
+ */
+export interface Step {
+  command: string;
+  /** Lines of standard output, then those of standard error with `! ` before them, then the exit code. */
+  lines: string[];
+}
+
+export interface Target {
+  host: string;
+  /** The folder in which a `docker` stands: the same client for both. */
+  clientFolder: string;
+  /** A port of the host that the commands may publish, as `$PORT`. */
+  port: number;
+}
+
+const values: readonly [RegExp, string][] = [
+  [/sha256:[0-9a-f]{64}/g, "<digest>"],
+  [/\b[0-9a-f]{64}\b/g, "<id>"],
+  [/\b[0-9a-f]{12}\b/g, "<short id>"],
+  [/\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)/g, "<time>"],
+  [/\b(\d+ (seconds?|minutes?)|less than a second|about a minute)( ago)?\b/gi, "<span>"],
+  [/\b172\.\d+\.\d+\.\d+\b/g, "<address>"],
+  [/"Pid":\d+/g, '"Pid":<pid>'],
+];
+
+function normalised(line: string, port: number): string {
+  const named = values.reduce((text, [pattern, name]) => text.replace(pattern, name), line);
+  return named.replaceAll(String(port), "<port>").trimEnd();
+}
+
+/** The commands of a list: one a line; `#` begins a comment. */
+export function commandsOf(text: string): string[] {
+  return text.split("\n").filter((line) => line !== "" && !line.startsWith("#"));
+}
+
+export async function runAll(commands: readonly string[], target: Target): Promise<Step[]> {
+  const steps: Step[] = [];
+  for (const command of commands) steps.push({ command, lines: await runOne(command, target) });
+  return steps;
+}
+
+async function runOne(command: string, { host, clientFolder, port }: Target): Promise<string[]> {
+  const child = Bun.spawn(["timeout", "-k", "1", "20", "sh", "-c", command], {
+    env: {
+      PATH: `${clientFolder}:/usr/bin:/bin:/usr/sbin:/sbin`,
+      HOME: "/nonexistent",
+      DOCKER_HOST: host,
+      // What the older of the two knows.
+      DOCKER_API_VERSION: "1.41",
+      PORT: String(port),
+    },
+    stdin: "ignore",
+    stdout: "pipe",
+    stderr: "pipe",
+  });
+  const [out, err, code] = await Promise.all([
+    new Response(child.stdout).text(),
+    new Response(child.stderr).text(),
+    child.exited,
+  ]);
+  const lines = (text: string, mark: string) =>
+    text
+      .split("\n")
+      .filter((line) => line !== "")
+      .map((line) => mark + normalised(line, port));
+  return [...lines(out, ""), ...lines(err, "! "), `exit ${code}`];
+}
