@@ -65,7 +65,16 @@ describe("update --publish-add, --publish-rm", () => {
     await start("other", "-p", `127.0.0.1:${others}:80`);
     await start("mine", "-p", `127.0.0.1:${mine}:80`);
     const before = await daemon.inspect("mine", "{{json .HostConfig}} {{json .NetworkSettings.Ports}}");
-    const flags = ["-m", "100m", "--publish-rm", "80", "--publish-add", `127.0.0.1:${free}:80`];
+    const flags = [
+      "-m",
+      "100m",
+      "--memory-swap",
+      "200m",
+      "--publish-rm",
+      "80",
+      "--publish-add",
+      `127.0.0.1:${free}:80`,
+    ];
     const { stderr, code } = await update("mine", ...flags, "--publish-add", `127.0.0.1:${others}:81`);
     expect(stderr).toContain(`Bind for 127.0.0.1:${others} failed: port is already allocated`);
     expect(code).toBe(1);
