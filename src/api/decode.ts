@@ -2,12 +2,13 @@ import { invalidArgument } from "../base/errors.ts";
 import { jsonSyntaxError } from "./json-syntax.ts";
 import { asField, type Field, type Infer, type Schema, type Struct } from "./schema.ts";
 
-/** Where in the JSON a value stands, for error texts: the innermost struct, and the names from the root. */
+/** Where in the JSON a value stands, for error texts: a field of a struct, within another one. */
 interface Place {
   readonly struct: string;
-  readonly path: readonly string[];
+  readonly name: string;
+  readonly within: Place | undefined;
 }
-const root: Place = { struct: "", path: [] };
+const root: Place = { struct: "", name: "", within: undefined };
 
 /**
  * A value from parsed JSON, as Go's `encoding/json` decodes it: keys in any case (an exact match wins), unknown keys
@@ -101,14 +102,28 @@ function decodeMap(schema: Schema & { kind: "map" }, value: unknown, place: Plac
   );
 }
 
-const keyTables = new WeakMap<Struct<unknown>, Map<string, string>>();
+interface Table {
+  /** By the exact name. */
+  fields: Map<string, Field>;
+  /** From the lower-case form of a field's name to the name. */
+  names: Map<string, string>;
+  /** Those that are filled in when they are absent. */
+  filled: [name: string, of: Schema][];
+}
+const tables = new WeakMap<Struct<unknown>, Table>();
 
-/** From the lower-case form of a field's name to the name. */
-function keysOf(schema: Struct<unknown>): Map<string, string> {
-  let table = keyTables.get(schema);
+function tableOf(schema: Struct<unknown>): Table {
+  let table = tables.get(schema);
   if (!table) {
-    table = new Map(Object.keys(schema.fields).map((name) => [name.toLowerCase(), name]));
-    keyTables.set(schema, table);
+    const entries = Object.entries(schema.fields).map(([name, entry]) => [name, asField(entry)] as const);
+    table = {
+      fields: new Map(entries),
+      names: new Map(entries.map(([name]) => [name.toLowerCase(), name])),
+      filled: schema.complete
+        ? entries.flatMap(([name, field]): Table["filled"] => (field.optional ? [] : [[name, field.of]]))
+        : [],
+    };
+    tables.set(schema, table);
   }
   return table;
 }
@@ -116,31 +131,21 @@ function keysOf(schema: Struct<unknown>): Map<string, string> {
 function decodeStruct(schema: Struct<unknown>, value: unknown, place: Place): unknown {
   if (!isObject(value)) return wrongType(value, schema.name, place);
   const result: Record<string, unknown> = {};
-  const keys = keysOf(schema);
-  const exact = new Set<string>();
-  for (const [key, item] of Object.entries(value)) {
-    const isExact = Object.hasOwn(schema.fields, key);
-    const name = isExact ? key : keys.get(key.toLowerCase());
-    const entry = name === undefined ? undefined : schema.fields[name];
-    if (name === undefined || !entry || (!isExact && exact.has(name))) continue;
-    if (isExact) exact.add(name);
-    const field = asField(entry);
-    const decoded = decodeAt(field.of, item, {
-      struct: schema.name.slice(schema.name.indexOf(".") + 1),
-      path: [...place.path, name],
-    });
+  const { fields, names, filled } = tableOf(schema);
+  for (const key of Object.keys(value)) {
+    const exact = fields.get(key);
+    const name = exact ? key : names.get(key.toLowerCase());
+    // Of several keys that mean the same field the exact one wins, wherever it stands.
+    if (name === undefined || (!exact && Object.hasOwn(value, name))) continue;
+    const field = exact ?? fields.get(name);
+    if (!field) continue;
+    const item = value[key];
+    const decoded = decodeAt(field.of, item, { struct: schema.name, name, within: place });
     if (item !== null || field.of.kind === "nullable" || field.of.kind === "any") result[name] = decoded;
     else delete result[name];
   }
-  if (schema.complete) fillAbsent(schema, result);
+  for (const [name, of] of filled) if (result[name] === undefined) result[name] = zeroOf(of);
   return result;
-}
-
-function fillAbsent(schema: Struct<unknown>, result: Record<string, unknown>): void {
-  for (const [name, entry] of Object.entries(schema.fields)) {
-    const field: Field = asField(entry);
-    if (!field.optional && result[name] === undefined) result[name] = zeroOf(field.of);
-  }
 }
 
 /** The value that stands for "absent". Lists and maps are empty rather than null. */
@@ -194,7 +199,12 @@ function wrongType(value: unknown, go: string, place: Place): never {
 }
 
 function typeError(found: string, go: string, place: Place) {
-  const where =
-    place.path.length === 0 ? "Go value" : `Go struct field ${place.struct}.${place.path.join(".")}`;
+  const path = namesTo(place);
+  const struct = place.struct.slice(place.struct.indexOf(".") + 1);
+  const where = path.length === 0 ? "Go value" : `Go struct field ${struct}.${path.join(".")}`;
   return invalidArgument(`json: cannot unmarshal ${found} into ${where} of type ${go}`);
+}
+
+function namesTo({ name, within }: Place): string[] {
+  return within ? [...namesTo(within), name] : [];
 }

@@ -1,4 +1,4 @@
-import { asField, type Field, type Infer, type Schema } from "./schema.ts";
+import { asField, type Field, type Infer, type Schema, type Struct } from "./schema.ts";
 import { versionAtLeast } from "./version.ts";
 
 /**
@@ -30,10 +30,9 @@ function encodeValue(schema: Schema, value: unknown, version: string): unknown {
       );
     case "struct": {
       const result: Record<string, unknown> = {};
-      for (const [name, entry] of Object.entries(schema.fields)) {
-        const field = asField(entry);
+      for (const { name, field, always } of plannedFields(schema, version)) {
         const item = (value as Record<string, unknown>)[name];
-        if (isShown(field, item, version)) result[name] = encodeValue(field.of, item, version);
+        if (always || isGiven(field, item)) result[name] = encodeValue(field.of, item, version);
       }
       return result;
     }
@@ -49,13 +48,44 @@ function rawJson(text: string): unknown {
   return (JSON as unknown as { rawJSON(text: string): unknown }).rawJSON(text);
 }
 
-function isShown(field: Field, item: unknown, version: string): boolean {
-  if (field.since !== undefined && !versionAtLeast(version, field.since)) return false;
-  if (field.until !== undefined && !versionAtLeast(field.until, version)) return false;
-  if (!field.optional) return true;
-  if (field.zeroUntil !== undefined && versionAtLeast(field.zeroUntil, version)) return true;
-  return field.keepZero ? item !== undefined : !isEmpty(field.of, item);
+/** A field that a version has. */
+interface PlannedField {
+  name: string;
+  field: Field;
+  /** It is shown whatever it holds. */
+  always: boolean;
 }
+
+/** Lists have many values of few types: what does not depend on the value is found once. */
+const plans = new WeakMap<Struct<unknown>, Map<string, PlannedField[]>>();
+
+function plannedFields(schema: Struct<unknown>, version: string): PlannedField[] {
+  const byVersion = plans.get(schema) ?? new Map<string, PlannedField[]>();
+  plans.set(schema, byVersion);
+  let plan = byVersion.get(version);
+  if (!plan) {
+    plan = Object.entries(schema.fields)
+      .map(([name, entry]) => ({ name, field: asField(entry), always: false }))
+      .filter(({ field }) => isInVersion(field, version))
+      .map((planned) => ({ ...planned, always: isAlwaysShown(planned.field, version) }));
+    byVersion.set(version, plan);
+  }
+  return plan;
+}
+
+function isInVersion({ since, until }: Field, version: string): boolean {
+  return (
+    (since === undefined || versionAtLeast(version, since)) &&
+    (until === undefined || versionAtLeast(until, version))
+  );
+}
+
+function isAlwaysShown({ optional, zeroUntil }: Field, version: string): boolean {
+  return !optional || (zeroUntil !== undefined && versionAtLeast(zeroUntil, version));
+}
+
+const isGiven = (field: Field, item: unknown): boolean =>
+  field.keepZero ? item !== undefined : !isEmpty(field.of, item);
 
 /** Go's notion of empty, for `omitempty`: what a pointer points to is never empty, and neither is a struct. */
 function isEmpty(schema: Schema, item: unknown): boolean {

@@ -8,6 +8,7 @@ export class ContainerSet {
   #table: ContainerTable;
   #byId = new Map<string, Container>();
   #byName = new Map<string, Container>();
+  #linking = new Set<Container>();
 
   constructor(table: ContainerTable) {
     this.#table = table;
@@ -17,6 +18,7 @@ export class ContainerSet {
   #remember(container: Container): void {
     this.#byId.set(container.id, container);
     if (!container.spec.internal) this.#byName.set(container.name, container);
+    this.#noteLinks(container);
   }
 
   /** Those that people have made. */
@@ -31,7 +33,14 @@ export class ContainerSet {
 
   /** Those that have links to others. */
   linking(): Container[] {
-    return this.all().filter(({ spec }) => spec.links !== undefined && spec.links.length > 0);
+    return [...this.#linking];
+  }
+
+  /** Lists ask for them once for each container: looking for them among all would make that slow. */
+  #noteLinks(container: Container): void {
+    const { links, internal } = container.spec;
+    if (links && links.length > 0 && !internal) this.#linking.add(container);
+    else this.#linking.delete(container);
   }
 
   get(id: string): Container | undefined {
@@ -105,6 +114,7 @@ export class ContainerSet {
   /** Writes the spec after a change of it. */
   saveSpec(container: Container): void {
     this.#table.setSpec(container.id, JSON.stringify(container.spec));
+    this.#noteLinks(container);
   }
 
   /** Throws `conflict` when the name is taken. */
@@ -119,6 +129,7 @@ export class ContainerSet {
     this.#table.delete(container.id, isKept(container));
     this.#byId.delete(container.id);
     this.#byName.delete(container.name);
+    this.#linking.delete(container);
   }
 }
 

@@ -44,7 +44,7 @@ export function connectionOf({ sandbox, endpoints }: Attachment, nameOf: (id: st
     netnsPath: sandbox.netns === "" ? null : sandbox.netns,
     SandboxID: sandbox.id,
     SandboxKey: sandbox.netns === "" ? "/var/run/docker/netns/default" : sandbox.netns,
-    Ports: JSON.parse(sandbox.ports) as PortMap,
+    Ports: sandbox.ports === "{}" ? {} : (JSON.parse(sandbox.ports) as PortMap),
     Networks: Object.fromEntries(endpoints.map((row) => [nameOf(row.networkId), endpointSettings(row)])),
   };
 }
