@@ -1,5 +1,6 @@
 import { isEngineError } from "../base/errors.ts";
 import { type Family, type Ip, type Prefix, parseIp, parsePrefix } from "../base/ip.ts";
+import type { Logger } from "../base/log.ts";
 import { hasIPv6 } from "../linux/inet-socket.ts";
 import { deleteLink, filterBridged, findLink, type Link } from "../linux/links.ts";
 import type { NetlinkSocket } from "../linux/netlink.ts";
@@ -12,6 +13,7 @@ import { type BridgeOptions, parseBridgeOptions } from "./bridge-options.ts";
 import { Firewall, type PublishedPort, removeTable } from "./firewall.ts";
 import { forwardIPv6 } from "./forwarding.ts";
 import { closeForwarding, openForwarding } from "./host-firewall.ts";
+import { closeLegacyForwarding, openLegacyForwarding } from "./legacy-forwarding.ts";
 import type { DefaultRoute, LiveNetwork, Wire } from "./live-network.ts";
 import { NetworkAddresses } from "./network-addresses.ts";
 import { bringUp, plugVeth } from "./plug.ts";
@@ -51,6 +53,7 @@ export interface BridgeNetworkOptions {
   link: Link;
   /** The containers' gateways where they are not the bridge. */
   gateways?: Partial<Record<Family, Ip>>;
+  log: Logger;
 }
 
 /** A bridge in use, the default one or another: its addresses, rules and kernel settings. */
@@ -73,8 +76,10 @@ export class BridgeNetwork implements LiveNetwork {
   readonly #config: NetworkConfig;
   readonly #host: NetlinkSocket;
   readonly #nft: Nftables | undefined;
+  readonly #log: Logger;
 
-  constructor({ host, config, row, spec, identity, link, gateways = {} }: BridgeNetworkOptions) {
+  constructor({ host, config, row, spec, identity, link, gateways = {}, log }: BridgeNetworkOptions) {
+    this.#log = log;
     const options = parseBridgeOptions(spec);
     this.row = row;
     this.spec = spec;
@@ -138,6 +143,7 @@ export class BridgeNetwork implements LiveNetwork {
     if (!this.#options.icc) this.#host.request(filterBridged(bridge));
     this.firewall.apply(ports);
     this.reopen();
+    if (!this.spec.internal) openLegacyForwarding(bridge, this.#log);
   }
 
   reopen(): void {
@@ -150,6 +156,7 @@ export class BridgeNetwork implements LiveNetwork {
   remove(): void {
     const { bridge, ours } = this.identity;
     if (this.#nft) closeForwarding(this.#nft, bridge);
+    if (this.#nft) closeLegacyForwarding(bridge);
     this.firewall?.remove();
     if (this.#nft) removeUserChain(this.#nft);
     if (ours) deleteLink(this.#host, bridge);
@@ -179,6 +186,7 @@ export function removeBridgeRules(bridge: string): void {
   try {
     using nft = new Nftables();
     closeForwarding(nft, bridge);
+    closeLegacyForwarding(bridge);
     removeTable(nft, tableOf(bridge));
     removeUserChain(nft);
   } catch (error) {

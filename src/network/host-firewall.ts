@@ -55,20 +55,21 @@ function blockingChain(nft: Nftables): string | undefined {
   return chains.some(({ name }) => name === "DOCKER-USER") ? "DOCKER-USER" : "FORWARD";
 }
 
-const mark = (bridge: string) => `longshore ${bridge}`;
+/** The comment of our rules in chains of others. */
+export const bridgeMark = (bridge: string) => `longshore ${bridge}`;
 
 /** Lets the bridge's traffic through a host firewall that drops what it forwards. */
 export function openForwarding(nft: Nftables, bridge: string): void {
   const chain = blockingChain(nft);
   if (chain === undefined || ourRules(nft, chain, bridge).length > 0) return;
   const rule = (match: string) =>
-    `insert rule ip filter ${chain} ${match} "${bridge}" counter accept comment "${mark(bridge)}"`;
+    `insert rule ip filter ${chain} ${match} "${bridge}" counter accept comment "${bridgeMark(bridge)}"`;
   nft.run([rule("iifname"), rule("oifname")].join("\n"));
 }
 
 function ourRules(nft: Nftables, chain: string, bridge: string): Rule[] {
   return entries<Rule>(nft.list(`list chain ip filter ${chain}`), "rule").filter(
-    ({ comment }) => comment === mark(bridge),
+    ({ comment }) => comment === bridgeMark(bridge),
   );
 }
 

@@ -741,6 +741,7 @@ export class NetworkManager {
       identity: settings,
       link,
       gateways: Object.fromEntries(gateways.map((ip) => [ip.family, ip])),
+      log,
     });
     this.#networks.use(this.#bridge);
   }

@@ -147,7 +147,7 @@ export class NetworkSet {
   }
 
   #open(row: NetworkRow): LiveNetwork | undefined {
-    const { host, config } = this.#deps;
+    const { host, config, log } = this.#deps;
     const { spec, identity } = storedNetwork(row);
     if (spec.configOnly) return undefined;
     if (!identity) {
@@ -155,7 +155,7 @@ export class NetworkSet {
       this.use(new VlanNetwork(host, row, spec));
     } else {
       const link = makeBridge(host, spec, identity, config);
-      this.use(new BridgeNetwork({ host, config, row, spec, identity, link }));
+      this.use(new BridgeNetwork({ host, config, row, spec, identity, link, log }));
     }
     return this.#live.get(row.id);
   }

@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "bun:test";
-import { until } from "../harness/process.ts";
+import { existsSync } from "node:fs";
+import { run, until } from "../harness/process.ts";
 import {
   ask,
   hostAddress,
@@ -96,6 +97,24 @@ describe("the firewall's rules", () => {
     expect(await listed("ip filter")).not.toContain("accept");
     await byOther("delete table ip filter");
   });
+});
+
+test.skipIf(!existsSync("/usr/sbin/iptables-legacy"))("a policy of iptables-legacy is seen too", async () => {
+  const legacy = async (...args: string[]) => (await run(["iptables-legacy", ...args])).stdout;
+  await legacy("-P", "FORWARD", "DROP");
+  const { networks } = await fresh();
+  const web = await networks.connect(request("web", { portBindings: port("8080") }));
+  using _server = serve(web.netnsPath, "tcp", 80, "web");
+  await until(
+    "it is reached",
+    async () =>
+      (await ask(host.outside, "tcp", { ip: hostAddress, port: 8080 })) === `web to ${outsideAddress}`,
+  );
+  await networks.release("web");
+  await networks.shutdown();
+  daemons.length = 0;
+  await until("the rules are gone", async () => !(await legacy("-S", "FORWARD")).includes("longshore"));
+  await legacy("-P", "FORWARD", "ACCEPT");
 });
 
 /** Runs nft(8) as another process. */
