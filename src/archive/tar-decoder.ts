@@ -73,11 +73,12 @@ export class TarDecoder {
   }
 
   /**
-   * To be called after the last chunk. An archive without its closing zeros is accepted, as every tar does; one that
-   * breaks off inside a member is not (`unexpected EOF`).
+   * To be called after the last chunk. An archive without its closing zeros is accepted, as every tar does, and without
+   * those after the last content, too: Docker's client sends a build's context so. One that breaks off inside a member
+   * is not (`unexpected EOF`).
    */
   finish(): void {
-    const started = this.#remaining > 0 || this.#padding > 0 || this.#partialLength > 0 || this.#hasMeta();
+    const started = this.#remaining > 0 || this.#partialLength > 0 || this.#hasMeta();
     if (!this.#ended && started) throw invalidArgument("unexpected EOF");
   }
 

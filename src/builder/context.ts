@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { errnoOf, invalidArgument, notImplemented } from "../base/errors.ts";
+import { PathPatterns } from "../base/path-patterns.ts";
 import { RootfsView } from "../containers/spec/rootfs-view.ts";
 import { isGit, openRemote } from "./add-remote.ts";
 import type { BuilderDeps } from "./deps.ts";
@@ -37,8 +38,12 @@ export async function openContext(deps: BuilderDeps, request: ContextRequest): P
     return {
       directory,
       close,
-      dockerfile: async (name) =>
-        readDockerfile(directory, remoteDockerfile === undefined ? name : "Dockerfile"),
+      dockerfile: async (name) => {
+        const wanted = remoteDockerfile === undefined ? name : "Dockerfile";
+        const text = readDockerfile(directory, wanted);
+        dropIgnored(directory, wanted);
+        return text;
+      },
     };
   } catch (error) {
     close();
@@ -70,6 +75,15 @@ async function unpack(
   const options = { whiteouts: "plain", devices: false } as const;
   await deps.workers.run("unpack", { sources: [archive], directory, options }, { signal });
   rmSync(archive);
+}
+
+/** The Dockerfile and `.dockerignore` go along even when they are ignored; they are then no part of the context. */
+function dropIgnored(directory: string, dockerfile: string): void {
+  using view = new RootfsView(directory);
+  const ignored = PathPatterns.read(view.readText("/.dockerignore"));
+  for (const name of [dockerfile, ".dockerignore"]) {
+    if (ignored.matches(name)) rmSync(join(directory, name), { force: true });
+  }
 }
 
 function readDockerfile(directory: string, name: string): string {

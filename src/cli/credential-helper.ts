@@ -31,6 +31,13 @@ export class CredentialHelper {
     return { username: answer.Username ?? "", password: answer.Secret ?? "", serveraddress };
   }
 
+  /** The servers whose credentials it keeps. Throws `internal`. */
+  list(): string[] {
+    const { out, code } = this.#call("listing", "list", "");
+    if (code !== 0) throw helperError("listing", `exit status ${code}`, out);
+    return Object.keys(parse(out));
+  }
+
   /** Throws `internal` when the helper cannot keep them. */
   store(server: string, auth: AuthConfig): void {
     const token = auth.identitytoken;

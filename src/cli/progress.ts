@@ -68,7 +68,8 @@ export class ProgressDisplay {
     if (error === undefined) text += this.#line(message);
     if (id !== "" && this.#out.isTerminal) text += up > 0 ? `\x1b[${up}B` : "";
     if (text !== "") this.#out.write(text);
-    if (error !== undefined) throw new StatusError(1, error);
+    // The code of a build is that of the step that failed.
+    if (error !== undefined) throw new StatusError(message.errorDetail?.code || 1, error);
   }
 
   #line(message: JSONMessage): string {

@@ -43,8 +43,14 @@ export async function pruneVolumes(client: Client, filters: Filters): Promise<Pr
 }
 
 /** Removes the builder's cache that nothing uses, or, with `all`, all of it. Nothing from daemons without one. */
-export async function pruneBuildCache(client: Client, filters: Filters, all: boolean): Promise<Pruned> {
-  const report = await client.call("BuildPrune", { query: { all, filters } });
+export async function pruneBuildCache(
+  client: Client,
+  filters: Filters,
+  all: boolean,
+  keep = 0,
+): Promise<Pruned> {
+  const query = { all, filters, "keep-storage": keep || undefined };
+  const report = await client.call("BuildPrune", { query });
   return {
     lines: listed("Deleted build cache objects:", report.CachesDeleted ?? []),
     bytes: report.SpaceReclaimed,

@@ -46,6 +46,17 @@ export function authForServer(config: ConfigFile, server: string): AuthConfig {
   return username === "" ? {} : { username, password: password.join(":"), serveraddress: name };
 }
 
+/** All credentials that are known, by the name that each is kept under: a build may need any of them. */
+export function allAuths(config: ConfigFile): Record<string, AuthConfig> {
+  const stored = config.credsStore ? new CredentialHelper(config.credsStore).list() : [];
+  const servers = new Set([
+    ...Object.keys(config.auths ?? {}),
+    ...Object.keys(config.credHelpers ?? {}),
+    ...stored,
+  ]);
+  return Object.fromEntries([...servers].map((server) => [server, authForServer(config, server)]));
+}
+
 /** Credentials as config.json holds them, where no helper does. */
 export function storedAuth(auth: AuthConfig): StoredAuth {
   const pair = `${auth.username ?? ""}:${auth.password ?? ""}`;

@@ -27,6 +27,8 @@ import {
 } from "./tree/containers.ts";
 import { context } from "./tree/contexts.ts";
 import {
+  build,
+  builder,
   history,
   image,
   imageList,
@@ -71,6 +73,7 @@ export const tree: readonly CommandNode[] = [
   common(run),
   common(exec),
   common(containerList, "ps"),
+  common(build),
   common(pull),
   common(push),
   common(imageList, "images"),
@@ -79,6 +82,7 @@ export const tree: readonly CommandNode[] = [
   common(search),
   version,
   common(info),
+  builder,
   container,
   context,
   image,

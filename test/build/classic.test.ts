@@ -3,6 +3,7 @@ import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { TestDaemon } from "../harness/daemon.ts";
+import { clients, run as execute } from "../harness/process.ts";
 
 let daemon: TestDaemon;
 let folder: string;
@@ -179,6 +180,47 @@ describe("a build", () => {
     await post({ Dockerfile: "FROM parent", f: "file" }, { t: "child" });
     expect(await run("child", "cat", "/t", "/f")).toBe("triggered\nfile");
     expect(await daemon.must("image", "inspect", "-f", "{{.Config.OnBuild}}", "child")).toBe("[]");
+  });
+});
+
+describe.each(clients)("%s", (_name, program) => {
+  const docker = (input: string, ...args: string[]) =>
+    execute([program, ...args], { env: { ...daemon.env, DOCKER_BUILDKIT: "0" }, input });
+
+  test("sends a folder without what is ignored, and prints the id where it is asked to", async () => {
+    const Dockerfile = "FROM busybox\nCOPY . /x\n";
+    const files = {
+      Dockerfile,
+      ".dockerignore": "*.md\n!keep.md\nd",
+      "a.md": "",
+      "keep.md": "",
+      "d/e": "",
+      f: "",
+    };
+    const path = context(files);
+    const iidfile = join(path, "../iid");
+    const { stdout, code } = await docker("", "build", "-q", "--iidfile", iidfile, "-t", "sent", path);
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/^sha256:[0-9a-f]{64}\n$/);
+    expect((await Bun.file(iidfile).text()).trim()).toBe(stdout.trim());
+    expect(await run("sent", "ls", "-A", "/x")).toBe(".dockerignore\nDockerfile\nf\nkeep.md");
+  });
+
+  test("takes the Dockerfile, or all, from standard input", async () => {
+    const path = context({ "in/f": "content" });
+    const file = "FROM busybox\nCOPY . /x\n";
+    expect((await docker(file, "build", "-t", "input", "-f", "-", join(path, "in"))).code).toBe(0);
+    expect(await run("input", "ls", "-A", "/x")).toBe("f");
+    expect((await docker("FROM busybox\nRUN true", "build", "-t", "alone", "-")).code).toBe(0);
+  });
+
+  test("says what is wrong, and fails", async () => {
+    const failed = await docker("", "build", context({ Dockerfile: "FROM busybox\nRUN exit 4" }));
+    expect(failed.stderr).toContain("The command '/bin/sh -c exit 4' returned a non-zero code: 4");
+    expect(failed.code).toBe(4);
+    expect((await docker("", "build", "/nowhere")).stderr).toContain(
+      'unable to prepare context: path "/nowhere" not found',
+    );
   });
 });
 

@@ -1,5 +1,11 @@
 import type { CommandNode } from "../command.ts";
 
+export const build: CommandNode = {
+  name: "build",
+  short: "Make an image of a Dockerfile",
+  paths: ["docker image build", "docker build", "docker builder build"],
+  load: () => import("../commands/image/build.ts"),
+};
 export const history: CommandNode = {
   name: "history",
   short: "Show how an image was made",
@@ -63,6 +69,7 @@ export const image: CommandNode = {
   short: "Manage images",
   group: "management",
   children: [
+    build,
     history,
     importNode,
     {
@@ -83,5 +90,20 @@ export const image: CommandNode = {
     imageRemove,
     save,
     tag,
+  ],
+};
+
+/** `docker builder`. */
+export const builder: CommandNode = {
+  name: "builder",
+  short: "Manage builds",
+  group: "management",
+  children: [
+    build,
+    {
+      name: "prune",
+      short: "Remove results of build steps",
+      load: () => import("../commands/builder/prune.ts"),
+    },
   ],
 };

@@ -1,0 +1,132 @@
+import { existsSync, readFileSync, statSync } from "node:fs";
+import { join, relative, resolve } from "node:path";
+import { Readable } from "node:stream";
+import { errnoOf, invalidArgument } from "../../base/errors.ts";
+import { PathPatterns } from "../../base/path-patterns.ts";
+import { contextTar, type ExtraFile, filesTar } from "./context-tar.ts";
+
+/** What a build is sent. */
+export interface BuildInput {
+  body: AsyncIterable<Uint8Array> | undefined;
+  /** An address that the daemon fetches the context from. */
+  remote: string | undefined;
+  /** The Dockerfile's name in the context. */
+  dockerfile: string;
+}
+
+/** Takes `PATH | URL | -` and `--file` apart. Throws with the words of Docker's client. */
+export async function buildInput(
+  context: string,
+  file: string,
+  standardInput: () => AsyncIterable<Uint8Array>,
+): Promise<BuildInput> {
+  if (context === "-" && file === "-") {
+    throw invalidArgument("invalid argument: can't use stdin for both build context and dockerfile");
+  }
+  if (context === "-") return fromStandardInput(standardInput(), file);
+  if (/^(https?|git|ssh):\/\/|^git@|^github\.com\//.test(context)) {
+    return { body: undefined, remote: context, dockerfile: file };
+  }
+  return fromFolder(context, file === "-" ? { text: await whole(standardInput()) } : file);
+}
+
+/** A tar, or the text of a Dockerfile without a context. */
+async function fromStandardInput(input: AsyncIterable<Uint8Array>, file: string): Promise<BuildInput> {
+  const iterator = input[Symbol.asyncIterator]();
+  const first = await atLeast(iterator, 512);
+  if (first.length === 0)
+    throw invalidArgument("unable to prepare context: failed to peek context header from STDIN: EOF");
+  const all = async function* () {
+    yield first;
+    for (let next = await iterator.next(); !next.done; next = await iterator.next()) yield next.value;
+  };
+  if (isArchive(first)) return { body: all(), remote: undefined, dockerfile: file };
+  const name = "Dockerfile";
+  const files = [{ name, text: await whole(all()) }];
+  return { body: Readable.from(filesTar(files)), remote: undefined, dockerfile: name };
+}
+
+function fromFolder(context: string, file: string | { text: Uint8Array }): BuildInput {
+  const folder = resolve(context);
+  if (!statSync(folder, { throwIfNoEntry: false })) {
+    throw invalidArgument(`unable to prepare context: path ${JSON.stringify(context)} not found`);
+  }
+  if (!statSync(folder).isDirectory()) {
+    throw invalidArgument(`unable to prepare context: context must be a directory: ${folder}`);
+  }
+  const { name, text } = dockerfileOf(folder, file);
+  const ignored = PathPatterns.read(ignoreFile(folder, name));
+  const kept = new Set([name, ".dockerignore"]);
+  const extra = text === undefined ? [] : [{ name, text }, hiding(folder, name)];
+  return { body: contextTar(folder, { ignored, kept, extra }), remote: undefined, dockerfile: name };
+}
+
+/** What goes along under a made-up name is no part of the context: the builder takes it away again. */
+function hiding(folder: string, dockerfile: string): ExtraFile {
+  const path = join(folder, ".dockerignore");
+  const patterns = existsSync(path) ? readFileSync(path, "utf8") : "";
+  return { name: ".dockerignore", text: Buffer.from(`${patterns}\n${dockerfile}\n.dockerignore\n`) };
+}
+
+/** One that is not in the folder goes along under a name of its own. */
+function dockerfileOf(
+  folder: string,
+  file: string | { text: Uint8Array },
+): { name: string; text?: Uint8Array } {
+  const ownName = `.dockerfile.${crypto.randomUUID().replaceAll("-", "").slice(0, 20)}`;
+  if (typeof file !== "string") return { name: ownName, text: file.text };
+  const path = file === "" ? defaultDockerfile(folder) : resolve(file);
+  const name = relative(folder, path);
+  try {
+    const text = readFileSync(path);
+    return name.startsWith("..") ? { name: ownName, text } : { name };
+  } catch (error) {
+    if (errnoOf(error) !== "ENOENT" && errnoOf(error) !== "ENOTDIR") throw error;
+    const why = "unable to evaluate symlinks in Dockerfile path";
+    throw invalidArgument(`unable to prepare context: ${why}: lstat ${path}: no such file or directory`);
+  }
+}
+
+function defaultDockerfile(folder: string): string {
+  const lower = join(folder, "dockerfile");
+  const path = join(folder, "Dockerfile");
+  return !existsSync(path) && existsSync(lower) ? lower : path;
+}
+
+/** `<Dockerfile>.dockerignore` goes before `.dockerignore`. */
+function ignoreFile(folder: string, dockerfile: string): string {
+  for (const name of [`${dockerfile}.dockerignore`, ".dockerignore"]) {
+    const path = join(folder, name);
+    if (existsSync(path)) return readFileSync(path, "utf8");
+  }
+  return "";
+}
+
+async function atLeast(iterator: AsyncIterator<Uint8Array>, length: number): Promise<Uint8Array> {
+  const pieces: Uint8Array[] = [];
+  let got = 0;
+  while (got < length) {
+    const next = await iterator.next();
+    if (next.done) break;
+    pieces.push(next.value);
+    got += next.value.length;
+  }
+  return Buffer.concat(pieces);
+}
+
+async function whole(input: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
+  const pieces: Uint8Array[] = [];
+  for await (const piece of input) pieces.push(piece);
+  return Buffer.concat(pieces);
+}
+
+const magics = ["1f8b08", "28b52ffd", "425a68", "fd377a585a00"];
+
+/** A tar, or something that is compressed. */
+function isArchive(start: Uint8Array): boolean {
+  const bytes = Buffer.from(start);
+  return (
+    magics.some((magic) => bytes.toString("hex").startsWith(magic)) ||
+    bytes.toString("latin1", 257, 262) === "ustar"
+  );
+}
