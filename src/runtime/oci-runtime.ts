@@ -1,6 +1,7 @@
 import { accessSync, constants, existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { delimiter, dirname, isAbsolute, join } from "node:path";
 import { invalidArgument, messageOf, unavailable } from "../base/errors.ts";
+import { type HiddenMount, keepHidden } from "../linux/hidden-mount.ts";
 import { sealedCopy } from "../linux/sealed-copy.ts";
 import { type ChildStdio, type RunResult, run } from "../linux/spawn.ts";
 import { type FailedProcess, lastRuntimeError, type RuntimeAction, runtimeError } from "./oci-errors.ts";
@@ -84,14 +85,18 @@ export interface ContainerStdio {
 }
 
 /** Docker's and crun's layouts differ: with cgroup v1 and v2 side by side, crun 1.8 refuses to work. */
-const hybridRoot = "/sys/fs/cgroup";
-const hybridUnified = "/sys/fs/cgroup/unified";
+const hybridMount: HiddenMount = { parent: "/sys/fs/cgroup", path: "/sys/fs/cgroup/unified" };
 
 let hybridHost: boolean | undefined;
 
 function isHybridHost(): boolean {
-  hybridHost ??= existsSync(`${hybridUnified}/cgroup.controllers`);
+  hybridHost ??= existsSync(`${hybridMount.path}/cgroup.controllers`);
   return hybridHost;
+}
+
+/** What calls in containers below `execRoot` will need, made ahead. */
+export function prepareRuntimes(execRoot: string): void {
+  if (isHybridHost()) keepHidden(hybridMount, [execRoot, "/usr/bin", "/usr/lib", "/etc/ld.so.cache"]);
 }
 
 /** Calls one OCI runtime for one container (github.com/opencontainers/runc/blob/main/docs/spec-conformance.md). */
@@ -175,7 +180,7 @@ export class OciRuntime {
       argv0: this.#runtime.path,
       env: environment(),
       cwd: "/",
-      ...this.#hiddenMount(),
+      ...this.#hiddenMount(false),
     });
   }
 
@@ -193,7 +198,7 @@ export class OciRuntime {
         argv0: this.#runtime.path,
         env: environment(),
         cwd,
-        ...this.#hiddenMount(),
+        ...this.#hiddenMount(command[0] === "exec"),
       });
       return result.exitCode;
     } catch (error) {
@@ -206,9 +211,10 @@ export class OciRuntime {
     return this.#runtime.isCrun ? sealedCopy(this.#runtime.path) : this.#runtime.path;
   }
 
-  #hiddenMount(): { hiddenMount?: { parent: string; path: string } } {
+  /** Only a container that is created needs mounts that were made for it. */
+  #hiddenMount(kept: boolean): { hiddenMount?: HiddenMount } {
     if (!this.#runtime.isCrun || !isHybridHost()) return {};
-    return { hiddenMount: { parent: hybridRoot, path: hybridUnified } };
+    return { hiddenMount: { ...hybridMount, kept } };
   }
 
   #failure(action: RuntimeAction, log: string, specification: string) {

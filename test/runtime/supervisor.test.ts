@@ -208,7 +208,8 @@ test("an exec has its own streams and exit code, and ends with the container", a
     tty: true,
     execId: "c",
     consoleSize: { height: 10, width: 20 },
-    processSpec: processSpec(["sh", "-c", "until stty size 2>/dev/null; do :; done"], true),
+    // The size comes when the process runs already; without one, stty says nothing, and succeeds.
+    processSpec: processSpec(["sh", "-c", "until stty size 2>/dev/null | grep .; do :; done"], true),
   });
   expect((await text).toString()).toBe("10 20\r\n");
 

@@ -5,6 +5,7 @@ import { createLogger } from "../../base/log.ts";
 import { tryLock } from "../../linux/fd.ts";
 import { Poller } from "../../linux/poller.ts";
 import { becomeSubreaper } from "../../linux/process.ts";
+import { prepareRuntimes } from "../oci-runtime.ts";
 import { adoptAll } from "./adoption.ts";
 import { supervisorPaths } from "./paths.ts";
 import { Reaper } from "./reaper.ts";
@@ -32,6 +33,7 @@ export async function runSupervisor(options: { execRoot: string; debug: boolean 
   }
   process.chdir("/");
   becomeSubreaper();
+  prepareRuntimes(execRoot);
   using poller = new Poller();
   using reaper = new Reaper();
   const supervisor = new Supervisor({ execRoot, poller, reaper, clock: systemClock, log });
