@@ -71,11 +71,9 @@ export class Registries {
       endpoint: await this.#at(url, true),
       repository,
     }));
-    const own = await this.endpoints(reference.domain);
-    return [
-      ...(await Promise.all(copies)),
-      ...own.map((endpoint) => ({ endpoint, repository: reference.path })),
-    ];
+    const own = this.endpoints(reference.domain);
+    const [first, last] = await Promise.all([Promise.all(copies), own]);
+    return [...first, ...last.map((endpoint) => ({ endpoint, repository: reference.path }))];
   }
 
   /** Where the registry itself is, in order. */

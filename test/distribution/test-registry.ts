@@ -25,6 +25,13 @@ export interface Fault {
   until?: Promise<unknown>;
 }
 
+/** PEM texts. `clients`: the authority that clients must have a certificate of. */
+export interface ServerTls {
+  key: string;
+  cert: string;
+  clients?: string;
+}
+
 export interface Seen {
   method: string;
   path: string;
@@ -60,8 +67,9 @@ export class TestRegistry implements AsyncDisposable {
   }
 
   /** On loopback, or at `address`. */
-  static async start(tls?: { key: string; cert: string }, address = "127.0.0.1"): Promise<TestRegistry> {
-    const server = tls ? createTlsServer(tls) : createServer();
+  static async start(tls?: ServerTls, address = "127.0.0.1"): Promise<TestRegistry> {
+    const clients = tls?.clients && { ca: tls.clients, requestCert: true, rejectUnauthorized: true };
+    const server = tls ? createTlsServer({ key: tls.key, cert: tls.cert, ...clients }) : createServer();
     await new Promise<void>((resolve) => server.listen(0, address, resolve));
     return new TestRegistry(server as Server, tls ? "https" : "http");
   }

@@ -65,6 +65,33 @@ describe.if(possible)("a registry with a certificate of its own authority", () =
     expect(digest).toBe(image.digest);
   });
 
+  test("gets the client certificate that it asks for, also as a mirror", async () => {
+    using folder = temporaryFolder();
+    const { authority, ...tls } = await makeCertificates(folder.path, address ?? "");
+    await using registry = await TestRegistry.start({ ...tls, clients: authority }, address);
+    serveImage(registry, "copies/app:1", image);
+    await using stores = openStores(folder.path);
+    const certsDir = join(folder.path, "certs.d");
+    const host = join(certsDir, registry.host);
+    mkdirSync(host, { recursive: true });
+    writeFileSync(join(host, "ca.crt"), authority);
+    const registryMirrors = { "registry.invalid/team": [`${registry.url}/copies`] };
+    const pullOnce = () => {
+      const transport = testTransport({ certsDir, registryMirrors });
+      const reference = parseReference("registry.invalid/team/app:1");
+      return pull({ reference }, { ...stores, transport }, () => {});
+    };
+    expect(pullOnce()).rejects.toThrow();
+    await pullOnce().catch(() => {});
+    expect(registry.requests).toEqual([]);
+    writeFileSync(join(host, "client.cert"), tls.cert);
+    expect(pullOnce()).rejects.toThrow("missing key client.key for client certificate client.cert");
+    await pullOnce().catch(() => {});
+    writeFileSync(join(host, "client.key"), tls.key);
+    expect((await pullOnce())[0]?.digest).toBe(image.digest);
+    expect(stores.images.repositoriesOf(image.digest)).toEqual(["registry.invalid/team/app"]);
+  });
+
   test("is taken as it is when it is in the list of insecure registries", async () => {
     expect(await pullWith((host) => ({ insecureRegistries: [host] }))).toBe(image.digest);
     expect(await pullWith(() => ({ insecureRegistries: [`${address}/32`] }))).toBe(image.digest);
