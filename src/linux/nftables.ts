@@ -1,4 +1,5 @@
 import { type CString, dlopen, type Pointer } from "bun:ffi";
+import { closeSync, openSync } from "node:fs";
 import { unavailable } from "../base/errors.ts";
 import { cstring } from "./libc.ts";
 
@@ -15,6 +16,28 @@ const signatures = {
 
 const NFT_CTX_OUTPUT_HANDLE = 1 << 3;
 const NFT_CTX_OUTPUT_JSON = 1 << 4;
+
+/**
+ * libnftables waits for the kernel with select(2), which ends the process when a descriptor is 1024 or higher: a daemon
+ * with hundreds of containers has no low ones left, so some are kept for it from the beginning.
+ */
+const selectable = 1024;
+const keptLow: number[] = [];
+
+function keepLow(count: number): void {
+  while (keptLow.length < count) {
+    const fd = openSync("/dev/null", "r");
+    if (fd >= selectable) {
+      closeSync(fd);
+      return;
+    }
+    keptLow.push(fd);
+  }
+}
+
+/** Descriptors for contexts that are open at a time: one for each daemon in this process, and those of the moment. */
+const contexts = 8;
+keepLow(contexts);
 
 /** nftables refused: `message` holds its own words. */
 export class NftablesError extends Error {
@@ -42,6 +65,9 @@ export class Nftables implements Disposable {
 
   constructor() {
     this.#nft = load();
+    // The lowest free descriptor is the next that is given out.
+    const low = keptLow.pop();
+    if (low !== undefined) closeSync(low);
     const context = this.#nft.nft_ctx_new(0);
     if (context === null) throw unavailable("libnftables: no context");
     this.#context = context as Pointer;
@@ -72,6 +98,7 @@ export class Nftables implements Disposable {
 
   [Symbol.dispose](): void {
     this.#nft.nft_ctx_free(this.#context);
+    keepLow(contexts);
   }
 }
 

@@ -45,6 +45,8 @@ export function hostAddressesOf(spec: NetworkSpec, options: BridgeOptions): Pref
 }
 
 export interface BridgeNetworkOptions {
+  /** The host's firewall; undefined where there are to be no rules. */
+  nft: Nftables | undefined;
   host: NetlinkSocket;
   config: NetworkConfig;
   row: NetworkRow;
@@ -78,7 +80,7 @@ export class BridgeNetwork implements LiveNetwork {
   readonly #nft: Nftables | undefined;
   readonly #log: Logger;
 
-  constructor({ host, config, row, spec, identity, link, gateways = {}, log }: BridgeNetworkOptions) {
+  constructor({ nft, host, config, row, spec, identity, link, gateways = {}, log }: BridgeNetworkOptions) {
     this.#log = log;
     const options = parseBridgeOptions(spec);
     this.row = row;
@@ -99,8 +101,8 @@ export class BridgeNetwork implements LiveNetwork {
     this.#config = config;
     this.#host = host;
     for (const gateway of Object.values(gateways)) this.addresses.reserve(gateway);
-    if (config.iptables === false) return;
-    this.#nft = new Nftables();
+    if (!nft) return;
+    this.#nft = nft;
     const subnets = spec.subnets.map(({ subnet }) => parsePrefix(subnet));
     this.firewall = new Firewall(this.#nft, {
       table: tableOf(identity.bridge),
@@ -163,7 +165,7 @@ export class BridgeNetwork implements LiveNetwork {
   }
 
   [Symbol.dispose](): void {
-    this.#nft?.[Symbol.dispose]();
+    // It holds nothing of its own.
   }
 }
 

@@ -580,7 +580,7 @@ export class NetworkManager {
     const last = this.#attached.size === 0;
     await this.#deps.names?.close({ last });
     if (last) this.#removeAll();
-    for (const network of this.#networks.live()) network[Symbol.dispose]();
+    this.#networks[Symbol.dispose]();
     this.#host[Symbol.dispose]();
   }
 
@@ -734,6 +734,7 @@ export class NetworkManager {
       (text) => parseIp(text ?? "") ?? [],
     );
     this.#bridge = new BridgeNetwork({
+      nft: this.#networks.nft,
       host,
       config,
       row: bridgeRow,

@@ -16,6 +16,7 @@ import { lockInNetns } from "../linux/abstract-lock.ts";
 import { hasIPv6 } from "../linux/inet-socket.ts";
 import { createBridge, deleteLink, findLink } from "../linux/links.ts";
 import type { NetlinkSocket } from "../linux/netlink.ts";
+import { Nftables } from "../linux/nftables.ts";
 import type { Database } from "../store/database.ts";
 import { type NetworkRow, NetworkTable } from "../store/networks.ts";
 import type { ResourceTable } from "../store/resources.ts";
@@ -48,15 +49,23 @@ export interface NetworkSetDependencies {
 }
 
 /** All networks: their rows, and those that are in use. */
-export class NetworkSet {
+export class NetworkSet implements Disposable {
   readonly #deps: NetworkSetDependencies;
   readonly #table: NetworkTable;
   readonly #rows = new Map<string, NetworkRow>();
   readonly #live = new Map<string, LiveNetwork>();
+  /** The host's firewall, one for all networks; undefined where there are to be no rules. */
+  readonly nft: Nftables | undefined;
 
   constructor(deps: NetworkSetDependencies) {
     this.#deps = deps;
+    this.nft = deps.config.iptables === false ? undefined : new Nftables();
     this.#table = new NetworkTable(deps.database);
+  }
+
+  [Symbol.dispose](): void {
+    for (const network of this.live()) network[Symbol.dispose]();
+    this.nft?.[Symbol.dispose]();
   }
 
   rows(): NetworkRow[] {
@@ -155,7 +164,7 @@ export class NetworkSet {
       this.use(new VlanNetwork(host, row, spec));
     } else {
       const link = makeBridge(host, spec, identity, config);
-      this.use(new BridgeNetwork({ host, config, row, spec, identity, link, log }));
+      this.use(new BridgeNetwork({ nft: this.nft, host, config, row, spec, identity, link, log }));
     }
     return this.#live.get(row.id);
   }
