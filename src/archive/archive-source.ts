@@ -61,7 +61,7 @@ class FileSource implements ArchiveSource {
     }
     const compression = detectCompression(this.#buffer.subarray(0, length));
     if (compression === "bzip2" || compression === "xz") {
-      throw invalidArgument(`archives compressed with ${compression} are not supported`);
+      throw invalidArgument(`layers compressed with ${compression} are not supported`);
     }
     return compression;
   }

@@ -1,4 +1,3 @@
-import { invalidArgument } from "../base/errors.ts";
 import { detectCompression, magicLength } from "./compression.ts";
 import { openInflater } from "./inflate.ts";
 import { TarDecoder, type TarEvent } from "./tar-decoder.ts";
@@ -44,24 +43,46 @@ async function* tarEvents(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Tar
   decoder.finish();
 }
 
-/** The bytes, decompressed when they are gzip or zstd. */
-export async function* decompressed(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+/**
+ * The bytes, decompressed whatever they are compressed with; bzip2 and xz by the host's programs. `forBlob`: gzip and
+ * zstd are left as they are, which registries take as layers.
+ */
+export async function* decompressed(
+  chunks: AsyncIterable<Uint8Array>,
+  { forBlob = false } = {},
+): AsyncGenerator<Uint8Array> {
   const iterator = chunks[Symbol.asyncIterator]();
   try {
     const start = await firstBytes(iterator);
     const kind = detectCompression(start);
+    const all = chained(start, iterator);
     if (kind === "bzip2" || kind === "xz") {
-      throw invalidArgument(`archives compressed with ${kind} are not supported`);
-    }
-    using inflater = kind === "none" ? undefined : openInflater(kind);
-    for (let chunk: Uint8Array | undefined = start; chunk; chunk = await nextChunk(iterator)) {
-      if (inflater) yield* inflater.push(chunk);
-      else yield chunk;
-    }
-    if (inflater) yield* inflater.finish();
+      const { throughTool } = await import("../linux/tool-filter.ts");
+      yield* throughTool(decompressors[kind], all);
+    } else if (kind === "none" || forBlob) yield* all;
+    else yield* inflated(kind, all);
   } finally {
     await iterator.return?.();
   }
+}
+
+/** A dictionary of gigabytes, which xz would allow, is nobody's but an attacker's. */
+const decompressors = {
+  bzip2: ["bzip2", "-dc"],
+  xz: ["xz", "-dc", "--memlimit-decompress=512MiB"],
+} as const;
+
+async function* chained(start: Uint8Array, iterator: AsyncIterator<Uint8Array>): AsyncGenerator<Uint8Array> {
+  for (let chunk: Uint8Array | undefined = start; chunk; chunk = await nextChunk(iterator)) yield chunk;
+}
+
+async function* inflated(
+  kind: "gzip" | "zstd",
+  chunks: AsyncIterable<Uint8Array>,
+): AsyncGenerator<Uint8Array> {
+  using inflater = openInflater(kind);
+  for await (const chunk of chunks) yield* inflater.push(chunk);
+  yield* inflater.finish();
 }
 
 async function nextChunk(iterator: AsyncIterator<Uint8Array>): Promise<Uint8Array | undefined> {

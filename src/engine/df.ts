@@ -85,7 +85,7 @@ async function containerUsage(engine: Engine) {
       ActiveCount: running.size,
       TotalCount: Items.length,
       Reclaimable: sum(idle.map((item) => item.SizeRw ?? 0)),
-      TotalSize: await below(engine, "containers"),
+      TotalSize: Items.length === 0 ? 0 : await below(engine, "containers"),
       Items,
     },
   };
@@ -103,7 +103,7 @@ async function volumeUsage(engine: Engine) {
       ActiveCount: usage.filter(({ refCount }) => refCount > 0).length,
       TotalCount: usage.length,
       Reclaimable: sum(usage.filter(({ refCount }) => refCount === 0).map(({ size }) => Math.max(size, 0))),
-      TotalSize: await below(engine, "volumes"),
+      TotalSize: Items.length === 0 ? 0 : await below(engine, "volumes"),
       Items,
     },
   };

@@ -31,6 +31,7 @@ export function imageSummaries(
   });
   const until = pruneLimit(filters, clock.nowNanos());
   const shared = sharedSize ? sharedLayers(all) : undefined;
+  const users = Map.groupBy(engine.containers.set.all(), ({ spec }) => spec.imageId);
   return all
     .filter((image) => dangling === undefined || dangling === (image.repoTags.length === 0))
     .filter((image) => before === undefined || createdMillis(image) < before)
@@ -40,7 +41,9 @@ export function imageSummaries(
     .map((image) => withMatchingNames(image, filters))
     .filter((image) => image !== undefined)
     .sort((a, b) => createdMillis(b) - createdMillis(a))
-    .map((image) => summary(engine, image, { shared, manifests, identity }));
+    .map((image) =>
+      summary(engine, image, { shared, manifests, identity, users: users.get(image.id)?.length ?? 0 }),
+    );
 }
 
 /** Milliseconds since 1970. */
@@ -81,11 +84,11 @@ function summary(
     shared,
     manifests,
     identity,
-  }: { shared: Map<string, number> | undefined; manifests: boolean; identity: boolean },
+    users,
+  }: { shared: Map<string, number> | undefined; manifests: boolean; identity: boolean; users: number },
 ): ImageSummary {
-  const users = engine.containers.set.all().filter((container) => container.spec.imageId === image.id);
   return {
-    Containers: shared ? users.length : -1,
+    Containers: shared ? users : -1,
     Created: Math.floor(createdMillis(image) / 1000),
     Id: image.id,
     Labels: image.config.config?.Labels ?? null,

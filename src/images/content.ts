@@ -26,7 +26,8 @@ export interface Variant {
 
 /** An index in an index in an index: nobody makes deeper ones. */
 const maxDepth = 3;
-const maxCached = 500;
+/** More than most hosts have images: a list of all reads each of them. A few kilobytes each. */
+const maxCached = 4000;
 
 /**
  * Reads manifests, indexes and configurations from the blobs; what has been read once is kept, since blobs never

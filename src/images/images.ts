@@ -20,6 +20,7 @@ import { type Loaded, type LoadOptions, loadImages } from "./load.ts";
 import { findImage, imageNamed } from "./lookup.ts";
 import { noSuchImage, shownNames, storedName } from "./names.ts";
 import { removeImage } from "./remove.ts";
+import { removePlatforms } from "./remove-platform.ts";
 import { saveImages } from "./save.ts";
 import type { Trash } from "./trash.ts";
 
@@ -108,9 +109,18 @@ export class ImageStore {
 
   /** All images, in no order. One that has nothing for any platform is left out. */
   list(): Image[] {
+    const names = Map.groupBy(this.#table.names(), ({ image }) => image);
     return this.#table.all().flatMap((row) => {
       const variant = this.#choose(row, undefined);
-      return variant ? [this.#toImage(row, variant)] : [];
+      if (!variant) return [];
+      const own = names.get(row.id) ?? [];
+      return [
+        this.#toImage(
+          row,
+          variant,
+          own.map(({ name }) => name),
+        ),
+      ];
     });
   }
 
@@ -144,7 +154,11 @@ export class ImageStore {
     return best;
   }
 
-  #toImage(row: ImageRow, { digest, manifest, config, platform }: Variant): Image {
+  #toImage(
+    row: ImageRow,
+    { digest, manifest, config, platform }: Variant,
+    names = this.#table.namesOf(row.id),
+  ): Image {
     if (!config || !platform) throw internal(`image ${row.id} has no configuration`);
     const layers = config.rootfs.diff_ids;
     const contentSize = this.#content.blobSize(row.id);
@@ -152,7 +166,7 @@ export class ImageStore {
     return {
       id: row.id,
       target: { mediaType: row.mediaType, digest: row.id, size: row.size },
-      ...shownNames(row.id, this.#table.namesOf(row.id)),
+      ...shownNames(row.id, names),
       manifestDigest: digest,
       manifest,
       config,
@@ -228,9 +242,15 @@ export class ImageStore {
   }
 
   /** `docker rmi`, in Docker's words; one at a time. Throws `notFound`, `conflict`. */
-  remove(nameOrId: string, options: { force?: boolean } = {}): Promise<DeletedItem[]> {
+  remove(
+    nameOrId: string,
+    options: { force?: boolean; platforms?: readonly Platform[] } = {},
+  ): Promise<DeletedItem[]> {
     return this.#queue.run("", async () => {
       const found = findImage(this.#table, nameOrId);
+      if (options.platforms && options.platforms.length > 0) {
+        return this.#removePlatforms(found.row.id, nameOrId, options.platforms);
+      }
       const context = { table: this.#table, users: this.#inUse, onEvent: this.#onEvent };
       const items = this.#database.transaction(() =>
         removeImage(context, found, nameOrId, options.force ?? false),
@@ -238,6 +258,19 @@ export class ImageStore {
       if (items.some((item) => "Deleted" in item)) await this.collect();
       return items;
     });
+  }
+
+  async #removePlatforms(id: Digest, named: string, platforms: readonly Platform[]): Promise<DeletedItem[]> {
+    const used = new Set<Digest>();
+    for (const imageId of this.#used()) {
+      const row = this.#table.get(imageId);
+      const variant = row && this.#choose(row, undefined);
+      if (variant) used.add(variant.digest);
+    }
+    const image = { id, variants: this.#content.variants(id) };
+    const items = removePlatforms(this.#blobs, { image, others: this.everything(), platforms, used, named });
+    await this.collect();
+    return items;
   }
 
   /** Removes images that no container uses: those without a tag, or all. */

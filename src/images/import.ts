@@ -1,4 +1,5 @@
 import { detectCompression, magicLength } from "../archive/compression.ts";
+import { decompressed } from "../archive/tar-reader.ts";
 import type { Clock } from "../base/clock.ts";
 import { rfc3339Nano } from "../base/clock.ts";
 import type { Digest } from "../oci/digest.ts";
@@ -33,8 +34,8 @@ export interface ImportTarget {
 }
 
 /**
- * `docker import`: a tar of a root file system (as it is, or compressed with gzip or zstd) becomes an image with one
- * layer. The blob is the archive itself. Returns the image's id. Throws `invalidArgument` for what is no archive.
+ * `docker import`: a tar of a root file system (as it is, or compressed) becomes an image with one
+ * layer. The blob is the archive itself, but for bzip2 and xz, which no registry takes. Returns the image's id. Throws `invalidArgument` for what is no archive.
  */
 export async function importImage(
   store: ImportTarget,
@@ -42,7 +43,7 @@ export async function importImage(
   options: ImportOptions = {},
 ): Promise<Digest> {
   using lease = store.blobs.lease();
-  const blob = await store.blobs.store(chunks, lease);
+  const blob = await store.blobs.store(decompressed(chunks, { forBlob: true }), lease);
   const diffId = await store.layers.unpackNew(blob.digest, lease, options.signal);
   const config = configOf(store, diffId, options);
   const target = compose(store.blobs, {

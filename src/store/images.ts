@@ -48,17 +48,21 @@ export interface IngestRow extends BlobRow {
 
 export class BlobTable {
   readonly #database: Database;
+  /** What the table holds: lists of images ask for each blob. */
+  readonly #sizes: Map<Digest, number>;
 
   constructor(database: Database) {
     this.#database = database;
+    const rows = database.all<BlobRow>("SELECT digest, size FROM blobs");
+    this.#sizes = new Map(rows.map(({ digest, size }) => [digest, size]));
   }
 
   all(): BlobRow[] {
-    return this.#database.all("SELECT digest, size FROM blobs");
+    return [...this.#sizes].map(([digest, size]) => ({ digest, size }));
   }
 
   size(digest: Digest): number | undefined {
-    return this.#database.get<BlobRow>("SELECT digest, size FROM blobs WHERE digest = ?", digest)?.size;
+    return this.#sizes.get(digest);
   }
 
   /** The blob is there; its ingest, if any, is over. */
@@ -67,10 +71,12 @@ export class BlobTable {
       this.#database.run("INSERT OR REPLACE INTO blobs (digest, size) VALUES (?, ?)", digest, size);
       this.deleteIngest(digest);
     });
+    this.#sizes.set(digest, size);
   }
 
   delete(digest: Digest): void {
     this.#database.run("DELETE FROM blobs WHERE digest = ?", digest);
+    this.#sizes.delete(digest);
   }
 
   ingests(): IngestRow[] {

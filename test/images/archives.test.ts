@@ -238,3 +238,41 @@ test("images are found by name, digest, and the start of their id", async () => 
   stores.images.tag(digest.slice(7, 19), parseReference("other"));
   expect(stores.images.resolve("other:latest").repoTags).toEqual(["localhost:5000/a/b:1", "other:latest"]);
 });
+
+for (const tool of ["gzip", "zstd", "bzip2", "xz"]) {
+  test.skipIf(Bun.which(tool) === null)(
+    `an archive compressed with ${tool} is imported, and loaded`,
+    async () => {
+      await using stores = new Stores();
+      const compress = (bytes: Uint8Array) => Bun.spawnSync([tool, "-c"], { stdin: bytes }).stdout;
+      const tar = tarOf(file("f", "content"));
+      const id = await stores.images.import(pieces(compress(tar)), {
+        reference: parseReference("imported:1"),
+      });
+      const { layers, manifest } = stores.images.resolve(id);
+      expect(layers).toEqual([sha256Of(tar)]);
+      const [layer] = manifest.layers;
+      // What no registry takes is kept plain, and then its digest is the diffId.
+      if (tool === "bzip2" || tool === "xz") expect(layer?.digest).toBe(sha256Of(tar));
+      else expect(layer?.mediaType).toEndWith(`tar+${tool}`);
+      const archive = await gather(stores.images.save(["imported:1"]));
+      await stores.images.remove("imported:1");
+      await stores.images.load(pieces(compress(archive)));
+      expect(stores.images.resolve("imported:1").id).toBe(id);
+    },
+  );
+}
+
+test.skipIf(Bun.which("xz") === null)(
+  "xz that is corrupt or cut off is refused, and leaves nothing",
+  async () => {
+    await using stores = new Stores();
+    const bytes = Bun.spawnSync(["xz", "-c"], { stdin: tarOf(file("f", "content")) }).stdout;
+    await expect(stores.images.import(pieces(bytes.subarray(0, -8)))).rejects.toThrow(
+      /^xz: .*[Uu]nexpected end/,
+    );
+    bytes[60] = 255 - (bytes[60] ?? 0);
+    await expect(stores.images.import(pieces(bytes))).rejects.toThrow(/^xz: .*corrupt/);
+    expect(stores.blobs.list()).toEqual([]);
+  },
+);

@@ -1,4 +1,7 @@
 import { expect, test } from "bun:test";
+import { sha256Of } from "../../src/oci/digester.ts";
+import { mediaTypes } from "../../src/oci/media-types.ts";
+import { hostPlatform } from "../../src/oci/platform.ts";
 import { parseReference } from "../../src/oci/reference.ts";
 import { file, Stores, tarOf } from "./stores.ts";
 
@@ -97,4 +100,35 @@ test("prune takes images without a tag, and with `all` those that no container u
   const all = await stores.images.prune({ all: true });
   expect(all.deleted).toEqual([{ Untagged: "app:1" }, { Deleted: next }]);
   expect(stores.images.list().map(({ id }) => id)).toEqual([used]);
+});
+
+test("one platform of several goes, with what only it needed", async () => {
+  await using stores = new Stores();
+  const common = tarOf(file("common", "x"));
+  const other = { os: "linux", architecture: "s390x" };
+  const here = stores.image([common, tarOf(file("here", "x"))]);
+  const there = stores.image([common, tarOf(file("there", "x"))], {}, other);
+  const manifests = [
+    { ...here, platform: hostPlatform() },
+    { ...there, platform: other },
+  ];
+  const bytes = Buffer.from(JSON.stringify({ schemaVersion: 2, mediaType: mediaTypes.ociIndex, manifests }));
+  const index = { mediaType: mediaTypes.ociIndex, digest: stores.blobs.put(bytes), size: bytes.length };
+  stores.images.put(index, parseReference("multi:1"));
+  const before = stores.blobs.list().length;
+  stores.users.push({ containerId: container, imageId: index.digest, running: false });
+  const remove = (platform = other) => stores.images.remove("multi:1", { platforms: [platform] });
+  await expect(remove(hostPlatform())).rejects.toThrow("image is being used by a container");
+  await expect(remove({ os: "linux", architecture: "riscv64" })).rejects.toThrow(
+    "image with reference multi:1 was found but does not provide the specified platform (linux/riscv64)",
+  );
+  expect(await remove()).toEqual([{ Deleted: there.digest }]);
+  // Its manifest, its configuration, and the layer that was its own.
+  expect(stores.blobs.list().length).toBe(before - 3);
+  expect(stores.images.resolve("multi:1").manifestDigest).toBe(here.digest);
+  await expect(remove()).rejects.toThrow("does not provide the specified platform");
+  await expect(stores.images.remove(here.digest, { platforms: [hostPlatform()] })).rejects.toThrow(
+    "No such image",
+  );
+  expect(sha256Of(stores.blobs.read(index.digest))).toBe(index.digest);
 });

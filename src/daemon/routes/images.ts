@@ -150,7 +150,10 @@ export function imageHandlers(engine: Engine): Handlers {
       images.tag(params.name, reference);
     },
 
-    ImageDelete: ({ params, query }) => images.remove(params.name, { force: query.force }),
+    ImageDelete({ params, query }) {
+      const platforms = query.platforms.map(platformOf).filter((platform) => platform !== undefined);
+      return images.remove(params.name, { force: query.force, platforms });
+    },
 
     async ImagePrune({ query }) {
       return pruneImages(engine, Filters.from(query.filters, imagePruneFilters));
