@@ -8,6 +8,8 @@ const short: Record<string, string> = {
   "\v": "\\v",
   "\\": "\\\\",
 };
+/** Printable ASCII without quotation marks and backslashes. */
+const plain = /^[ !#-[\]-~]*$/;
 const unprintable = /[\p{C}\p{Zl}\p{Zp}]|(?! )\p{Zs}/u;
 
 function escaped(char: string, quote: string): string {
@@ -23,6 +25,7 @@ function escaped(char: string, quote: string): string {
 
 /** `strconv.Quote`: a Go string literal. */
 export function quote(text: string): string {
+  if (plain.test(text)) return `"${text}"`;
   return `"${[...text].map((char) => escaped(char, '"')).join("")}"`;
 }
 

@@ -46,6 +46,14 @@ const platformType = pointerTo({
 
 /** What `docker ps --format` can show. `truncate` is the lack of `--no-trunc`. */
 export function containerRows(truncate: boolean): RowKind<ContainerSummary> {
+  // Many containers have the same image.
+  const images = new Map<string, string>();
+  const imageOnce = (row: ContainerSummary) => {
+    const key = `${row.Image} ${row.ImageID}`;
+    const shown = images.get(key) ?? image(row, truncate);
+    images.set(key, shown);
+    return shown;
+  };
   return {
     type: "formatter.ContainerContext",
     headers: {
@@ -68,7 +76,7 @@ export function containerRows(truncate: boolean): RowKind<ContainerSummary> {
     columns: {
       ID: (row) => (truncate ? shortId(row.Id) : row.Id),
       Names: (row) => names(row, truncate),
-      Image: (row) => image(row, truncate),
+      Image: imageOnce,
       Command: (row) => quote(truncate ? ellipsis(row.Command, 20) : row.Command),
       CreatedAt: (row) => localTime(row.Created),
       RunningFor: (row) => `${humanDuration(Date.now() - row.Created * 1000)} ago`,
