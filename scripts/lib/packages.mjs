@@ -19,4 +19,5 @@ export const testPackages = {
   curl: "curl",
   python3: "python3",
   procps: "sysctl",
+  tini: "tini",
 };

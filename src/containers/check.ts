@@ -47,12 +47,25 @@ export function checkRequest(
     mergeTmpfsOptions([...defaultTmpfsOptions, ...options.split(",").filter((option) => option !== "")]);
   }
   checkOomScore(hostConfig);
+  checkQuality(hostConfig);
   const open = hostConfig.Privileged || options.systemPathsUnconfined;
   const discarded =
     hostConfig.NetworkMode === "host" && Object.keys(hostConfig.PortBindings ?? {}).length > 0
       ? ["Published ports are discarded when using host network mode"]
       : [];
-  return { value: open ? value : withSystemPaths(value, host), warnings: [...warnings, ...discarded] };
+  const percent = hostConfig.CpuPercent ? ["linux does not support CPU percent. Percent discarded."] : [];
+  return {
+    value: { ...(open ? value : withSystemPaths(value, host)), CpuPercent: 0 },
+    warnings: [...warnings, ...percent, ...discarded],
+  };
+}
+
+/** What only Windows can limit. Throws `invalidArgument`. */
+function checkQuality({ IOMaximumBandwidth: bandwidth, IOMaximumIOps: operations }: HostConfig): void {
+  const refuse = (what: string) =>
+    invalidArgument(`Invalid QoS settings: linux does not support configuration of ${what}`);
+  if (bandwidth) throw refuse("maximum bandwidth");
+  if (operations) throw refuse("maximum IOPs");
 }
 
 function withSystemPaths(hostConfig: HostConfig, host: SpecHost): HostConfig {

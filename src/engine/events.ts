@@ -1,3 +1,4 @@
+import type { EventMessage } from "../api/system.ts";
 import { AsyncQueue, Emitter } from "../base/async.ts";
 import type { Clock } from "../base/clock.ts";
 import type { Filters } from "../base/filters.ts";
@@ -6,7 +7,7 @@ import type { EventJournal } from "./event-journal.ts";
 
 /** What happened to one object, in the shape of `GET /events`. Times are Unix seconds and nanoseconds. */
 export interface EngineEvent {
-  Type: string;
+  Type: EventMessage["Type"];
   Action: string;
   Actor: { ID: string; Attributes: Record<string, string> };
   scope: "local";
@@ -40,7 +41,7 @@ export class EventBus {
     return this.#emitter.size;
   }
 
-  emit(type: string, action: string, id: string, attributes: Record<string, string> = {}): void {
+  emit(type: EngineEvent["Type"], action: string, id: string, attributes: Record<string, string> = {}): void {
     const now = this.#clock.nowNanos();
     const timeNano = now > this.#last ? now : this.#last + 1n;
     this.#last = timeNano;

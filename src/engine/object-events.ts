@@ -1,6 +1,6 @@
 import type { ContainerEvents } from "../containers/deps.ts";
 import type { NetworkEvents } from "../network/types.ts";
-import type { EventBus } from "./events.ts";
+import type { EngineEvent, EventBus } from "./events.ts";
 
 /** Events of containers carry the name, the image and the labels of the container. */
 export function containerEvents(bus: EventBus): ContainerEvents {
@@ -24,6 +24,6 @@ export function networkEvents(bus: EventBus): NetworkEvents {
 }
 
 /** A prune is of no single object. `reclaimed` in bytes. */
-export function pruned(bus: EventBus, type: string, reclaimed: number): void {
+export function pruned(bus: EventBus, type: EngineEvent["Type"], reclaimed: number): void {
   bus.emit(type, "prune", "", { reclaimed: String(reclaimed) });
 }

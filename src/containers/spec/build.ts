@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { internal } from "../../base/errors.ts";
 import type { LinuxSpec, RuntimeSpec } from "../../oci/runtime-spec.ts";
 import { injectDevices } from "../../security/cdi.ts";
 import { containerDevices } from "../../security/devices.ts";
@@ -27,7 +28,7 @@ export function buildSpec(input: SpecInput, host: SpecHost): RuntimeSpec {
   const { config, hostConfig } = input;
   const options = parseSecurityOptions(hostConfig.SecurityOpt ?? [], input.securityDefaults);
   const capabilities = boundingSet(hostConfig, host);
-  const init = wantsInit(input) ? input.initPath : undefined;
+  const init = wantsInit(input) ? foundInit(input) : undefined;
   const process = processSpec({ input, host, options, capabilities, rootfs });
   rootfs.makeDirectories(process.cwd);
   const mounts = containerMounts({
@@ -60,6 +61,12 @@ export function buildSpec(input: SpecInput, host: SpecHost): RuntimeSpec {
 /** An init makes sense as process 1 only. */
 function wantsInit({ hostConfig }: SpecInput): boolean {
   return hostConfig.Init === true && !hostConfig.PidMode;
+}
+
+/** The host's init program. Throws `internal` with Docker's words where there is none. */
+function foundInit({ initPath }: SpecInput): string {
+  if (initPath === undefined) throw internal('exec: "docker-init": executable file not found in $PATH');
+  return initPath;
 }
 
 function annotations({ hostConfig, crun }: SpecInput, seccomp: SeccompFilter | undefined) {

@@ -203,7 +203,7 @@ export function imageHandlers(engine: Engine): Handlers {
         (registryAuth ?? {}) as Credentials,
         signal,
       );
-      return { Descriptor: remote.descriptor, Platforms: remote.platforms } as never;
+      return { Descriptor: remote.descriptor, Platforms: remote.platforms };
     },
 
     async SystemAuth({ body, signal }) {

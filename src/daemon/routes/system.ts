@@ -1,3 +1,4 @@
+import type { EventMessage } from "../../api/system.ts";
 import { invalidArgument } from "../../base/errors.ts";
 import { Filters } from "../../base/filters.ts";
 import { parseTime } from "../../containers/logs.ts";
@@ -51,7 +52,7 @@ function ping(reply: Reply): string {
   return "OK";
 }
 
-function toMessage(event: EngineEvent) {
+function toMessage(event: EngineEvent): EventMessage {
   const { image } = event.Actor.Attributes;
   // Old clients read these.
   const legacy = {
@@ -60,5 +61,5 @@ function toMessage(event: EngineEvent) {
     ...(event.Type === "container" && image !== undefined ? { from: image } : {}),
   };
   const told = event.Type === "container" || event.Type === "image" ? legacy : {};
-  return { ...told, ...event } as never;
+  return { ...told, ...event };
 }

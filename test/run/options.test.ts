@@ -1,0 +1,69 @@
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { TestDaemon } from "../harness/daemon.ts";
+
+/** Options of create that need something of the host, or of other containers. */
+describe("options that may not be had", () => {
+  let daemon: TestDaemon;
+  beforeAll(async () => {
+    daemon = await TestDaemon.start({ images: ["busybox"] });
+  }, 60_000);
+  afterAll(() => daemon[Symbol.asyncDispose](), 60_000);
+
+  const sleeping = ["busybox", "sleep", "1000"];
+
+  test("--init is the first process; without an init program on the host it is an error", async () => {
+    expect(await daemon.must("run", "--rm", "--init", "busybox", "cat", "/proc/1/comm")).toBe("docker-init");
+    await using bare = await TestDaemon.start({
+      images: ["busybox"],
+      registry: daemon.registry,
+      flags: ["--init-path", "/nonexistent/init"],
+    });
+    expect((await bare.docker("run", "--rm", "--init", "busybox", "true")).code).not.toBe(0);
+  });
+
+  test("an IPC namespace is joined only where it is shared, and by who named it at create", async () => {
+    await daemon.must("run", "-d", "--name", "private", ...sleeping);
+    await daemon.must("run", "-d", "--name", "shared", "--ipc", "shareable", ...sleeping);
+    const { stderr, code } = await daemon.docker(
+      "run",
+      "--rm",
+      "--ipc",
+      "container:private",
+      "busybox",
+      "true",
+    );
+    expect(stderr).toMatch(
+      /can't join IPC of container \w{64}: non-shareable IPC \(hint: use IpcMode:shareable/,
+    );
+    expect(code).toBe(125);
+    await daemon.must(
+      "create",
+      "--name",
+      "joins",
+      "--ipc",
+      "container:shared",
+      "busybox",
+      "touch",
+      "/dev/shm/x",
+    );
+    await daemon.must("rename", "shared", "renamed");
+    expect((await daemon.docker("start", "-a", "joins")).code).toBe(0);
+    expect(await daemon.must("exec", "renamed", "ls", "/dev/shm")).toBe("x");
+  });
+
+  test("what only Windows can limit is refused or told", async () => {
+    const create = (HostConfig: object) =>
+      fetch("http://d/containers/create", {
+        unix: daemon.socket,
+        method: "POST",
+        headers: { "Content-Type": "application/json" },
+        body: JSON.stringify({ Image: "busybox", HostConfig }),
+      }).then((answer) => answer.json());
+    expect(await create({ IOMaximumBandwidth: 1 })).toEqual({
+      message: "Invalid QoS settings: linux does not support configuration of maximum bandwidth",
+    });
+    expect(await create({ CpuPercent: 5 })).toMatchObject({
+      Warnings: ["linux does not support CPU percent. Percent discarded."],
+    });
+  });
+});
