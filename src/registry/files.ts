@@ -65,20 +65,38 @@ export async function orMissing<T, U>(task: Promise<T>, otherwise: U): Promise<T
   }
 }
 
-/** Reads `length` bytes from `offset` on, in pieces of at most `pieceSize`. Throws when the file ends before. */
+/** Reads `length` bytes from `offset` on, in pieces; the next one is read ahead. Throws when the file ends before. */
 export async function* readPieces(
   handle: FileHandle,
   offset: number,
   length: number,
-  pieceSize = 256 * 1024,
+  pieceSize = 512 * 1024,
 ): AsyncGenerator<Buffer> {
-  let position = offset;
   const end = offset + length;
-  while (position < end) {
-    const piece = Buffer.allocUnsafe(Math.min(pieceSize, end - position));
-    const { bytesRead } = await handle.read(piece, 0, piece.length, position);
-    if (bytesRead === 0) throw new Error(`file ends at ${position} of ${end} bytes`);
-    position += bytesRead;
-    yield piece.subarray(0, bytesRead);
+  let position = offset;
+  let next = readPiece(handle, position, end, pieceSize);
+  try {
+    while (position < end) {
+      const piece = await next;
+      position += piece.length;
+      next = readPiece(handle, position, end, pieceSize);
+      yield piece;
+    }
+  } finally {
+    // The file must not be closed under the read that is under way.
+    await next.catch(() => {});
   }
+}
+
+async function readPiece(
+  handle: FileHandle,
+  position: number,
+  end: number,
+  pieceSize: number,
+): Promise<Buffer> {
+  if (position >= end) return Buffer.alloc(0);
+  const piece = Buffer.allocUnsafe(Math.min(pieceSize, end - position));
+  const { bytesRead } = await handle.read(piece, 0, piece.length, position);
+  if (bytesRead === 0) throw new Error(`file ends at ${position} of ${end} bytes`);
+  return piece.subarray(0, bytesRead);
 }

@@ -81,9 +81,17 @@ export class FolderStorage implements Storage {
   async append(key: string, position: number, pieces: AsyncIterable<Uint8Array>): Promise<number> {
     await using handle = await open(this.#path(key), "r+");
     let end = position;
-    for await (const piece of pieces) {
-      await writeAll(handle, piece, end);
-      end += piece.length;
+    // One write is under way while the next piece arrives.
+    let writing = Promise.resolve();
+    try {
+      for await (const piece of pieces) {
+        await writing;
+        writing = writeAll(handle, piece, end);
+        writing.catch(() => {}); // It is thrown where it is waited for.
+        end += piece.length;
+      }
+    } finally {
+      await writing;
     }
     return end;
   }

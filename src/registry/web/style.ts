@@ -58,7 +58,7 @@ textarea { font-family: ui-monospace, "Cascadia Mono", Menlo, Consolas, monospac
 label { display: block; font-weight: 600; margin-bottom: .25rem; }
 label.choice { font-weight: 400; display: flex; gap: .6rem; align-items: baseline; }
 .hint { color: var(--dim); font-size: .875rem; margin: .25rem 0 0; }
-button, .button { display: inline-block; cursor: pointer; border: 1px solid var(--line); background: var(--card); color: var(--text); padding: .45rem .9rem; min-height: 2.6rem; font-weight: 600; }
+button, .button { white-space: nowrap; overflow-wrap: normal; flex: none; display: inline-block; cursor: pointer; border: 1px solid var(--line); background: var(--card); color: var(--text); padding: .45rem .9rem; min-height: 2.6rem; font-weight: 600; }
 button.first, .button.first { background: var(--accent); border-color: var(--accent); color: var(--accent-text); }
 button.danger { color: var(--bad); border-color: var(--bad); background: transparent; }
 button.plain { border: 0; background: none; color: var(--accent); padding: 0 .25rem; min-height: 0; font-weight: 400; line-height: 1.5; }
