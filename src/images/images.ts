@@ -340,11 +340,11 @@ export class ImageStore {
   }
 
   /** `docker save`: see `saveImages`. */
-  save(nameOrIds: readonly string[], platform?: Platform): AsyncGenerator<Uint8Array> {
+  save(nameOrIds: readonly string[], platforms: readonly Platform[] = []): AsyncGenerator<Uint8Array> {
     const resolve = (nameOrId: string, wanted?: Platform) => this.resolve(nameOrId, wanted);
     const { onEvent, blobs } = this.#parts();
     const source = { blobs, content: this.#content, resolve, names: () => this.names(), onEvent };
-    return saveImages(source, nameOrIds, platform);
+    return saveImages(source, nameOrIds, platforms);
   }
 
   /** `docker load`: see `loadImages`. */

@@ -42,20 +42,29 @@ const blobName = (digest: Digest) => `blobs/${algorithmOf(digest)}/${hexOf(diges
 export function saveImages(
   source: SaveSource,
   nameOrIds: readonly string[],
-  platform?: Platform,
+  platforms: readonly Platform[] = [],
 ): AsyncGenerator<Uint8Array> {
+  const [platform, ...more] = platforms;
   const selections = nameOrIds.flatMap((nameOrId) => select(source, nameOrId, platform));
-  const roots = selections.map((selection) => target(source.blobs, selection.image, platform));
-  const blobs = new Set(roots.flatMap(({ digest }) => [...source.content.reachable(digest)]));
-  const layers = new Set(
-    selections.flatMap(({ image }) => image.manifest.layers.map(({ digest }) => digest)),
-  );
+  // Of several platforms, the index is the root, with only their content.
+  const single = more.length === 0 ? platform : undefined;
+  const roots = selections.map((selection) => target(source.blobs, selection.image, single));
+  const chosen = more.length === 0 ? [] : platforms;
+  const images = selections.flatMap(({ image }) => [
+    image,
+    ...chosen.slice(1).map((one) => source.resolve(image.id, one)),
+  ]);
+  const tops =
+    chosen.length === 0 ? roots.map(({ digest }) => digest) : images.map((one) => one.manifestDigest);
+  const blobs = new Set<Digest>(roots.map(({ digest }) => digest));
+  for (const top of tops) for (const digest of source.content.reachable(top)) blobs.add(digest);
+  const layers = new Set(images.flatMap(({ manifest }) => manifest.layers.map(({ digest }) => digest)));
   // Layers last: who reads the archive knows by then which of them it needs.
   const present = [...blobs]
     .filter((digest) => source.blobs.has(digest))
     .sort()
     .sort((a, b) => Number(layers.has(a)) - Number(layers.has(b)));
-  for (const { image } of selections) requireLayers(source.blobs, image);
+  for (const image of images) requireLayers(source.blobs, image);
   for (const { image, names } of selections) {
     for (const name of names.length === 0 ? [image.id] : names.map(familiar)) {
       source.onEvent({ action: "save", id: image.id, name });

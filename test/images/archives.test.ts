@@ -276,3 +276,24 @@ test.skipIf(Bun.which("xz") === null)(
     expect(stores.blobs.list()).toEqual([]);
   },
 );
+
+test("of several platforms, those that are asked for are saved", async () => {
+  await using from = new Stores();
+  await using to = new Stores();
+  const platforms = ["s390x", "riscv64"].map((architecture) => ({ os: "linux", architecture }));
+  const all = [hostPlatform(), ...platforms];
+  const manifests = all.map((platform) => ({
+    ...from.image([tarOf(file(platform.architecture, "x"))], {}, platform),
+    platform,
+  }));
+  const bytes = Buffer.from(JSON.stringify({ schemaVersion: 2, mediaType: mediaTypes.ociIndex, manifests }));
+  const index = { mediaType: mediaTypes.ociIndex, digest: from.blobs.put(bytes), size: bytes.length };
+  from.images.put(index, parseReference("multi:1"));
+  await to.images.load(from.images.save(["multi:1"], platforms));
+  const loaded = to.images.everything()[0];
+  expect(loaded?.id).toBe(index.digest);
+  expect(loaded?.variants.map(({ platform }) => platform)).toEqual(platforms);
+  expect(() => from.images.save(["multi:1"], [hostPlatform(), { os: "linux", architecture: "arm" }])).toThrow(
+    "does not provide the specified platform (linux/arm)",
+  );
+});

@@ -32,6 +32,9 @@ function platformOf(text: string): Platform | undefined {
   return parsePlatform([os, architecture, variant].filter(Boolean).join("/"));
 }
 
+const platformsOf = (texts: readonly string[]) =>
+  texts.map(platformOf).filter((platform) => platform !== undefined);
+
 function platformOption(text: string): { platform?: Platform } {
   const platform = platformOf(text);
   return platform === undefined ? {} : { platform };
@@ -151,7 +154,7 @@ export function imageHandlers(engine: Engine): Handlers {
     },
 
     ImageDelete({ params, query }) {
-      const platforms = query.platforms.map(platformOf).filter((platform) => platform !== undefined);
+      const platforms = platformsOf(query.platforms);
       return images.remove(params.name, { force: query.force, platforms });
     },
 
@@ -159,9 +162,9 @@ export function imageHandlers(engine: Engine): Handlers {
       return pruneImages(engine, Filters.from(query.filters, imagePruneFilters));
     },
 
-    ImageGet: ({ params, query }) => images.save([params.name], platformOf(query.platform[0] ?? "")),
+    ImageGet: ({ params, query }) => images.save([params.name], platformsOf(query.platform)),
 
-    ImageGetAll: ({ query }) => images.save(query.names, platformOf(query.platform[0] ?? "")),
+    ImageGetAll: ({ query }) => images.save(query.names, platformsOf(query.platform)),
 
     async ImageLoad({ body, signal, query }, reply) {
       await images.load(body, {
