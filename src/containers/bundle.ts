@@ -7,7 +7,7 @@ import { type Container, isRunning } from "./container.ts";
 import type { ContainerDeps } from "./deps.ts";
 import { makeLinkedDestinations } from "./destinations.ts";
 import { linkHosts, withLinks } from "./links.ts";
-import { addressesOf } from "./networking.ts";
+import { addressesOf, dnsOf } from "./networking.ts";
 import { type ContainerPaths, containerPaths } from "./paths.ts";
 import { buildSpec } from "./spec/build.ts";
 import { encodeSpec } from "./spec/encode.ts";
@@ -89,14 +89,15 @@ function writeNetworkFiles(
           hostGateway: connection.hostAddress ?? deps.network.hostGateway,
         }),
   );
+  const dns = dnsOf(deps, hostConfig);
   writeFileSync(
     files.resolvConf,
     etcResolvConf({
       hostNetwork: host,
       resolver: connection.hasResolver ?? false,
-      dns: hostConfig.Dns ?? [],
-      search: hostConfig.DnsSearch ?? [],
-      options: hostConfig.DnsOptions ?? [],
+      dns: dns.servers,
+      search: dns.search,
+      options: dns.options,
     }),
   );
   return files;

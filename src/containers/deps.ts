@@ -22,6 +22,13 @@ import type { CgroupFeatures } from "./spec/cgroup-features.ts";
 import type { SpecHost } from "./spec/spec-host.ts";
 import type { Waiters } from "./waiters.ts";
 
+/** What containers that say nothing of their own get in resolv.conf; the host's where it is empty. */
+export interface DnsSettings {
+  servers: readonly string[];
+  search: readonly string[];
+  options: readonly string[];
+}
+
 /** What of the daemon's configuration concerns containers. */
 export interface ContainerSettings {
   defaultRuntime: string;
@@ -39,6 +46,7 @@ export interface ContainerSettings {
   shmSize: number;
   /** The host's init program (`docker-init`, `tini`), where it has one. */
   initPath: string | undefined;
+  dns: DnsSettings;
   /** Containers get that init where they do not say otherwise. */
   init: boolean;
   securityDefaults: Partial<SecurityOptions>;

@@ -5,7 +5,7 @@ import { shortId } from "../base/ids.ts";
 import { ownHosts, withHosts, withoutHosts } from "../network/files.ts";
 import type { Connection, ConnectRequest, EndpointRequest } from "../network/types.ts";
 import { type Container, type ContainerSpec, isRunning } from "./container.ts";
-import type { ContainerDeps } from "./deps.ts";
+import type { ContainerDeps, DnsSettings } from "./deps.ts";
 import { containerPaths } from "./paths.ts";
 
 /** Modes that are no network of the container's own. */
@@ -87,7 +87,18 @@ export function connectRequest(deps: ContainerDeps, container: Container): Conne
     exposedPorts: Object.keys(config.ExposedPorts ?? {}),
     portBindings: bindings(hostConfig.PortBindings ?? {}),
     publishAll: hostConfig.PublishAllPorts ?? false,
-    dns: hostConfig.Dns ?? [],
+    dns: dnsOf(deps, hostConfig).servers,
+  };
+}
+
+/** The container's own, where it has any, else the daemon's. */
+export function dnsOf({ settings }: ContainerDeps, { Dns, DnsSearch, DnsOptions }: HostConfig): DnsSettings {
+  const own = <T>(list: readonly T[] | null | undefined, others: readonly T[]) =>
+    list && list.length > 0 ? list : others;
+  return {
+    servers: own(Dns, settings.dns.servers),
+    search: own(DnsSearch, settings.dns.search),
+    options: own(DnsOptions, settings.dns.options),
   };
 }
 

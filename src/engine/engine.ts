@@ -3,7 +3,7 @@ import type { DiskWorkers } from "../archive/disk-workers.ts";
 import type { Clock } from "../base/clock.ts";
 import type { Logger } from "../base/log.ts";
 import type { BuilderDeps } from "../builder/deps.ts";
-import type { ContainerDeps } from "../containers/deps.ts";
+import type { ContainerDeps, DnsSettings } from "../containers/deps.ts";
 import type { ProxySettings } from "../distribution/proxies.ts";
 import type { RegistryTransport, TransferOptions } from "../distribution/transport.ts";
 import type { BlobStore } from "../images/blobs.ts";
@@ -37,6 +37,8 @@ export interface EngineSettings {
   /** Containers get an init where they do not say otherwise. */
   init: boolean;
   initPath: string | undefined;
+  /** DNS of containers that say nothing of their own. */
+  dns: DnsSettings;
   securityDefaults: Partial<SecurityOptions>;
   cdiDirectories: readonly string[];
   /** The command that starts a supervisor. */

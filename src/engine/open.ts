@@ -276,6 +276,7 @@ function containerSettings(settings: EngineSettings, cgroup: Cgroups): Container
     shmSize: settings.shmSize,
     init: settings.init,
     initPath: settings.initPath,
+    dns: settings.dns,
     cdiDirectories: settings.cdiDirectories,
     securityDefaults: settings.securityDefaults,
   };

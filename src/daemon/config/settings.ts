@@ -38,6 +38,7 @@ export function engineSettings(config: DaemonConfig): EngineSettings {
     shmSize: config.defaultShmSize,
     runtimes: runtimeSettings(config),
     init: config.init,
+    dns: { servers: config.dns, search: config.dnsSearch, options: config.dnsOpts },
     initPath: config.initPath || initPrograms.find((path) => existsSync(path)),
     securityDefaults: securityDefaults(config),
     supervisorCommand: commandOf("longshore-supervisor"),
