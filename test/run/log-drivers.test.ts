@@ -8,7 +8,7 @@ import { createServer as createTlsServer } from "node:tls";
 import { makeAuthority } from "../api/certificates.ts";
 import { TestDaemon } from "../harness/daemon.ts";
 import { DatagramReceiver } from "../harness/datagrams.ts";
-import { until } from "../harness/process.ts";
+import { dist, run, until } from "../harness/process.ts";
 
 let daemon: TestDaemon;
 let folder: string;
@@ -288,4 +288,16 @@ test("a log of several files gives lines in order under rotation and load, follo
   expect((await daemon.docker("logs", "--tail", "15000", "it")).stdout).toBe(
     all.slice(all.indexOf("\n5001\n") + 1),
   );
+});
+
+test("a daemon whose own log options make no sense does not start", async () => {
+  const command = [
+    join(dist, "dockerd"),
+    `--data-root=${join(folder, "data")}`,
+    `--exec-root=${join(folder, "exec")}`,
+  ];
+  const flags = [`--host=unix://${join(folder, "docker.sock")}`, `--pidfile=${join(folder, "pid")}`];
+  const { stderr, code } = await run([...command, ...flags, "--log-driver=fluent"]);
+  expect(code).toBe(1);
+  expect(stderr).toContain("failed to set log opts: logger: no log driver named 'fluent' is registered");
 });

@@ -1,4 +1,6 @@
 import { invalidArgument, notImplemented } from "../../base/errors.ts";
+import { validateLogOptions } from "../../runtime/logs/options.ts";
+import { within } from "../../runtime/logs/rotation.ts";
 import type { LoadedConfig } from "./config.ts";
 import { isStockRuntime } from "./values.ts";
 
@@ -34,6 +36,7 @@ export function checkConfig({ config, given }: LoadedConfig): void {
   if (!["", "overlay2", "overlayfs"].includes(config.storageDriver)) {
     throw invalidArgument(`storage driver ${config.storageDriver} is not supported: use overlay2`);
   }
+  within("failed to set log opts", () => validateLogOptions(config.logDriver, config.logOpts));
   refuse(config);
 }
 
