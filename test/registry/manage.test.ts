@@ -1,0 +1,127 @@
+import { expect, test } from "bun:test";
+import { mkdtemp, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { run, serve } from "./program.ts";
+
+async function temporaryFolder() {
+  const path = await mkdtemp("/tmp/registry-manage-");
+  return { path, [Symbol.asyncDispose]: () => rm(path, { recursive: true }) };
+}
+
+test("users, organisations, tokens and repositories are managed while the server runs, over TLS", async () => {
+  await using folder = await temporaryFolder();
+  const at = (name: string) => join(folder.path, name);
+  const names = ["-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"];
+  const made = Bun.spawnSync([
+    "openssl",
+    "req",
+    "-x509",
+    "-newkey",
+    "rsa:2048",
+    "-nodes",
+    "-days",
+    "2",
+    "-keyout",
+    at("key"),
+    "-out",
+    at("cert"),
+    ...names,
+  ]);
+  expect(made.exitCode).toBe(0);
+  const root = at("data");
+  const manage = async (words: string, input = "") => run([...words.split(" "), "--root", root], input);
+  expect(await manage("user add alice --password-stdin", "correct horse\n")).toEqual({
+    code: 0,
+    stdout: "",
+    stderr: "",
+  });
+  await using registry = await serve(
+    "--root",
+    root,
+    "--accounts",
+    "--tls-cert",
+    at("cert"),
+    "--tls-key",
+    at("key"),
+  );
+  expect(registry.url).toStartWith("https:");
+  expect((await manage("organisation add acme --owner alice")).code).toBe(0);
+  const token = (await manage("token add alice --label ci --role push --days 2")).stdout.trim();
+  const ca = await Bun.file(at("cert")).text();
+  const get = (path: string, password: string) =>
+    fetch(registry.url + path, {
+      tls: { ca },
+      headers: { Authorization: `Basic ${btoa(`alice:${password}`)}` },
+    } as RequestInit);
+  for (const password of ["correct horse", token]) expect((await get("/v2/", password)).status).toBe(200);
+  const challenge = await fetch(`${registry.url}/v2/`, { tls: { ca } } as RequestInit);
+  expect(challenge.headers.get("www-authenticate")).toStartWith(`Bearer realm="${registry.url}/token"`);
+  const listed = (await manage("token ls alice")).stdout;
+  expect(listed).toMatch(/^\S+\tci\tpush\t\d{4}-/);
+  expect((await manage(`token rm alice ${listed.split("\t")[0]}`)).code).toBe(0);
+  expect((await get("/v2/", token)).status).toBe(401);
+  expect((await manage("user ls")).stdout).toBe("alice\n");
+  expect((await manage("gc --dry-run")).stdout).toBe(
+    "0 tags, 0 manifests, 0 blobs would be freed: 0 bytes (0B)\n",
+  );
+  expect((await manage("reindex")).stdout).toBe("0 manifests and 0 tags found\n");
+  for (const [words, code, reason] of [
+    ["user add alice --password-stdin", 1, "the name alice is taken"],
+    ["user add UPPER --password-stdin", 2, "lower-case"],
+    ["user add login --password-stdin", 2, "reserved"],
+    ["user rm nobody", 1, "there is no user nobody"],
+    ["organisation member acme alice king", 2, "invalid role: king"],
+    ["repository set none private=yes", 1, "there is no repository none"],
+    ["repository set none retention=often", 2, "invalid retention rule: often"],
+    ["user", 2, "expected add, rm, ls, passwd, admin"],
+    ["gc --role push", 2, "gc has no flag --role"],
+    ["token add", 2, "usage: docker-registry token add USER"],
+  ] as const) {
+    const { code: got, stderr } = await manage(words, "correct horse\n");
+    expect([words, got, stderr]).toEqual([words, code, expect.stringContaining(reason)]);
+  }
+});
+
+test("a configuration in the form of Docker's registry, with the environment and the flags above it", async () => {
+  await using folder = await temporaryFolder();
+  const file = join(folder.path, "config.yml");
+  const write = (more: object) =>
+    Bun.write(
+      file,
+      Bun.YAML.stringify({
+        version: 0.1,
+        storage: { filesystem: { rootdirectory: join(folder.path, "data") }, delete: { enabled: false } },
+        http: { addr: "127.0.0.1:0" },
+        ...more,
+      }),
+    );
+  await write({ log: { level: "info", accesslog: { path: join(folder.path, "access") } } });
+  {
+    await using registry = await serve(file, "--addr", "127.0.0.1:0");
+    expect((await fetch(`${registry.url}/v2/`, { headers: { "User-Agent": "test" } })).status).toBe(200);
+    expect((await fetch(`${registry.url}/v2/a/manifests/x`, { method: "DELETE" })).status).toBe(405);
+    const lines = (await Bun.file(join(folder.path, "access")).text())
+      .trim()
+      .split("\n")
+      .map((line) => JSON.parse(line) as object);
+    expect(lines[0]).toMatchObject({
+      method: "GET",
+      path: "/v2/",
+      status: 200,
+      agent: "test",
+      remote: "127.0.0.1",
+    });
+  }
+  for (const [more, reason] of [
+    [{ storage: { s3: { bucket: "b" } } }, "database has to name"],
+    [{ htttp: {} }, "htttp is not known"],
+    [{ http: { addr: "127.0.0.1:0", tls: { certificate: "x" } } }, "http.tls.key is missing"],
+    [{ auth: { htpasswd: { path: "/no/such" } } }, "htpasswd file /no/such"],
+    [{ proxies: [{ prefix: "UP", remoteurl: "https://x" }] }, "invalid prefix"],
+    [{ collect: { interval: "soon" } }, "collect.interval is not a duration"],
+  ] as const) {
+    await write(more);
+    const { code, stderr } = await run(["serve", file]);
+    expect([code, stderr]).toEqual([2, expect.stringContaining(reason)]);
+  }
+});
