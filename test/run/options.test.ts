@@ -66,4 +66,14 @@ describe("options that may not be had", () => {
       Warnings: ["linux does not support CPU percent. Percent discarded."],
     });
   });
+
+  test("a start from a checkpoint is refused, and starts nothing", async () => {
+    await daemon.must("create", "--name", "idle", "busybox", "true");
+    for (const flags of [[], ["-a"]]) {
+      const { stderr, code } = await daemon.docker("start", ...flags, "--checkpoint", "one", "idle");
+      expect(stderr).toContain("checkpoint is only supported in experimental mode");
+      expect(code).toBe(1);
+    }
+    expect(await daemon.inspect("idle", "{{.State.Status}}")).toBe("created");
+  });
 });

@@ -69,7 +69,7 @@ export const containerOperations = {
     response: answers.empty(200),
   }),
   ContainerStart: post("/containers/{id:.*}/start", {
-    query: { detachKeys: query.string },
+    query: { detachKeys: query.string, checkpoint: query.string, "checkpoint-dir": query.string },
     response: answers.empty(),
   }),
   ContainerStop: post("/containers/{id:.*}/stop", {

@@ -57,6 +57,9 @@ export function containerHandlers(deps: ContainerDeps): Handlers {
     },
 
     async ContainerStart(request) {
+      if (request.query.checkpoint !== "") {
+        throw invalidArgument("checkpoint is only supported in experimental mode");
+      }
       await startContainer(deps, find(request));
     },
 

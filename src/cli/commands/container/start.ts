@@ -2,7 +2,7 @@ import { invalidArgument, messageOf } from "../../../base/errors.ts";
 import type { Cli } from "../../cli.ts";
 import { atLeast, command, type Invocation } from "../../command.ts";
 import { StatusError } from "../../exit.ts";
-import { flag } from "../../flags.ts";
+import { type FlagValues, flag } from "../../flags.ts";
 
 const flags = {
   attach: flag.bool("Connect to the container's output, and send signals on to it", { short: "a" }),
@@ -20,18 +20,32 @@ export default command<StartFlags>({
   run: async (cli, invocation) => {
     const { args, flags } = invocation;
     // Keys make no sense for what is not connected; the Go client ignores them, too.
-    if (!flags.attach && !flags.interactive) return await startAll(cli, args);
+    if (flags.checkpoint !== "" && args.length > 1) {
+      throw invalidArgument("you cannot restore multiple containers at once");
+    }
+    if (!flags.attach && !flags.interactive) return await startAll(cli, args, checkpointOf(flags));
     if (args.length > 1) throw invalidArgument("you cannot start and attach multiple containers at once");
     return await startAttached(cli, invocation);
   },
 });
 
-async function startAll(cli: Cli, names: readonly string[]): Promise<number> {
+function checkpointOf(flags: FlagValues<StartFlags>) {
+  return {
+    ...(flags.checkpoint && { checkpoint: flags.checkpoint }),
+    ...(flags["checkpoint-dir"] && { "checkpoint-dir": flags["checkpoint-dir"] }),
+  };
+}
+
+async function startAll(
+  cli: Cli,
+  names: readonly string[],
+  query: ReturnType<typeof checkpointOf>,
+): Promise<number> {
   const client = await cli.client();
   const failed: string[] = [];
   for (const id of names) {
     try {
-      await client.call("ContainerStart", { params: { id } });
+      await client.call("ContainerStart", { params: { id }, query });
       cli.print(id);
     } catch (error) {
       cli.printError(messageOf(error));
@@ -45,6 +59,7 @@ async function startAll(cli: Cli, names: readonly string[]): Promise<number> {
 }
 
 async function startAttached(cli: Cli, { args, flags }: Invocation<StartFlags>): Promise<number> {
+  if (flags.checkpoint !== "") throw invalidArgument("checkpoint is only supported in experimental mode");
   const client = await cli.client();
   const {
     Id: id,
