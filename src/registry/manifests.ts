@@ -64,7 +64,8 @@ export class Manifests {
   }
 
   /**
-   * Stores a manifest or index under its digest, and under a tag when `reference` is one. What it consists of must be
+   * Stores a manifest or index under its digest, and under a tag when `reference` is one, or under `tags` when it
+   * is a digest. What it consists of must be
    * there already, its subject need not; with `partial`, as in a cache, the blobs need not either. Throws
    * MANIFEST_INVALID, MANIFEST_BLOB_UNKNOWN, SIZE_INVALID, DIGEST_INVALID, IMMUTABLE.
    */
@@ -73,10 +74,11 @@ export class Manifests {
     reference: string,
     bytes: Uint8Array,
     contentType?: string,
-    { partial = false }: { partial?: boolean } = {},
+    { partial = false, tags: also = [] }: { partial?: boolean; tags?: readonly string[] } = {},
   ): Promise<PutResult> {
     const byDigest = isDigest(reference);
-    if (!byDigest && !isTag(reference)) throw invalid("invalid tag");
+    const tags = byDigest ? also : [reference];
+    if (!tags.every(isTag)) throw invalid("invalid tag");
     const digest = byDigest ? digestLike(reference, bytes) : sha256Of(bytes);
     if (byDigest && digest !== reference) {
       throw new RegistryError("DIGEST_INVALID", { details: [{ digest: reference, actual: digest }] });
@@ -86,12 +88,11 @@ export class Manifests {
       config: (wanted) => this.#blobs.read(wanted),
       manifest: (wanted) => this.#sizeOf(this.#database, name, wanted),
     });
-    const tag = byDigest ? undefined : reference;
-    await this.#database.transaction((queries) => this.#insert(queries, row, document, { tag, partial }));
+    await this.#database.transaction((queries) => this.#insert(queries, row, document, { tags, partial }));
     await this.#queue.run(name, async () => {
       const copy = Buffer.concat([Buffer.from(`${document.mediaType}\n`), bytes]);
       await this.#storage.write(manifestKey(name, digest), copy);
-      if (tag !== undefined) await this.#copyTag(name, tag);
+      for (const tag of tags) await this.#copyTag(name, tag);
     });
     const subject = document.subject?.digest;
     return { digest, mediaType: document.mediaType, ...(subject && { subject }) };
@@ -101,25 +102,26 @@ export class Manifests {
     queries: Transaction,
     row: ManifestRow,
     document: Manifest | Index,
-    { tag, partial }: { tag: string | undefined; partial: boolean },
+    { tags, partial }: { tags: readonly string[]; partial: boolean },
   ): Promise<void> {
     const name = row.repository;
     const now = this.#clock.now();
     await touchRepository(queries, name, now);
     await lock(queries, name);
     if (!partial) await checkReferences(document, contentOf(queries, name));
-    if (tag !== undefined) await refuseImmutable(queries, name, tag, row.digest);
+    for (const tag of tags) await refuseImmutable(queries, name, tag, row.digest);
     await insertManifest(queries, row, now);
     await queries.run("UPDATE repositories SET pushed_at = ? WHERE name = ?", now, name);
-    if (tag === undefined) return;
-    await queries.run(
-      `INSERT INTO tags (repository, name, digest, updated_at) VALUES (?, ?, ?, ?)
-       ON CONFLICT (repository, name) DO UPDATE SET digest = excluded.digest, updated_at = excluded.updated_at`,
-      name,
-      tag,
-      row.digest,
-      now,
-    );
+    for (const tag of tags) {
+      await queries.run(
+        `INSERT INTO tags (repository, name, digest, updated_at) VALUES (?, ?, ?, ?)
+         ON CONFLICT (repository, name) DO UPDATE SET digest = excluded.digest, updated_at = excluded.updated_at`,
+        name,
+        tag,
+        row.digest,
+        now,
+      );
+    }
   }
 
   async #sizeOf(queries: Queries, name: string, digest: Digest) {

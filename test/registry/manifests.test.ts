@@ -115,3 +115,13 @@ test("deleting a tag leaves the manifest; deleting the manifest takes all its ta
     "MANIFEST_UNKNOWN",
   ]);
 });
+
+test("a push by digest may name its tags", async () => {
+  await using registry = await TestRegistry.start();
+  const { digest, document } = await registry.pushImage("a", "one", "content");
+  const put = await registry.putManifest("a", `${digest}?tag=two&tag=three`, document);
+  expect([put.status, put.headers.get("oci-tag")]).toEqual([201, "two, three"]);
+  const tags = await registry.fetch("GET", "a/tags/list");
+  expect(await tags.json()).toEqual({ name: "a", tags: ["one", "three", "two"] });
+  expect((await registry.putManifest("a", `${digest}?tag=-bad`, document)).status).toBe(400);
+});

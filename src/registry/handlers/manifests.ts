@@ -2,6 +2,9 @@ import { maxManifestSize } from "../../oci/manifest.ts";
 import { RegistryError } from "../errors.ts";
 import { digestFrom, type Exchange, notify, pathOf, readBody, sendEmpty } from "../http.ts";
 
+/** Tags that one push may set. */
+const maxTags = 100;
+
 interface ManifestParams {
   name: string;
   /** A tag or a digest. */
@@ -43,20 +46,27 @@ function checked(reference: string): string {
 
 /** PUT of a manifest or index, under a tag or under its digest. */
 export async function putManifest(exchange: Exchange, { name, reference }: ManifestParams): Promise<void> {
-  const { request, store } = exchange;
+  const { request, store, query } = exchange;
   const limit = maxManifestSize;
+  // A push by digest may name its tags (distribution-spec, after 1.1).
+  const tags = query.getAll("tag");
+  if (tags.length > maxTags)
+    throw new RegistryError("MANIFEST_INVALID", { details: [{ reason: "too many tags" }] });
   const bytes = await readBody(
     request,
     limit,
     () => new RegistryError("TOO_LARGE", { details: [{ limit }] }),
   );
   const type = request.headers["content-type"];
-  const { digest, subject, mediaType } = await store.manifests.put(name, checked(reference), bytes, type);
+  const { digest, subject, mediaType } = await store.manifests.put(name, checked(reference), bytes, type, {
+    tags,
+  });
   await notify(exchange, "push", target(name, reference, { digest, mediaType, size: bytes.byteLength }));
   sendEmpty(exchange, 201, {
     Location: pathOf(name, "manifests", digest),
     "Docker-Content-Digest": digest,
     ...(subject && { "OCI-Subject": subject }),
+    ...(reference.includes(":") && tags.length > 0 && { "OCI-Tag": tags.join(", ") }),
   });
 }
 
