@@ -38,6 +38,12 @@ export class Restarts {
   #delays = new Map<string, number>();
   #timers = new Map<string, ReturnType<typeof setTimeout>>();
   #held = new Set<string>();
+  #begun = false;
+
+  /** While the daemon starts, no timer is set: what waits is started then in an order that suits all. */
+  begin(): void {
+    this.#begun = true;
+  }
 
   /** Runs `start` after the container's delay, which doubles each time. `ranFor` in milliseconds. */
   schedule(id: string, ranFor: number, start: () => void): void {
@@ -45,6 +51,7 @@ export class Restarts {
     const delay = before === undefined ? firstDelay : Math.min(before * 2, longestDelay);
     this.#delays.set(id, delay);
     clearTimeout(this.#timers.get(id));
+    if (!this.#begun) return;
     this.#timers.set(
       id,
       setTimeout(() => {

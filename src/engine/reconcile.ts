@@ -97,6 +97,7 @@ function isFrozen(deps: ContainerDeps, id: string, cgroups: Cgroups): boolean | 
 
 /** Starts what its restart policy wants to run; failures are written into the containers' states. */
 export function startByPolicy(deps: ContainerDeps): void {
+  deps.restarts.begin();
   const limiter = new Limiter(startsAtOnce);
   const begun = new Map<string, Promise<void>>();
   const begin = (container: Container): Promise<void> => {
@@ -114,7 +115,7 @@ export function startByPolicy(deps: ContainerDeps): void {
 }
 
 function wantsToRun({ spec, state }: Container): boolean {
-  if (state.restartDemanded && state.status === "restarting") return true;
+  if (state.status === "restarting") return true;
   const runs = state.status === "running" || state.status === "paused";
   return !runs && startsWithDaemon(spec.hostConfig.RestartPolicy, state);
 }
