@@ -42,8 +42,7 @@ export const said: readonly [RegExp, string][] = [
     "unable to start container process: error during container init: exec:",
   ],
   [/(exec failed: unable to start container process:) error during container init:/, "$1"],
-  [/exec: "\/etc": permission denied/, 'exec: "/etc": is a directory'],
-  [/daemon: container <id> is not running$/, "daemon: container <id> is not running"],
+  [/exec: "\/etc": permission denied: unknown/, 'exec: "/etc": is a directory: unknown: permission denied'],
 ];
 
 export const done: readonly [command: RegExp, reason: string][] = [
