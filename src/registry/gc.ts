@@ -56,7 +56,7 @@ const unusedLink = `linked_at < ? AND NOT EXISTS (SELECT 1 FROM manifest_referen
 /** What a collection would free of blobs now. */
 async function unused(database: Database, before: number) {
   const row = await database.get<{ blobs: number; bytes: number | null }>(
-    `SELECT CAST(COUNT(*) AS INTEGER) AS blobs, CAST(SUM(size) AS REAL) AS bytes FROM blobs b
+    `SELECT CAST(COUNT(*) AS INTEGER) AS blobs, CAST(SUM(size) AS DOUBLE PRECISION) AS bytes FROM blobs b
      WHERE (holders = 0 OR held_until < ?) AND NOT EXISTS (SELECT 1 FROM repository_blobs l WHERE l.digest = b.digest AND NOT (${unusedLink}))`,
     before,
     before,

@@ -69,10 +69,10 @@ export class Metrics {
 const gauges: readonly [string, string][] = [
   [
     "registry_repositories",
-    "SELECT CAST(COUNT(*) AS REAL) AS value FROM repositories WHERE pushed_at IS NOT NULL",
+    "SELECT CAST(COUNT(*) AS DOUBLE PRECISION) AS value FROM repositories WHERE pushed_at IS NOT NULL",
   ],
-  ["registry_tags", "SELECT CAST(COUNT(*) AS REAL) AS value FROM tags"],
-  ["registry_blobs", "SELECT CAST(COUNT(*) AS REAL) AS value FROM blobs"],
-  ["registry_blob_bytes", "SELECT CAST(SUM(size) AS REAL) AS value FROM blobs"],
-  ["registry_notifications_waiting", "SELECT CAST(COUNT(*) AS REAL) AS value FROM notifications"],
+  ["registry_tags", "SELECT CAST(COUNT(*) AS DOUBLE PRECISION) AS value FROM tags"],
+  ["registry_blobs", "SELECT CAST(COUNT(*) AS DOUBLE PRECISION) AS value FROM blobs"],
+  ["registry_blob_bytes", "SELECT CAST(SUM(size) AS DOUBLE PRECISION) AS value FROM blobs"],
+  ["registry_notifications_waiting", "SELECT CAST(COUNT(*) AS DOUBLE PRECISION) AS value FROM notifications"],
 ];

@@ -135,7 +135,7 @@ export class Repositories {
   /** Bytes of all that the repository has, each content counted once. */
   async size(name: string): Promise<number> {
     const row = await this.#database.get<{ size: number | null }>(
-      "SELECT CAST(SUM(size) AS REAL) AS size FROM repository_blobs WHERE repository = ?",
+      "SELECT CAST(SUM(size) AS DOUBLE PRECISION) AS size FROM repository_blobs WHERE repository = ?",
       name,
     );
     return row?.size ?? 0;

@@ -100,6 +100,12 @@ function stop(server: Server): Promise<void> {
   });
 }
 
+/** The `Host` of a request, which stands in challenges and pages; what is none is not repeated. */
+function hostFrom({ headers }: IncomingMessage): string {
+  const { host = "" } = headers;
+  return /^[\w.[\]:-]+$/.test(host) && URL.canParse(`http://${host}`) ? host : "localhost";
+}
+
 /** Answers one request; never rejects. */
 async function answer(
   request: IncomingMessage,
@@ -110,7 +116,8 @@ async function answer(
   const began = performance.now();
   const [path = "", search = ""] = (request.url ?? "").split("?", 2);
   const { store, options } = registry;
-  const { host = "localhost", authorization } = request.headers;
+  const { authorization } = request.headers;
+  const host = hostFrom(request);
   const remote = request.socket.remoteAddress ?? "";
   const info = { authorization, remote, origin: options.externalUrl ?? `${scheme}://${host}` };
   const identity = await anonymous;
