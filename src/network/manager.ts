@@ -1,63 +1,32 @@
 import { join } from "node:path";
-import type { PortMap } from "../api/endpoints.ts";
 import type { NetworkCreateRequest, NetworkInspect } from "../api/networks.ts";
-import { conflict, EngineError, forbidden, internal, invalidArgument, messageOf } from "../base/errors.ts";
+import { conflict, forbidden, internal, messageOf } from "../base/errors.ts";
 import { newId } from "../base/ids.ts";
-import { formatIp, parseIp } from "../base/ip.ts";
-import { lockInNetns } from "../linux/abstract-lock.ts";
+import { formatIp } from "../base/ip.ts";
 import { SyscallError } from "../linux/libc.ts";
 import { NetlinkSocket } from "../linux/netlink.ts";
-import { NftablesError } from "../linux/nftables.ts";
 import { MetaTable } from "../store/meta.ts";
 import { type EndpointRow, type NetworkRow, NetworkTable } from "../store/networks.ts";
-import { type BridgeSettings, knownPrefixes, openBridge } from "./bridge.ts";
-import { BridgeNetwork, bridgeResources, removeFormerBridge } from "./bridge-network.ts";
-import { changePorts, type PortChange } from "./change-ports.ts";
-import { setDefaultRoutes } from "./default-routes.ts";
+import type { Attached } from "./attached.ts";
+import { type BridgeNetwork, bridgeResources } from "./bridge-network.ts";
+import type { PortChange } from "./change-ports.ts";
+import { ContainerPorts } from "./container-ports.ts";
+import { openDefaultBridge } from "./default-bridge.ts";
 import { redirectQueries } from "./dns/redirect.ts";
-import {
-  addressesOf,
-  checkEndpoint,
-  detailsOf,
-  type EndpointIdentity,
-  endpointRow,
-  ifnameOf,
-  parseMac,
-  planWire,
-  wayOut,
-} from "./endpoints.ts";
+import { addressesOf, checkEndpoint, detailsOf } from "./endpoints.ts";
 import { FirewallWatch } from "./firewall-watch.ts";
 import { publishWarning } from "./host-firewall.ts";
-import type { DefaultRoute, LiveNetwork, Wire } from "./live-network.ts";
 import type { NamedSandbox } from "./name-server.ts";
 import { hasNames, namedSandbox } from "./named-sandbox.ts";
 import { NetworkSet } from "./network-set.ts";
-import type { PortReservation } from "./port-allocator.ts";
-import { portRequests } from "./port-requests.ts";
-import { PublishedPorts } from "./published-ports.ts";
 import { SandboxPool } from "./sandbox-pool.ts";
-import { linkName, remainsOf, type Sandbox, Sandboxes } from "./sandboxes.ts";
+import { remainsOf, type Sandbox, Sandboxes } from "./sandboxes.ts";
 import { planNetwork } from "./spec.ts";
-import { defaultBridgeSpec, predefinedNames } from "./stored-spec.ts";
-import { chooseSubnet, poolsOf, ulaPool } from "./subnets.ts";
+import { predefinedNames } from "./stored-spec.ts";
+import { ulaPool } from "./subnets.ts";
 import type { Connection, ConnectRequest, EndpointRequest, NetworkDependencies } from "./types.ts";
-import { type Attachment, connectionOf, inspectNetwork, portTarget, publishedPorts } from "./views.ts";
-
-/** A running container in memory: its rows, and what holds its ports. */
-interface Attached extends Attachment {
-  endpoints: EndpointRow[];
-  ports: PortReservation | undefined;
-  /** By which its ports are published. */
-  portNetwork: string | undefined;
-  request: Pick<ConnectRequest, "exposedPorts" | "portBindings" | "publishAll" | "dns">;
-}
-
-/** An endpoint that is being made. */
-interface Plugged {
-  network: LiveNetwork;
-  wire: Wire;
-  row: EndpointRow;
-}
+import { connectionOf, inspectNetwork } from "./views.ts";
+import { type LiveEndpoint, type Plugged, usable, Wiring } from "./wiring.ts";
 
 /**
  * The networks of a daemon. `start` first, then `reconcile` with the containers that are alive; then `connect` before a
@@ -68,7 +37,8 @@ export class NetworkManager {
   readonly #table: NetworkTable;
   readonly #host = new NetlinkSocket();
   readonly #sandboxes: Sandboxes;
-  readonly #ports: PublishedPorts;
+  readonly #ports: ContainerPorts;
+  readonly #wiring: Wiring;
   readonly #attached = new Map<string, Attached>();
   readonly #networks: NetworkSet;
   readonly #pools: { bridge: SandboxPool; bare: SandboxPool; named: SandboxPool };
@@ -79,11 +49,12 @@ export class NetworkManager {
     const { database, resources, config, log } = deps;
     this.#deps = deps;
     this.#table = new NetworkTable(database);
-    this.#ports = new PublishedPorts(this.#host, log);
     this.#sandboxes = new Sandboxes(resources, join(deps.execRoot, "netns"), this.#host, log);
     const random = new MetaTable(database).once("ula", () => newId().slice(0, 10));
     const host = this.#host;
     this.#networks = new NetworkSet({ database, resources, host, config, log, ula: ulaPool(random) });
+    this.#ports = new ContainerPorts({ host, networks: this.#networks, table: this.#table, log });
+    this.#wiring = new Wiring(this.#sandboxes, this.#networks);
     const size = deps.poolSize ?? 4;
     const pool = (make: () => Sandbox, count: number) =>
       new SandboxPool({ make, retire: (sandbox) => this.#retireUnused(sandbox) }, { size: count, log });
@@ -111,11 +82,7 @@ export class NetworkManager {
         for (const address of addressesOf(row)) network?.addresses.reserve(address);
       }
     }
-    for (const attached of this.#attached.values()) {
-      const way = this.#publishingEndpoint(attached.endpoints);
-      attached.portNetwork = way?.networkId;
-      attached.ports = this.#ports.restore(way ? publishedPorts(attached.sandbox, way) : []);
-    }
+    for (const attached of this.#attached.values()) this.#ports.restore(attached);
     if (this.#deps.config.iptables !== false) this.#watchFirewall();
     this.#applyAll();
     this.#watch?.recogniseSelf();
@@ -235,7 +202,7 @@ export class NetworkManager {
     const sandbox = takeFrom(pool, request.containerName);
     let plugged: Plugged[] = [];
     try {
-      plugged = this.#plugAll(request, sandbox, endpoints);
+      plugged = this.#wiring.plugAll(request.containerId, sandbox, endpoints);
       const rows = endpoints.length > 0 ? plugged.map(({ row }) => row) : [this.#unplugged(request, "none")];
       const connection = this.#attach(request, sandbox, rows);
       await this.#tellNames(request.containerId);
@@ -243,7 +210,7 @@ export class NetworkManager {
     } catch (error) {
       if (this.#attached.has(request.containerId)) await this.release(request.containerId);
       else if (isUntouched(sandbox, endpoints)) pool.giveBack(sandbox);
-      else this.#retire(sandbox.netns, plugged);
+      else this.#wiring.retire(sandbox.netns, plugged);
       throw error;
     }
   }
@@ -271,48 +238,13 @@ export class NetworkManager {
           ? { ...endpoint.settings, MacAddress: macAddress }
           : endpoint.settings;
       checkEndpoint(settings, row.name, this.#networks.specOf(row));
-      return [{ network: this.#usable(row), asked: { ...endpoint, settings } }];
+      return [{ network: usable(this.#networks, row), asked: { ...endpoint, settings } }];
     });
   }
 
-  #usable(row: NetworkRow): LiveNetwork {
-    const live = this.#networks.liveOf(row.id);
-    if (live) return live;
-    if (row.name === "host") {
-      throw invalidArgument(
-        "container sharing network namespace with another container or host cannot be connected to any other network",
-      );
-    }
-    const isConfig = this.#networks.specOf(row).configOnly;
-    throw forbidden(
-      isConfig
-        ? `configuration network ${row.name} cannot be used by containers`
-        : `network ${row.name} cannot be used: the daemon's log says why`,
-    );
-  }
-
   #makeAtBridge(): Sandbox {
-    const network = this.#bridge;
-    if (!network) throw internal("there is no default bridge");
-    const wire = planWire(network, {}, new Set());
-    try {
-      return this.#sandboxes.make(
-        { network, prepare: (inside) => setDefaultRoutes(inside, this.#routesOf(network, wire)) },
-        wire,
-      );
-    } catch (error) {
-      for (const address of wire.addresses) network.addresses.free(address);
-      throw error;
-    }
-  }
-
-  #routesOf(network: LiveNetwork, wire: Pick<Wire, "addresses" | "ifname">) {
-    const of = (family: 4 | 6) => {
-      const ip = wire.addresses.find((address) => address.family === family);
-      const route = ip && network.defaultRoute(ip, family);
-      return route && { route, ifname: wire.ifname };
-    };
-    return { 4: of(4), 6: of(6) };
+    if (!this.#bridge) throw internal("there is no default bridge");
+    return this.#wiring.makeAt(this.#bridge);
   }
 
   /** A sandbox that no container has dies, and gives its addresses back. */
@@ -322,81 +254,6 @@ export class NetworkManager {
       for (const address of addresses) this.#bridge?.addresses.free(address);
     };
     this.#sandboxes.retire(remainsOf(sandbox, free));
-  }
-
-  /** Ties a sandbox to networks, in their order; or to none. */
-  #plugAll(request: ConnectRequest, sandbox: Sandbox, endpoints: readonly LiveEndpoint[]): Plugged[] {
-    const { containerId } = request;
-    const [first] = endpoints;
-    if (sandbox.wire && first) {
-      const mac = first.asked.settings.MacAddress;
-      if (mac) this.#sandboxes.changeMac(sandbox, parseMac(mac) ?? mac);
-      const row = endpointRow({ id: newId(), containerId }, first.network, sandbox.wire, first.asked);
-      return [{ network: first.network, wire: sandbox.wire, row }];
-    }
-    const done: Plugged[] = [];
-    try {
-      for (const endpoint of endpoints) {
-        const taken = new Set(done.map(({ wire }) => wire.ifname));
-        done.push(this.#plugOne({ id: newId(), containerId }, sandbox, endpoint, taken, done.length));
-      }
-      this.#route(
-        sandbox.netns,
-        done.map(({ row }) => row),
-      );
-      return done;
-    } catch (error) {
-      this.#retire(sandbox.netns, done);
-      throw error;
-    }
-  }
-
-  /** Lets a namespace die that no container got. */
-  #retire(netns: string, plugged: readonly Plugged[]): void {
-    const free = () => {
-      for (const { network, wire } of plugged) for (const ip of wire.addresses) network.addresses.free(ip);
-    };
-    this.#sandboxes.retire({ netns, links: linksOf(plugged.map(({ row }) => row)), free });
-  }
-
-  #plugOne(
-    identity: EndpointIdentity,
-    sandbox: Sandbox,
-    { network, asked }: LiveEndpoint,
-    taken: ReadonlySet<string>,
-    number: number,
-  ): Plugged {
-    const plan = planWire(network, asked.settings, taken);
-    const link = network.hasHostEnd ? linkName(sandbox.id, number) : "";
-    const wire = { ...plan, link };
-    try {
-      this.#sandboxes.plug(sandbox, network, wire, identity.containerId);
-    } catch (error) {
-      for (const address of wire.addresses) network.addresses.free(address);
-      throw error instanceof SyscallError
-        ? internal(`failed to create endpoint on network ${network.row.name}: ${messageOf(error)}`, error)
-        : error;
-    }
-    return { network, wire, row: endpointRow(identity, network, wire, asked) };
-  }
-
-  /** Sets the default routes of a namespace as its endpoints have them. */
-  #route(netns: string, endpoints: readonly EndpointRow[]): void {
-    const of = (family: 4 | 6) => {
-      const row = wayOut(
-        endpoints,
-        (one) => this.#routeOf(one, family) !== undefined,
-        (id) => this.#nameOf(id),
-      );
-      const route = row && this.#routeOf(row, family);
-      return row && route && { route, ifname: ifnameOf(row) };
-    };
-    this.#sandboxes.inside(netns, (inside) => setDefaultRoutes(inside, { 4: of(4), 6: of(6) }));
-  }
-
-  #routeOf(row: EndpointRow, family: 4 | 6): DefaultRoute {
-    const ip = addressesOf(row).find((address) => address.family === family);
-    return ip && this.#networks.liveOf(row.networkId)?.defaultRoute(ip, family);
   }
 
   /**
@@ -411,12 +268,8 @@ export class NetworkManager {
       throw forbidden(`endpoint with name ${sandbox.containerName} already exists in network ${row.name}`);
     }
     checkEndpoint(asked.settings, row.name, this.#networks.specOf(row));
-    const network = this.#usable(row);
-    const taken = new Set(endpoints.map(ifnameOf));
-    const numbers = endpoints.map(({ link }) => Number(/-(\d+)$/.exec(link)?.[1] ?? 0));
-    const number = endpoints.some(({ link }) => link !== "") ? Math.max(...numbers) + 1 : 0;
-    const identity = { id: newId(), containerId };
-    const plugged = this.#plugOne(identity, sandbox, { network, asked }, taken, number);
+    const network = usable(this.#networks, row);
+    const plugged = this.#wiring.plugMore(containerId, sandbox, { network, asked }, endpoints);
     try {
       this.#deps.database.relaxed(() => {
         for (const { networkId } of endpoints.filter(({ link, address }) => link === "" && address === "")) {
@@ -448,9 +301,7 @@ export class NetworkManager {
     attached.endpoints = attached.endpoints.filter((one) => one !== gone);
     this.#table.deleteEndpoint(gone);
     this.#changed(attached);
-    this.#sandboxes.unplug(netns, { link: gone.link, ifname: ifnameOf(gone) });
-    const network = this.#networks.liveOf(row.id);
-    for (const address of addressesOf(gone)) network?.addresses.free(address);
+    this.#wiring.unplug(netns, gone);
     await this.#tellNames(containerId);
     this.#event("disconnect", row, containerId);
     return this.#connectionOf(attached);
@@ -458,18 +309,8 @@ export class NetworkManager {
 
   /** Routes and ports follow the endpoints. */
   #changed(attached: Attached): void {
-    this.#route(attached.sandbox.netns, attached.endpoints);
-    const way = this.#publishingEndpoint(attached.endpoints);
-    if (way?.networkId === attached.portNetwork) return;
-    this.#ports.close(attached.ports, this.#networks.liveOf(attached.portNetwork ?? ""));
-    const { ports } = this.#publish(
-      attached.sandbox.containerName,
-      attached.request,
-      attached.endpoints,
-      attached,
-    );
-    attached.sandbox.ports = JSON.stringify(ports);
-    this.#table.setPorts(attached.sandbox.containerId, attached.sandbox.ports);
+    this.#wiring.route(attached.sandbox.netns, attached.endpoints);
+    this.#ports.follow(attached);
   }
 
   /** How a running container is connected, or undefined. */
@@ -483,7 +324,7 @@ export class NetworkManager {
     const ways = endpoints.flatMap(({ networkId }) => this.#networks.liveOf(networkId) ?? []);
     const host = ways.flatMap(({ hostAddresses }) => hostAddresses)[0];
     return {
-      ...connectionOf(attached, (id) => this.#nameOf(id)),
+      ...connectionOf(attached, (id) => this.#networks.nameOf(id)),
       ...(host && { hostAddress: formatIp(host) }),
       ...(hasNames(endpoints, this.#networks) && { hasResolver: true }),
     };
@@ -498,40 +339,17 @@ export class NetworkManager {
     if (!attached) return;
     const { sandbox, endpoints } = attached;
     this.#attached.delete(containerId);
-    this.#ports.close(attached.ports, this.#networks.liveOf(attached.portNetwork ?? ""));
+    this.#ports.close(attached);
     this.#table.deleteSandbox(containerId);
     this.#deps.names?.drop(containerId);
-    if (sandbox.netns !== "") {
-      const free = () => {
-        for (const row of endpoints) {
-          const network = this.#networks.liveOf(row.networkId);
-          for (const address of addressesOf(row)) network?.addresses.free(address);
-        }
-      };
-      this.#sandboxes.retire({ netns: sandbox.netns, links: linksOf(endpoints), free });
-    }
+    if (sandbox.netns !== "") this.#wiring.retireOf(sandbox.netns, endpoints);
     for (const { networkId } of endpoints) this.#tellOf("disconnect", networkId, containerId);
   }
 
   /** Publishes and unpublishes ports of a container while it runs; nothing happens to one that has no network. */
   changePorts(containerId: string, change: PortChange): void {
     const attached = this.#attached.get(containerId);
-    const endpoint = attached?.endpoints.find(({ networkId }) => networkId === attached.portNetwork);
-    const network = this.#networks.liveOf(endpoint?.networkId ?? "");
-    if (!attached?.ports || !endpoint || !network) return;
-    const { sandbox } = attached;
-    changePorts(this.#ports, {
-      change,
-      reservation: attached.ports,
-      ports: JSON.parse(sandbox.ports) as PortMap,
-      link: endpoint.link,
-      target: portTarget(endpoint),
-      network,
-      write: (ports) => {
-        sandbox.ports = JSON.stringify(ports);
-        this.#table.setPorts(containerId, sandbox.ports);
-      },
-    });
+    if (attached) this.#ports.change(attached, change);
   }
 
   /** The container has another name now, by which others find it too. */
@@ -608,48 +426,6 @@ export class NetworkManager {
     return attached;
   }
 
-  /** The endpoint that published ports lead to. */
-  #publishingEndpoint(endpoints: readonly EndpointRow[]): EndpointRow | undefined {
-    const canPublish = (row: EndpointRow) =>
-      row.address !== "" && (this.#networks.liveOf(row.networkId)?.hostIps.length ?? 0) > 0;
-    return wayOut(endpoints, canPublish, (id) => this.#nameOf(id));
-  }
-
-  /** Opens the ports of a container; the map of what it exposes and what is published. */
-  #publish(
-    containerName: string,
-    { exposedPorts, portBindings, publishAll }: Attached["request"],
-    endpoints: readonly EndpointRow[],
-    holder: Pick<Attached, "ports" | "portNetwork">,
-  ): { ports: PortMap } {
-    const hasNetwork = endpoints.some(({ address, address6 }) => address !== "" || address6 !== "");
-    const exposed = hasNetwork ? Object.fromEntries(exposedPorts.map((key) => [key, null])) : {};
-    holder.ports = undefined;
-    holder.portNetwork = undefined;
-    const way = this.#publishingEndpoint(endpoints);
-    const network = way && this.#networks.liveOf(way.networkId);
-    if (!way || !network) return { ports: exposed };
-    const requests = portRequests(portBindings, exposedPorts, publishAll, network.hostIps);
-    try {
-      const target = portTarget(way);
-      const { reservation, ports } = this.#ports.allocator.reserve(requests, target);
-      try {
-        this.#ports.open(reservation, way.link, network);
-      } catch (error) {
-        this.#ports.close(reservation, network);
-        throw error;
-      }
-      holder.ports = reservation;
-      holder.portNetwork = way.networkId;
-      return { ports: { ...exposed, ...ports } };
-    } catch (error) {
-      const expected = [EngineError, SyscallError, NftablesError].some((type) => error instanceof type);
-      if (!expected) throw error;
-      const where = `driver failed programming external connectivity on endpoint ${containerName} (${way.id})`;
-      throw internal(`${where}: ${messageOf(error)}`, error);
-    }
-  }
-
   /** Publishes a container's ports, and writes its rows in one transaction. */
   #attach(request: ConnectRequest, sandbox: Sandbox, endpoints: EndpointRow[]): Connection {
     const { containerId, containerName, exposedPorts, portBindings, publishAll, dns } = request;
@@ -669,8 +445,7 @@ export class NetworkManager {
       portNetwork: undefined,
       request: kept,
     };
-    const { ports } = this.#publish(containerName, attached.request, endpoints, attached);
-    row.ports = JSON.stringify(ports);
+    row.ports = JSON.stringify(this.#ports.publish(attached));
     try {
       this.#deps.database.relaxed(() => {
         this.#table.putSandbox(row);
@@ -678,7 +453,7 @@ export class NetworkManager {
         if (sandbox.netns !== "") this.#sandboxes.assign(sandbox, containerId);
       });
     } catch (error) {
-      this.#ports.close(attached.ports, this.#networks.liveOf(attached.portNetwork ?? ""));
+      this.#ports.close(attached);
       throw error;
     }
     this.#attached.set(containerId, attached);
@@ -708,47 +483,21 @@ export class NetworkManager {
   }
 
   async #openBridge(): Promise<void> {
-    const { config, database, resources, log } = this.#deps;
     const row = this.#table.network("bridge");
-    const stored = row && (JSON.parse(row.settings) as BridgeSettings);
     const inUse = [...this.#attached.values()].some(({ endpoints }) =>
       endpoints.some(({ link, networkId }) => link !== "" && networkId === row?.id),
     );
-    const remember = (settings: BridgeSettings) =>
-      database.transaction(() => {
-        this.#networks.predefine("bridge", "bridge", settings);
-        resources.claim(...bridgeResources(settings));
-      });
-    const host = this.#host;
-    const chooseIPv6 = () =>
-      chooseSubnet(knownPrefixes(host), poolsOf(config, 6) ?? [ulaPool(newId().slice(0, 10))]);
-    using _lock = await lockInNetns("longshore-bridges");
-    const { settings, link } = openBridge({ host, config, stored, inUse, chooseIPv6, remember, log });
-    const bridgeRow = this.#networks.predefine("bridge", "bridge", settings);
-    if (stored?.ours && stored.bridge !== settings.bridge && !inUse) {
-      removeFormerBridge(host, stored);
-      resources.release(...bridgeResources(stored));
-    }
-    const spec = defaultBridgeSpec(settings, config);
-    const gateways = [config.defaultGateway, config.defaultGateway6].flatMap(
-      (text) => parseIp(text ?? "") ?? [],
-    );
-    this.#bridge = new BridgeNetwork({
-      nft: this.#networks.nft,
-      host,
-      config,
-      row: bridgeRow,
-      spec,
-      identity: settings,
-      link,
-      gateways: Object.fromEntries(gateways.map((ip) => [ip.family, ip])),
-      log,
+    this.#bridge = await openDefaultBridge({
+      ...this.#deps,
+      host: this.#host,
+      networks: this.#networks,
+      row,
+      inUse,
     });
-    this.#networks.use(this.#bridge);
   }
 
   #applyAll(): void {
-    for (const network of this.#networks.live()) network.apply(this.#ports.allocator.ruled(network.row.id));
+    for (const network of this.#networks.live()) network.apply(this.#ports.ruled(network.row.id));
   }
 
   get #hasUserNetworks(): boolean {
@@ -773,10 +522,6 @@ export class NetworkManager {
     else this.#deps.names?.drop(containerId);
   }
 
-  #nameOf(networkId: string): string {
-    return this.#networks.get(networkId)?.name ?? networkId;
-  }
-
   #tellOf(action: string, networkId: string, container: string): void {
     const row = this.#networks.get(networkId);
     if (row) this.#event(action, row, container);
@@ -792,18 +537,10 @@ export class NetworkManager {
   }
 }
 
-interface LiveEndpoint {
-  network: LiveNetwork;
-  asked: EndpointRequest;
-}
-
 /** Whether a sandbox that came to nothing can be another container's. */
 function isUntouched({ wire }: Sandbox, endpoints: readonly LiveEndpoint[]): boolean {
   return wire ? !endpoints[0]?.asked.settings.MacAddress : endpoints.length === 0;
 }
-
-const linksOf = (endpoints: readonly EndpointRow[]) =>
-  endpoints.map(({ link }) => link).filter((link) => link !== "");
 
 function takeFrom(pool: SandboxPool, containerName: string): Sandbox {
   try {

@@ -85,6 +85,11 @@ export class NetworkSet implements Disposable {
     return this.#rows.get(id);
   }
 
+  /** Of a network that is gone, its id. */
+  nameOf(id: string): string {
+    return this.#rows.get(id)?.name ?? id;
+  }
+
   named(name: string): NetworkRow | undefined {
     return this.rows().find((row) => row.name === name);
   }
