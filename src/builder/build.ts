@@ -6,7 +6,7 @@ import { fullString, parseReference, withDefaultTag } from "../oci/reference.ts"
 import { baseImage } from "./base-image.ts";
 import type { BuilderDeps } from "./deps.ts";
 import type { BuildContext, BuildOptions } from "./options.ts";
-import { type Plan, type PlannedStage, planBuild, sourceOf } from "./plan.ts";
+import { type Plan, type PlannedStage, planBuild } from "./plan.ts";
 import type { BuildProgress, Vertex } from "./progress.ts";
 import { type Shared, StageBuilder, shortKey, stagePrefix, stageTotal } from "./stage-builder.ts";
 import { imageState, type StageState, scratchState } from "./stage-state.ts";
@@ -58,7 +58,7 @@ class BuildRun implements AsyncDisposable {
       signal,
       plan: this.plan,
       indexOf: (instruction) => indexes.get(instruction),
-      source: (planned, name) => this.#source(planned, name),
+      source: (planned, name, instruction) => this.#source(planned, name, instruction),
     };
   }
 
@@ -92,13 +92,13 @@ class BuildRun implements AsyncDisposable {
   async #base(planned: PlannedStage): Promise<{ vertex: Vertex; state: StageState }> {
     const { stage, base, platform } = planned;
     const { progress } = this.#shared;
-    const total = stageTotal(stage.instructions);
+    const total = stageTotal(planned);
     const shown =
       base.kind === "image" ? fullName(base.image) : base.kind === "scratch" ? "scratch" : stage.from.image;
     const index = this.#shared.indexOf(stage.from);
     const vertex: Vertex = {
       id: `${stage.index}:from`,
-      name: `[${stagePrefix(this.plan, stage)}1/${total}] FROM ${shown}`,
+      name: `[${stagePrefix(this.plan, stage)}${"1".padStart(String(total).length)}/${total}] FROM ${shown}`,
       ...(index === undefined ? {} : { step: { instruction: stage.from, index } }),
       visible: base.kind === "image",
       inputs: [],
@@ -132,12 +132,12 @@ class BuildRun implements AsyncDisposable {
   }
 
   /** `--from`: a stage, a context of `--build-context`, the context itself (""), or an image. */
-  async #source(planned: PlannedStage, name: string): Promise<SourceFiles> {
+  async #source(planned: PlannedStage, name: string, instruction: Instruction): Promise<SourceFiles> {
     const { options } = this.#shared;
     if (name === "") return contextFiles(options.context);
     const named = options.namedContexts.get(name);
     if (named !== undefined && "directory" in named) return contextFiles(named);
-    const stage = sourceOf(planned, name);
+    const stage = this.plan.sourceOf(planned, name, instruction);
     const state = stage === undefined ? await this.#imageSource(planned, name) : await this.#stage(stage);
     return { key: state.key, isContext: false, directory: () => this.#mounted(state) };
   }

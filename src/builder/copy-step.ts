@@ -1,4 +1,4 @@
-import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { writeFileSync } from "node:fs";
 import { join, posix } from "node:path";
 import type { CopyFrom, Owner } from "../archive/copy.ts";
 import { Cleanups } from "../base/disposables.ts";
@@ -13,6 +13,7 @@ import { cachedStep } from "./cached-step.ts";
 import { digestOf, quickKey, type Selection } from "./sources.ts";
 import { type BuiltLayer, scratchState } from "./stage-state.ts";
 import type { StepContext, StepResult } from "./step-context.ts";
+import { temporaryFolder } from "./temporary-folder.ts";
 import { WorkRoot } from "./work-root.ts";
 
 type Copy = InstructionOf<"COPY"> | InstructionOf<"ADD">;
@@ -29,6 +30,9 @@ interface Part {
 /** Flags and words of the instruction, variables replaced. */
 interface Said {
   sources: readonly string[];
+  /** As it is said. */
+  destination: string;
+  /** From the root, with a slash at its end where it is said to be a directory. */
   target: string;
   chown: string | undefined;
   chmod: string | undefined;
@@ -70,6 +74,7 @@ function read({ words, state }: StepContext, instruction: Copy): Said {
   return {
     sources: instruction.sources.map((source) => words.word(source)),
     // A slash or a dot at the end says that it is a directory.
+    destination: word,
     target: /(^|\/)\.?$/.test(word) && target !== "/" ? `${target}/` : target,
     chown: chown === undefined ? undefined : words.word(chown),
     chmod: chmod === undefined ? undefined : words.word(chmod),
@@ -155,13 +160,6 @@ function fileParts(context: StepContext, instruction: Copy, temporary: Cleanups)
   ];
 }
 
-function temporaryFolder({ deps }: StepContext, temporary: Cleanups): string {
-  const folder = join(deps.containers.roots.dataRoot, "tmp", `build-${crypto.randomUUID()}`);
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
-  temporary.add(() => rmSync(folder, { recursive: true, force: true }));
-  return folder;
-}
-
 async function copy(
   context: StepContext,
   instruction: Copy,
@@ -205,14 +203,12 @@ function lookUp(path: string, chown: string): Owner {
   return { uid, gid };
 }
 
-function history(instruction: Copy, { chown, chmod, sources }: Said): string {
+function history(instruction: Copy, { chown, chmod, sources, destination }: Said): string {
   const flags = [
+    ...(instruction.parents ? ["--parents"] : []),
     ...(chown === undefined ? [] : [`--chown=${chown}`]),
     ...(chmod === undefined ? [] : [`--chmod=${chmod}`]),
-    ...(instruction.link ? ["--link"] : []),
   ];
-  const files = instruction.files.map(({ name }) => name);
-  return [instruction.keyword, ...flags, ...sources, ...files, instruction.destination, "# buildkit"].join(
-    " ",
-  );
+  const files = instruction.files.map(({ name }) => `<<${name}`);
+  return [instruction.keyword, ...flags, ...sources, ...files, destination, "# buildkit"].join(" ");
 }

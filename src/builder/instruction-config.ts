@@ -1,7 +1,8 @@
 import { invalidArgument } from "../base/errors.ts";
 import { signalNumber } from "../base/signals.ts";
+import { formatGoDuration } from "../base/units.ts";
 import type { Command, Instruction } from "../dockerfile/instruction.ts";
-import type { ImageRunConfig } from "../oci/image-config.ts";
+import type { HealthcheckConfig, ImageRunConfig } from "../oci/image-config.ts";
 import { Environment, type Words } from "./variables.ts";
 
 export const defaultShell: readonly string[] = ["/bin/sh", "-c"];
@@ -11,30 +12,46 @@ export function commandWords(command: Command, config: ImageRunConfig): string[]
   return command.shell ? [...(config.Shell ?? defaultShell), command.line] : command.words;
 }
 
+/** What an instruction has made of the configuration. */
+export interface Applied {
+  config: ImageRunConfig;
+  /** The line that `docker history` shows. */
+  history?: string;
+  /** Variables that the next instructions can use. */
+  set?: readonly (readonly [name: string, value: string])[];
+}
+
 /**
- * What an instruction that only says how containers run makes of the configuration, and the line that `docker history`
- * shows of it. `undefined` for those that change files, and for `ARG` and `FROM`. Throws `invalidArgument`.
+ * What an instruction that only says how containers run makes of the configuration; `undefined` for those that change
+ * files, and for `ARG` and `FROM`. Throws `invalidArgument`.
  */
 export function applyToConfig(
   config: ImageRunConfig,
   instruction: Instruction,
   words: Words,
-): { config: ImageRunConfig; history: string } | undefined {
+  /** Whether a `CMD` of the same stage came before. */
+  hasCommand: boolean,
+): Applied | undefined {
   switch (instruction.keyword) {
     case "CMD":
     case "ENTRYPOINT": {
       const command = commandWords(instruction.command, config);
       const history = `${instruction.keyword} ${goStrings(command)}`;
-      if (instruction.keyword === "CMD") return { config: { ...config, Cmd: command }, history };
+      if (instruction.keyword === "CMD")
+        return { config: { ...config, Cmd: command, ArgsEscaped: true }, history };
       // The base image's command belongs to the base image's entry point.
-      const { Cmd: _, ...rest } = config;
-      return { config: { ...rest, Entrypoint: command }, history };
+      const { Cmd, ...rest } = config;
+      return {
+        config: { ...rest, ...(hasCommand && Cmd && { Cmd }), Entrypoint: command },
+        history,
+      };
     }
     case "ENV": {
       const env = new Environment(config.Env);
       const pairs = instruction.pairs.map(({ key, value }) => [words.word(key), words.word(value)] as const);
       for (const [key, value] of pairs) env.set(key, value);
-      return { config: { ...config, Env: env.pairs() }, history: `ENV ${pairs.map(assignment).join(" ")}` };
+      const history = `ENV ${pairs.map(assignment).join(" ")}`;
+      return { config: { ...config, Env: env.pairs() }, history, set: pairs };
     }
     case "LABEL": {
       const pairs = instruction.pairs.map(({ key, value }) => [words.word(key), words.word(value)] as const);
@@ -44,7 +61,7 @@ export function applyToConfig(
     case "EXPOSE": {
       const ports = instruction.ports.flatMap((port) => words.words(port)).flatMap(parsePorts);
       const exposed = { ...config.ExposedPorts, ...emptyObjects(ports) };
-      return { config: { ...config, ExposedPorts: exposed }, history: `EXPOSE ${goMap(ports)}` };
+      return { config: { ...config, ExposedPorts: exposed }, history: `EXPOSE [${ports.join(" ")}]` };
     }
     case "VOLUME": {
       const volumes = instruction.volumes.map((volume) => words.word(volume));
@@ -77,12 +94,11 @@ export function applyToConfig(
         ...(startInterval && { StartInterval: startInterval }),
         ...(retries && { Retries: retries }),
       };
-      return { config: { ...config, Healthcheck: health }, history: instruction.text };
+      return { config: { ...config, Healthcheck: health }, history: `HEALTHCHECK ${goHealth(health)}` };
     }
     case "ONBUILD":
       return {
         config: { ...config, OnBuild: [...(config.OnBuild ?? []), instruction.trigger] },
-        history: `ONBUILD ${instruction.trigger}`,
       };
     default:
       return undefined;
@@ -96,23 +112,30 @@ function goStrings(list: readonly string[]): string {
   return `[${list.map((item) => JSON.stringify(item)).join(" ")}]`;
 }
 
-const goMap = (keys: readonly string[]) =>
-  `map[${[...keys]
-    .sort()
-    .map((key) => `${key}:{}`)
-    .join(" ")}]`;
+/** Go's `%+v` of a health check. */
+function goHealth(health: HealthcheckConfig): string {
+  const times = ["Interval", "Timeout", "StartPeriod", "StartInterval"] as const;
+  const shown = times.map((name) => `${name}:${formatGoDuration(health[name] ?? 0)}`);
+  return `{Test:[${(health.Test ?? []).join(" ")}] ${shown.join(" ")} Retries:${health.Retries ?? 0}}`;
+}
 
 function emptyObjects(keys: readonly string[]): Record<string, Record<string, never>> {
   return Object.fromEntries(keys.map((key): [string, Record<string, never>] => [key, {}]));
 }
 
-/** `80`, `80/udp`, `8000-8010`: the ports, each with its protocol. Throws `invalidArgument`. */
+/**
+ * `80`, `80/udp`, `8000-8010`, and what `run -p` takes (`[address:][port:]80`), of which the last part counts: the ports,
+ * each with its protocol. Throws `invalidArgument`.
+ */
 function parsePorts(text: string): string[] {
-  const [, first = "", last = first, protocol = "tcp"] =
-    /^(\d+)(?:-(\d+))?(?:\/([A-Za-z]+))?$/.exec(text) ?? [];
+  const ports = text.split(":").at(-1) ?? "";
+  const slash = ports.indexOf("/");
+  const [range, protocol] = slash < 0 ? [ports, ""] : [ports.slice(0, slash), ports.slice(slash + 1)];
+  if (range === "") throw invalidArgument(`no port specified: ${text}<empty>`);
+  const proto = protocol.toLowerCase() || "tcp";
+  if (!["tcp", "udp", "sctp"].includes(proto)) throw invalidArgument(`invalid proto: ${proto}`);
+  const [, first = "", last = first] = /^(\d+)(?:-(\d+))?$/.exec(range) ?? [];
   const [from, to] = [Number(first), Number(last)];
-  if (first === "" || from > to || to > 65535) throw invalidArgument(`invalid containerPort: ${text}`);
-  const proto = protocol.toLowerCase();
-  if (!["tcp", "udp", "sctp"].includes(proto)) throw invalidArgument(`invalid proto: ${protocol}`);
+  if (first === "" || from > to || to > 65535) throw invalidArgument(`invalid containerPort: ${range}`);
   return Array.from({ length: to - from + 1 }, (_, index) => `${from + index}/${proto}`);
 }

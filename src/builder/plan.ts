@@ -30,6 +30,8 @@ export interface Plan {
   globalArgs: ReadonlyMap<string, string>;
   /** Global names that are declared, with or without a value. */
   declared: ReadonlySet<string>;
+  /** The stage that `--from=name` means for an instruction of a stage; undefined when it is none. */
+  sourceOf(planned: PlannedStage, name: string, instruction: Instruction): PlannedStage | undefined;
 }
 
 /** Decides which stages are needed, and what each begins with. Throws `DockerfileError`. */
@@ -54,7 +56,17 @@ class Planner {
     this.#readGlobalArgs();
     const target = this.#stage(this.#target());
     const stages = [...this.#planned.values()].sort((a, b) => a.stage.index - b.stage.index);
-    return { stages, target, globalArgs: this.#globalArgs, declared: this.#declared };
+    return {
+      stages,
+      target,
+      globalArgs: this.#globalArgs,
+      declared: this.#declared,
+      // What a base image triggers may need a stage that nobody needed before.
+      sourceOf: ({ stage }, name, instruction) => {
+        const source = this.#sourceStage(stage, name, instruction);
+        return source && this.#stage(source);
+      },
+    };
   }
 
   #readGlobalArgs(): void {
@@ -156,23 +168,25 @@ class Planner {
         range,
       );
     }
-    if (this.#options.namedContexts.has(name)) return undefined;
-    const named = this.#named(name, stage.index);
-    if (named !== undefined) return named;
-    if (!/^\d+$/.test(name)) return undefined;
-    const index = Number(name);
-    if (index >= stage.index) {
-      throw parseError(`invalid from flag value ${name}: refers to current build stage`, range);
-    }
-    return this.#dockerfile.stages[index];
+    if (name === "" || this.#options.namedContexts.has(name)) return undefined;
+    const { stages } = this.#dockerfile;
+    const found =
+      this.#named(name, stage.index) ??
+      this.#named(name, stages.length) ??
+      (/^\d+$/.test(name) ? (stages[Number(name)] ?? null) : undefined);
+    if (found === null) throw parseError(`invalid stage index ${name}`, range);
+    if (found !== undefined && found.index >= stage.index) throw this.#tooLate(stage, name, found, range);
+    return found;
   }
-}
 
-/** The stage that `--from=name` means for an instruction of `planned`; undefined when it is none. */
-export function sourceOf(planned: PlannedStage, name: string): PlannedStage | undefined {
-  const wanted = name.toLowerCase();
-  return (
-    planned.sources.findLast(({ stage }) => stage.name === wanted && wanted !== "") ??
-    planned.sources.find(({ stage }) => String(stage.index) === name)
-  );
+  #tooLate(stage: Stage, name: string, found: Stage, range: Instruction["range"]): DockerfileError {
+    const called = ({ index, from }: Stage) => from.name ?? `stage-${index}`;
+    if (found === stage) {
+      return new DockerfileError(`circular dependency detected on stage: ${called(stage)}`, range);
+    }
+    return new DockerfileError(
+      `cannot copy from stage "${name}", it needs to be defined before current stage "${called(stage)}"`,
+      range,
+    );
+  }
 }

@@ -1,4 +1,4 @@
-import { chownSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, chownSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join, posix } from "node:path";
 import type { HostConfig } from "../api/containers.ts";
 import { Cleanups } from "../base/disposables.ts";
@@ -8,6 +8,7 @@ import { cacheKey } from "./cache.ts";
 import { digestOf } from "./sources.ts";
 import { scratchState } from "./stage-state.ts";
 import type { StepContext } from "./step-context.ts";
+import { temporaryFolder } from "./temporary-folder.ts";
 import { WorkRoot } from "./work-root.ts";
 
 /** The mounts of a `RUN`. */
@@ -23,10 +24,20 @@ export interface RunMounts extends AsyncDisposable {
   fill(): Promise<void>;
 }
 
-export async function prepareMounts(context: StepContext, written: readonly RunMount[]): Promise<RunMounts> {
+/** A here-document that names its own interpreter, and is mounted to be run. */
+export interface Script {
+  path: string;
+  text: string;
+}
+
+export async function prepareMounts(
+  context: StepContext,
+  written: readonly RunMount[],
+  script: Script | undefined,
+): Promise<RunMounts> {
   const mounts = written.map((mount) => expanded(context, mount));
   const keys = await Promise.all(mounts.map((mount) => keyOf(context, mount)));
-  return new Mounts(context, mounts, keys);
+  return new Mounts(context, mounts, script, script === undefined ? keys : [...keys, cacheKey(script)]);
 }
 
 /** Variables replaced; targets absolute. */
@@ -68,15 +79,23 @@ class Mounts implements RunMounts {
   };
   readonly #context: StepContext;
   readonly #mounts: readonly RunMount[];
+  readonly #script: Script | undefined;
   readonly #cleanups = new Cleanups();
 
-  constructor(context: StepContext, mounts: readonly RunMount[], keys: readonly string[]) {
+  constructor(
+    context: StepContext,
+    mounts: readonly RunMount[],
+    script: Script | undefined,
+    keys: readonly string[],
+  ) {
     this.#context = context;
     this.#mounts = mounts;
+    this.#script = script;
     this.keys = keys;
   }
 
   async fill(): Promise<void> {
+    if (this.#script !== undefined) this.#mountScript(this.#script);
     for (const mount of this.#mounts) {
       if (mount.target !== undefined) this.#stub(mount.target);
       if (mount.type === "bind") await this.#bind(mount);
@@ -85,6 +104,14 @@ class Mounts implements RunMounts {
       else if (mount.type === "secret") await this.#secret(mount);
       else await this.#ssh(mount);
     }
+  }
+
+  #mountScript({ path, text }: Script): void {
+    // Not in the exec root: where that is below /run, nothing can be executed there.
+    const folder = temporaryFolder(this.#context, this.#cleanups);
+    chmodSync(folder, 0o755);
+    writeFileSync(join(folder, posix.basename(path)), text, { mode: 0o755 });
+    this.#add(folder, posix.dirname(path), true);
   }
 
   /** The runtime makes the target and its parents where they are missing. */

@@ -1,22 +1,23 @@
 import type { ContainerConfig, HostConfig } from "../api/containers.ts";
 import { forbidden } from "../base/errors.ts";
-import { heredocText } from "../dockerfile/heredoc.ts";
+import { type Heredoc, heredocText } from "../dockerfile/heredoc.ts";
 import type { InstructionOf } from "../dockerfile/instruction.ts";
 import { cacheKey } from "./cache.ts";
 import { cachedStep } from "./cached-step.ts";
 import { defaultShell } from "./instruction-config.ts";
 import type { BuildOptions } from "./options.ts";
-import { prepareMounts, type RunMounts } from "./run-mounts.ts";
+import { prepareMounts, type RunMounts, type Script } from "./run-mounts.ts";
 import { runToEnd } from "./run-process.ts";
 import type { BuiltLayer } from "./stage-state.ts";
 import type { StepContext, StepResult } from "./step-context.ts";
 import { StepFailed } from "./step-failed.ts";
-import { Environment, proxyArgs } from "./variables.ts";
+import { proxyArgs } from "./variables.ts";
 import { WorkRoot } from "./work-root.ts";
 
 type Run = InstructionOf<"RUN">;
 
-const defaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+/** Where scripts that name their own interpreter are mounted. */
+const scriptFolder = "/dev/pipes";
 
 /** `RUN`: the command in a container of its own, and a layer of what it has changed. */
 export async function runStep(context: StepContext, instruction: Run): Promise<StepResult> {
@@ -26,14 +27,15 @@ export async function runStep(context: StepContext, instruction: Run): Promise<S
       "security.insecure is not allowed: the build was not given the entitlement security.insecure",
     );
   }
-  const words = argumentsOf(context, instruction);
-  const environment = environmentOf(context);
-  await using mounts = await prepareMounts(context, instruction.mounts);
+  const script = scriptOf(instruction);
+  const words = argumentsOf(context, instruction, script);
+  const environment = [...state.variables].map(([name, value]) => `${name}=${value}`);
+  await using mounts = await prepareMounts(context, instruction.mounts, script);
   const key = cacheKey(
     state.key,
     "run",
     words,
-    environment.pairs(),
+    environment,
     state.config.WorkingDir ?? "",
     state.config.User ?? "",
     instruction.network ?? options.network,
@@ -46,51 +48,55 @@ export async function runStep(context: StepContext, instruction: Run): Promise<S
 }
 
 /** The history tells the arguments that the step can see: `RUN |1 version=3 /bin/sh -c make # buildkit`. */
-function createdBy({ args }: StepContext, words: readonly string[]): string {
-  const given = [...args].filter(([name]) => !proxyArgs.has(name)).map(([name, value]) => `${name}=${value}`);
+function createdBy({ state }: StepContext, words: readonly string[]): string {
+  const given = state.args.map((name) => `${name}=${state.variables.get(name) ?? ""}`);
   const shown = given.length === 0 ? [] : [`|${given.length}`, ...given];
   return ["RUN", ...shown, ...words, "# buildkit"].join(" ");
 }
 
-function argumentsOf({ state }: StepContext, { command }: Run): string[] {
+/** A here-document that is all of the command. */
+function whole({ command }: Run): Heredoc | undefined {
+  if (!command.shell || command.heredocs.length !== 1) return undefined;
+  return /^\d*<<-?\S+$/.test(command.line.trim()) ? command.heredocs[0] : undefined;
+}
+
+function scriptOf(instruction: Run): Script | undefined {
+  const heredoc = whole(instruction);
+  const text = heredoc === undefined ? "" : heredocText(heredoc);
+  if (!text.startsWith("#!")) return undefined;
+  return { path: `${scriptFolder}/${heredoc?.name.replaceAll("/", "_")}`, text };
+}
+
+function argumentsOf({ state }: StepContext, instruction: Run, script: Script | undefined): string[] {
+  const { command } = instruction;
   if (!command.shell) return command.words;
   const shell = state.config.Shell ?? defaultShell;
-  const [first] = command.heredocs;
-  if (first === undefined) return [...shell, command.line];
-  // A here-document alone is the script.
-  if (command.heredocs.length === 1 && /^\d*<<-?\S+$/.test(command.line.trim())) {
-    return [...shell, heredocText(first)];
-  }
+  if (script !== undefined) return [...shell, script.path];
+  const heredoc = whole(instruction);
+  if (heredoc !== undefined) return [...shell, heredocText(heredoc)];
   const texts = command.heredocs.map(({ content, name }) => `${content}${name}`);
   return [...shell, [command.line, ...texts].join("\n")];
 }
 
-/** ARGs can be seen as variables; ENV goes before them. */
-function environmentOf({ state, args }: StepContext): Environment {
-  const environment = new Environment([`PATH=${defaultPath}`]);
-  for (const [name, value] of args) if (!proxyArgs.has(name)) environment.set(name, value);
-  for (const pair of new Environment(state.config.Env).pairs()) {
-    const equals = pair.indexOf("=");
-    environment.set(pair.slice(0, equals), pair.slice(equals + 1));
-  }
-  return environment;
+/** Those that were given, in both spellings, for programs ask for one or the other. What is declared goes before. */
+function proxies({ args }: BuildOptions): string[] {
+  return [...args]
+    .filter(([name]) => proxyArgs.has(name))
+    .flatMap(([name, value]) => [`${name.toUpperCase()}=${value}`, `${name.toLowerCase()}=${value}`]);
 }
 
 async function make(
   context: StepContext,
   instruction: Run,
   words: readonly string[],
-  environment: Environment,
+  environment: readonly string[],
   mounts: RunMounts,
 ): Promise<BuiltLayer> {
   const { deps, state, options, progress, vertex, signal, lease } = context;
   await mounts.fill();
-  const proxies = [...options.args]
-    .filter(([name]) => proxyArgs.has(name))
-    .map(([name, value]) => `${name}=${value}`);
   const config: ContainerConfig = {
     Entrypoint: [...words],
-    Env: [...environment.pairs(), ...mounts.environment, ...proxies],
+    Env: [...proxies(options), ...environment, ...mounts.environment],
     WorkingDir: state.config.WorkingDir || "/",
     User: state.config.User ?? "",
     Hostname: "buildkitsandbox",

@@ -7,20 +7,21 @@ import { applyToConfig } from "./instruction-config.ts";
 import type { Plan, PlannedStage } from "./plan.ts";
 import type { Vertex, VertexEnd } from "./progress.ts";
 import { runStep } from "./run-step.ts";
-import { type StageState, withoutLayer } from "./stage-state.ts";
+import { type StageState, withoutLayer, withPath } from "./stage-state.ts";
 import type { StepContext, StepResult } from "./step-context.ts";
-import { Environment, platformArgs, Words } from "./variables.ts";
+import { platformArgs, Words } from "./variables.ts";
 import { workdirStep } from "./workdir-step.ts";
 
 /** What all stages of a build have in common. */
-export type Shared = Omit<
-  StepContext,
-  "vertex" | "planned" | "state" | "words" | "args" | "useCache" | "source"
-> & {
+export type Shared = Omit<StepContext, "vertex" | "planned" | "state" | "words" | "useCache" | "source"> & {
   plan: Plan;
   /** The number of an instruction among all that are carried out, from 1; undefined for those of ONBUILD. */
   indexOf: (instruction: Instruction) => number | undefined;
-  source: (planned: PlannedStage, name: string) => ReturnType<StepContext["source"]>;
+  source: (
+    planned: PlannedStage,
+    name: string,
+    instruction: Instruction,
+  ) => ReturnType<StepContext["source"]>;
 };
 
 const changesFiles = new Set(["RUN", "COPY", "ADD", "WORKDIR"]);
@@ -29,17 +30,19 @@ const changesFiles = new Set(["RUN", "COPY", "ADD", "WORKDIR"]);
 export class StageBuilder {
   readonly #shared: Shared;
   readonly #planned: PlannedStage;
-  readonly #args = new Map<string, string>();
   readonly #useCache: boolean;
   #state: StageState;
   #previous: string;
-  #number = 1;
-  #total = 1;
+  #hasCommand = false;
+  #number: number;
+  #total: number;
 
   constructor(shared: Shared, planned: PlannedStage, base: StageState, baseVertex: string) {
     this.#shared = shared;
     this.#planned = planned;
-    this.#state = base;
+    this.#state = withPath(base);
+    this.#number = planned.base.kind === "image" ? 1 : 0;
+    this.#total = stageTotal(planned);
     this.#previous = baseVertex;
     const { noCache, noCacheFilter } = shared.options;
     this.#useCache = !noCache && !noCacheFilter.includes(planned.stage.name || String(planned.stage.index));
@@ -51,16 +54,16 @@ export class StageBuilder {
     const { OnBuild: _, ...config } = this.#state.config;
     this.#state = { ...this.#state, config };
     const instructions = [...triggers, ...this.#planned.stage.instructions];
-    this.#total = stageTotal(instructions);
-    for (const instruction of instructions) {
+    this.#total += fileChanges(triggers);
+    for (const [index, instruction] of instructions.entries()) {
       this.#shared.signal.throwIfAborted();
-      await this.#step(instruction);
+      await this.#step(instruction, index < triggers.length);
     }
     return this.#state;
   }
 
-  async #step(instruction: Instruction): Promise<void> {
-    const vertex = this.#vertex(instruction);
+  async #step(instruction: Instruction, triggered: boolean): Promise<void> {
+    const vertex = this.#vertex(instruction, triggered);
     const { progress } = this.#shared;
     progress.begin(vertex);
     let end: VertexEnd = {};
@@ -76,36 +79,50 @@ export class StageBuilder {
     }
   }
 
-  #vertex(instruction: Instruction): Vertex {
+  #vertex(instruction: Instruction, triggered: boolean): Vertex {
     const index = this.#shared.indexOf(instruction);
     const { stage } = this.#planned;
-    const id = `${stage.index}:${instruction.range.start}:${index ?? "onbuild"}`;
+    const id = `${stage.index}:${instruction.range.start}:${index ?? `onbuild-${this.#number}`}`;
     const inputs = [this.#previous];
     this.#previous = id;
     const visible = changesFiles.has(instruction.keyword);
     if (visible) this.#number++;
+    const width = String(this.#total).length;
+    const prefix = `[${stagePrefix(this.#shared.plan, stage)}${String(this.#number).padStart(width)}/${this.#total}] `;
     return {
       id,
-      name: `[${stagePrefix(this.#shared.plan, stage)}${this.#number}/${this.#total}] ${instruction.text}`,
+      name: `${prefix}${triggered ? "ONBUILD " : ""}${this.#shown(instruction)}`,
       ...(index === undefined ? {} : { step: { instruction, index } }),
       visible,
       inputs,
     };
   }
 
+  /** The instruction with the values of its variables, those that have none as they are written. */
+  #shown({ text }: Instruction): string {
+    if (!text.includes("$")) return text;
+    const { variables } = this.#state;
+    const words = new Words(this.#shared.directives.escape, (name) => variables.get(name) ?? `$${name}`);
+    try {
+      return words.text(text);
+    } catch {
+      // The line of a shell is no text of ours.
+      return text;
+    }
+  }
+
   async #carryOut(instruction: Instruction, vertex: Vertex): Promise<StepResult> {
     const { directives, plan, source } = this.#shared;
-    const env = new Environment(this.#state.config.Env);
-    const words = new Words(directives.escape, (name) => env.get(name) ?? this.#args.get(name));
+    const { variables } = this.#state;
+    const words = new Words(directives.escape, (name) => variables.get(name));
     const context: StepContext = {
       ...this.#shared,
       vertex,
       planned: this.#planned,
       state: this.#state,
       words,
-      args: this.#args,
       useCache: this.#useCache,
-      source: (name) => source(this.#planned, name),
+      source: (name) => source(this.#planned, name, instruction),
     };
     switch (instruction.keyword) {
       case "RUN":
@@ -116,39 +133,50 @@ export class StageBuilder {
       case "WORKDIR":
         return workdirStep(context, instruction);
       case "ARG":
-        return { state: this.#declare(instruction, words, plan), cached: false };
+        return { state: this.#declare(instruction, plan), cached: false };
       case "MAINTAINER": {
         const author = instruction.maintainer;
         const state = { ...this.#state, author };
         return { state: withoutLayer(state, state.config, `MAINTAINER ${author}`), cached: false };
       }
       default: {
-        const applied = applyToConfig(this.#state.config, instruction, words);
+        const applied = applyToConfig(this.#state.config, instruction, words, this.#hasCommand);
         if (applied === undefined) throw new Error(`${instruction.keyword} cannot be carried out`);
-        return { state: withoutLayer(this.#state, applied.config, applied.history), cached: false };
+        if (instruction.keyword === "CMD") this.#hasCommand = true;
+        const { config, history, set } = applied;
+        const state = { ...this.#state, config, ...(set && { variables: new Map([...variables, ...set]) }) };
+        return { state: history === undefined ? state : withoutLayer(state, config, history), cached: false };
       }
     }
   }
 
   /** `ARG`: from `--build-arg`, or the default, or the global one of this name, or what is known by itself. */
-  #declare(instruction: Extract<Instruction, { keyword: "ARG" }>, words: Words, plan: Plan): StageState {
+  #declare(instruction: Extract<Instruction, { keyword: "ARG" }>, plan: Plan): StageState {
     const given = this.#shared.options.args;
     const automatic = platformArgs(this.#planned.platform, this.#shared.options.target);
+    const variables = new Map(this.#state.variables);
+    const words = new Words(this.#shared.directives.escape, (name) => variables.get(name));
     const shown: string[] = [];
     for (const { name, value } of instruction.args) {
       const inherited = plan.declared.has(name) ? plan.globalArgs.get(name) : undefined;
       const result =
         given.get(name) ?? (value === undefined ? (inherited ?? automatic.get(name)) : words.word(value));
-      if (result !== undefined) this.#args.set(name, result);
+      if (result !== undefined) variables.set(name, result);
       shown.push(result === undefined ? name : `${name}=${result}`);
     }
-    return withoutLayer(this.#state, this.#state.config, `ARG ${shown.join(" ")}`);
+    const args = [...new Set([...this.#state.args, ...instruction.args.map(({ name }) => name)])];
+    const state = { ...this.#state, variables, args };
+    return withoutLayer(state, state.config, `ARG ${shown.join(" ")}`);
   }
 }
 
-/** How many steps people see of a stage: its base, and what changes files. */
-export function stageTotal(instructions: readonly Instruction[]): number {
-  return 1 + instructions.filter(({ keyword }) => changesFiles.has(keyword)).length;
+/** How many steps people see of a stage: its base where that is an image, and what changes files. */
+export function stageTotal({ base, stage }: PlannedStage): number {
+  return (base.kind === "image" ? 1 : 0) + fileChanges(stage.instructions);
+}
+
+function fileChanges(instructions: readonly Instruction[]): number {
+  return instructions.filter(({ keyword }) => changesFiles.has(keyword)).length;
 }
 
 /** `build ` before the numbers, where there is more than one stage. */

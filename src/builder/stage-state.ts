@@ -6,6 +6,7 @@ import type { HistoryEntry, ImageConfig, ImageRunConfig } from "../oci/image-con
 import type { Descriptor } from "../oci/manifest.ts";
 import type { Platform } from "../oci/platform.ts";
 import { cacheKey } from "./cache.ts";
+import { defaultPath, Environment } from "./variables.ts";
 
 /** A layer with the blob that it travels in. */
 export interface BuiltLayer {
@@ -29,6 +30,10 @@ export interface StageState {
   created: string | undefined;
   /** Stands for the files: the same key, the same files. */
   key: string;
+  /** What `$name` means to the next instruction: `ENV` and `ARG`, the later of a name counting. */
+  variables: ReadonlyMap<string, string>;
+  /** `ARG`s that were declared so far, in order, those of the stages below first. */
+  args: readonly string[];
 }
 
 /** The same layers are the same files. */
@@ -50,6 +55,8 @@ export function scratchState(platform: Platform): StageState {
     author: undefined,
     created: undefined,
     key: filesKey([]),
+    variables: new Map(),
+    args: [],
   };
 }
 
@@ -68,7 +75,18 @@ export function imageState(image: Image): StageState {
     author: config.author,
     created: config.created,
     key: filesKey(layers),
+    variables: new Environment(config.config?.Env).values(),
+    args: [],
   };
+}
+
+/** With a `PATH`, which steps and containers get in any case. */
+export function withPath(state: StageState): StageState {
+  const env = new Environment(state.config.Env);
+  if (env.get("PATH") !== undefined) return state;
+  env.set("PATH", defaultPath);
+  const variables = new Map([...state.variables, ["PATH", defaultPath]]);
+  return { ...state, config: { ...state.config, Env: env.pairs() }, variables };
 }
 
 /** Records an instruction that changes no file. */

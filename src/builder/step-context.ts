@@ -17,8 +17,6 @@ export interface StepContext {
   planned: PlannedStage;
   state: StageState;
   words: Words;
-  /** `ARG`s with a value that the stage has declared so far. */
-  args: ReadonlyMap<string, string>;
   /** False when the result of an earlier build must not be taken. */
   useCache: boolean;
   lease: Lease;

@@ -10,6 +10,8 @@ export const proxyArgs: ReadonlySet<string> = new Set(
   ]),
 );
 
+export const defaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
 /** ARGs that speak to the builder itself, and are of no use to a step. */
 const builderArgs = /^(BUILDKIT_|SOURCE_DATE_EPOCH$)/;
 
@@ -59,8 +61,8 @@ export class Environment {
     this.#values.set(name, value);
   }
 
-  names(): string[] {
-    return [...this.#values.keys()];
+  values(): Map<string, string> {
+    return new Map(this.#values);
   }
 
   pairs(): string[] {

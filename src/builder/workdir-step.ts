@@ -4,6 +4,7 @@ import { resolveUser } from "../containers/spec/user.ts";
 import type { InstructionOf } from "../dockerfile/instruction.ts";
 import { cacheKey } from "./cache.ts";
 import { cachedStep } from "./cached-step.ts";
+import { withoutLayer } from "./stage-state.ts";
 import type { StepContext, StepResult } from "./step-context.ts";
 import { WorkRoot } from "./work-root.ts";
 
@@ -15,6 +16,8 @@ export async function workdirStep(
   const { deps, state, words, lease, signal } = context;
   const path = posix.resolve("/", state.config.WorkingDir ?? "/", words.word(instruction.path));
   const key = cacheKey(state.key, "workdir", path, state.config.User ?? "");
+  const config = { ...state.config, WorkingDir: path };
+  if (path === "/") return { state: withoutLayer(state, config, "WORKDIR /"), cached: false };
   const { state: after, cached } = await cachedStep(context, [key], `WORKDIR ${path}`, async () => {
     await using root = await WorkRoot.create(deps, state);
     const mounted = root.mount();

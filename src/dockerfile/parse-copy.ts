@@ -15,6 +15,10 @@ export function parseCopy({ keyword, flags, rest, line, escapeToken }: Parts): C
   if (openHeredoc(destination, escapeToken) !== undefined) {
     throw new Error(`${keyword} cannot accept a heredoc as a destination`);
   }
+  // It is what the file is called: a path would lead anywhere.
+  const path = line.heredocs.find(({ name }) => name.includes("/") || name === "." || name === "..");
+  if (path !== undefined)
+    throw new Error(`invalid heredoc name "${path.name}": it must be the name of a file`);
   // The words that opened a here-document are files, the others are paths.
   const sources =
     line.heredocs.length === 0 ? words : words.filter((word) => openHeredoc(word, escapeToken) === undefined);

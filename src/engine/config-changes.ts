@@ -20,12 +20,18 @@ export function applyChanges(config: ImageRunConfig, changes: readonly string[])
     .reduce(applyChange, config);
 }
 
-function applyChange(config: ImageRunConfig, change: string): ImageRunConfig {
+function applyChange(
+  config: ImageRunConfig,
+  change: string,
+  index: number,
+  changes: readonly string[],
+): ImageRunConfig {
   const name = change.split(/\s/, 1)[0] ?? "";
   if (!allowed.has(name.toUpperCase()))
     throw invalidArgument(`${name.toLowerCase()} is not a valid change command`);
   try {
-    return applied(config, parseTrigger(change));
+    const hasCommand = changes.slice(0, index).some((earlier) => /^cmd\s/i.test(earlier));
+    return applied(config, parseTrigger(change), hasCommand);
   } catch (error) {
     // There is no file whose line would help.
     if (error instanceof DockerfileError)
@@ -35,9 +41,11 @@ function applyChange(config: ImageRunConfig, change: string): ImageRunConfig {
   }
 }
 
-function applied(config: ImageRunConfig, instruction: Instruction): ImageRunConfig {
+function applied(config: ImageRunConfig, instruction: Instruction, hasCommand: boolean): ImageRunConfig {
   const env = new Environment(config.Env);
   const words = new Words("\\", (name) => env.get(name));
   if (instruction.keyword === "WORKDIR") return { ...config, WorkingDir: words.word(instruction.path) };
-  return applyToConfig(config, instruction, words)?.config ?? config;
+  const { ArgsEscaped, ...changed } = applyToConfig(config, instruction, words, hasCommand)?.config ?? config;
+  // That a command's words are kept apart is said by builds alone.
+  return instruction.keyword === "CMD" || !ArgsEscaped ? changed : { ...changed, ArgsEscaped };
 }
