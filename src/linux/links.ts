@@ -7,6 +7,7 @@ import {
   type NetlinkSocket,
   NLM_F_CREATE,
   NLM_F_EXCL,
+  NLM_F_REPLACE,
   text,
   u8,
   u16,
@@ -37,6 +38,12 @@ const IFLA_INET6_ADDR_GEN_MODE = 8;
 const IN6_ADDR_GEN_MODE_NONE = 1;
 const AF_INET6 = 10;
 const IFF_UP = 1;
+const RTM_NEWNEIGH = 28;
+const NDA_LLADDR = 2;
+const NUD_NOARP = 0x40;
+const NTF_MASTER = 0x04;
+const NTF_STICKY = 0x40;
+const AF_BRIDGE = 7;
 
 /** A network interface. */
 export interface Link {
@@ -162,6 +169,26 @@ export function setHairpin(port: string): NetlinkMessage {
     [IFLA_INFO_SLAVE_KIND, text("bridge")],
     [IFLA_INFO_SLAVE_DATA, [[IFLA_BRPORT_MODE, u8(1)]]],
   ]);
+}
+
+/**
+ * Ties a MAC address to the port of a bridge that has the index `port`: whoever else uses it gets nothing that is sent
+ * to it. `bridge fdb add MAC dev PORT master static sticky`.
+ */
+export function pinMac(port: number, mac: string): NetlinkMessage {
+  // struct ndmsg
+  const header = Buffer.alloc(12);
+  header.writeUInt8(AF_BRIDGE, 0);
+  header.writeInt32LE(port, 4);
+  header.writeUInt16LE(NUD_NOARP, 8);
+  header.writeUInt8(NTF_MASTER | NTF_STICKY, 10);
+  return {
+    type: RTM_NEWNEIGH,
+    flags: NLM_F_CREATE | NLM_F_REPLACE,
+    header,
+    attributes: [[NDA_LLADDR, macBytes(mac)]],
+    subject: `address ${mac}`,
+  };
 }
 
 /**

@@ -18,6 +18,7 @@ import type { DefaultRoute, LiveNetwork, Wire } from "./live-network.ts";
 import { NetworkAddresses } from "./network-addresses.ts";
 import { bringUp, plugVeth } from "./plug.ts";
 import type { NetworkSpec } from "./spec.ts";
+import { type GuardedEnd, linkLocalOf, SpoofGuard } from "./spoof-guard.ts";
 import { defaultMtu, type NetworkConfig } from "./types.ts";
 import { ensureUserChain, removeUserChain } from "./user-chain.ts";
 
@@ -70,6 +71,7 @@ export class BridgeNetwork implements LiveNetwork {
   readonly hostIps: readonly string[];
   readonly routed: boolean;
   readonly firewall: Firewall | undefined;
+  readonly #guard: SpoofGuard | undefined;
   readonly #options: BridgeOptions;
   readonly #gateways: Partial<Record<Family, Ip>>;
   /** The bridge's interface index. */
@@ -103,6 +105,11 @@ export class BridgeNetwork implements LiveNetwork {
     for (const gateway of Object.values(gateways)) this.addresses.reserve(gateway);
     if (!nft) return;
     this.#nft = nft;
+    this.#guard = new SpoofGuard(nft, {
+      table: tableOf(identity.bridge),
+      gateways: [...this.hostAddresses, ...Object.values(gateways), linkLocalOf(identity.mac)],
+      log,
+    });
     const subnets = spec.subnets.map(({ subnet }) => parsePrefix(subnet));
     this.firewall = new Firewall(this.#nft, {
       table: tableOf(identity.bridge),
@@ -120,8 +127,21 @@ export class BridgeNetwork implements LiveNetwork {
   }
 
   plug(wire: Wire, inside: NetlinkSocket): void {
+    this.#guard?.admit(this.#guarded(wire));
     plugVeth(this.#host, wire, { index: this.#index, mtu: this.#mtu });
     bringUp(inside, wire);
+  }
+
+  note(wire: Pick<Wire, "link" | "mac" | "addresses">): void {
+    this.#guard?.note(this.#guarded(wire));
+  }
+
+  forget(link: string): void {
+    this.#guard?.forget(link);
+  }
+
+  #guarded({ link, mac, addresses }: Pick<Wire, "link" | "mac" | "addresses">): GuardedEnd {
+    return { link, addresses: this.spec.ipv6 ? [...addresses, linkLocalOf(mac)] : addresses };
   }
 
   defaultRoute(ip: Ip, family: Family): DefaultRoute {
@@ -144,6 +164,7 @@ export class BridgeNetwork implements LiveNetwork {
     // Packets between containers stay within the bridge, and the rules see them only with this.
     if (!this.#options.icc) this.#host.request(filterBridged(bridge));
     this.firewall.apply(ports);
+    this.#guard?.apply();
     this.reopen();
     if (!this.spec.internal) openLegacyForwarding(bridge, this.#log);
   }
@@ -165,7 +186,7 @@ export class BridgeNetwork implements LiveNetwork {
   }
 
   [Symbol.dispose](): void {
-    // It holds nothing of its own.
+    this.#guard?.[Symbol.dispose]();
   }
 }
 

@@ -225,5 +225,12 @@ export class Firewall {
 /** Deletes a table, if it is there. */
 export function removeTable(nft: Nftables, table: string): void {
   // Naming it first makes deleting it work when it is not there.
-  nft.run(["ip", "ip6"].map((ip) => `table ${ip} ${table}\ndelete table ${ip} ${table}`).join("\n"));
+  const removal = (family: string) => `table ${family} ${table}\ndelete table ${family} ${table}`;
+  nft.run(["ip", "ip6"].map(removal).join("\n"));
+  try {
+    nft.run(removal("bridge"));
+  } catch (error) {
+    // A kernel without rules for bridges never had any.
+    if (!(error instanceof NftablesError)) throw error;
+  }
 }

@@ -39,6 +39,10 @@ export interface LiveNetwork extends Disposable {
   readonly routed: boolean;
   /** Makes the interface, up and with its addresses. Runs inside the namespace, where `inside` is. */
   plug(wire: Wire, inside: NetlinkSocket): void;
+  /** An end that was plugged in by an earlier daemon. */
+  note?(wire: Pick<Wire, "link" | "mac" | "addresses">): void;
+  /** The end has been taken away. */
+  forget?(link: string): void;
   /** The way out for the container whose address is `ip`. */
   defaultRoute(ip: Ip, family: Family): DefaultRoute;
   /** Puts kernel settings and rules in place, whole, as they have to be with `ports` open. */

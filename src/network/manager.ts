@@ -13,7 +13,7 @@ import type { PortChange } from "./change-ports.ts";
 import { ContainerPorts } from "./container-ports.ts";
 import { openDefaultBridge } from "./default-bridge.ts";
 import { redirectQueries } from "./dns/redirect.ts";
-import { addressesOf, checkEndpoint, detailsOf } from "./endpoints.ts";
+import { checkEndpoint, detailsOf } from "./endpoints.ts";
 import { FirewallWatch } from "./firewall-watch.ts";
 import { publishWarning } from "./host-firewall.ts";
 import type { NamedSandbox } from "./name-server.ts";
@@ -76,12 +76,7 @@ export class NetworkManager {
     this.#networks.predefine("none", "null");
     this.#load();
     if (this.#deps.config.bridge !== "none") await this.#openBridge();
-    for (const { endpoints } of this.#attached.values()) {
-      for (const row of endpoints) {
-        const network = this.#networks.liveOf(row.networkId);
-        for (const address of addressesOf(row)) network?.addresses.reserve(address);
-      }
-    }
+    for (const { endpoints } of this.#attached.values()) this.#wiring.note(endpoints);
     for (const attached of this.#attached.values()) this.#ports.restore(attached);
     if (this.#deps.config.iptables !== false) this.#watchFirewall();
     this.#applyAll();
@@ -249,9 +244,9 @@ export class NetworkManager {
 
   /** A sandbox that no container has dies, and gives its addresses back. */
   #retireUnused(sandbox: Sandbox): void {
-    const addresses = sandbox.wire?.addresses ?? [];
+    const { wire } = sandbox;
     const free = () => {
-      for (const address of addresses) this.#bridge?.addresses.free(address);
+      if (this.#bridge && wire) this.#wiring.freeUnused(this.#bridge, wire);
     };
     this.#sandboxes.retire(remainsOf(sandbox, free));
   }

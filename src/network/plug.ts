@@ -1,7 +1,7 @@
 import { closeSync, constants, openSync } from "node:fs";
 import { invalidArgument, messageOf } from "../base/errors.ts";
 import { addAddress } from "../linux/addresses.ts";
-import { createVeth, findLink, linkUp, withoutLinkLocal } from "../linux/links.ts";
+import { createVeth, findLink, linkUp, pinMac, withoutLinkLocal } from "../linux/links.ts";
 import type { NetlinkSocket } from "../linux/netlink.ts";
 import { readSysctl, writeSysctl } from "../linux/sysctl.ts";
 import type { Wire } from "./live-network.ts";
@@ -29,6 +29,13 @@ export function plugVeth(
       linkUp(name),
     ),
   );
+  pinTo(host, name, mac);
+}
+
+/** A container gets what is sent to the MAC address `mac` by the host's end `link` alone. */
+export function pinTo(host: NetlinkSocket, link: string, mac: string): void {
+  const port = findLink(host, link);
+  if (port) host.request(pinMac(port.index, mac));
 }
 
 const hasIPv6Stack = () => readSysctl("net/ipv6/conf/default/disable_ipv6") !== undefined;

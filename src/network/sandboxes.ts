@@ -10,6 +10,7 @@ import { createNetns, inNetns, removeNetns } from "../linux/namespace.ts";
 import { NetlinkSocket } from "../linux/netlink.ts";
 import type { Resource, ResourceTable } from "../store/resources.ts";
 import type { LiveNetwork, Wire } from "./live-network.ts";
+import { pinTo } from "./plug.ts";
 
 /** A network namespace, and the interface that it was made with. */
 export interface Sandbox {
@@ -134,6 +135,7 @@ export class Sandboxes {
   changeMac({ netns, wire }: Sandbox, mac: string): void {
     if (!wire) return;
     this.inside(netns, (inside) => inside.request(linkMac(wire.ifname, mac)));
+    if (wire.link !== "") pinTo(this.#host, wire.link, mac);
     wire.mac = mac;
   }
 

@@ -63,7 +63,7 @@ export class Wiring {
         wire,
       );
     } catch (error) {
-      free(network, wire.addresses);
+      free(network, { link: "", addresses: wire.addresses });
       throw error;
     }
   }
@@ -115,7 +115,7 @@ export class Wiring {
     try {
       this.#sandboxes.plug(sandbox, network, wire, identity.containerId);
     } catch (error) {
-      free(network, wire.addresses);
+      free(network, wire);
       throw error instanceof SyscallError
         ? internal(`failed to create endpoint on network ${network.row.name}: ${messageOf(error)}`, error)
         : error;
@@ -133,7 +133,7 @@ export class Wiring {
   retire(netns: string, plugged: readonly Plugged[]): void {
     const links = linksOf(plugged.map(({ row }) => row));
     const freeAll = () => {
-      for (const { network, wire } of plugged) free(network, wire.addresses);
+      for (const { network, wire } of plugged) free(network, wire);
     };
     this.#sandboxes.retire({ netns, links, free: freeAll });
   }
@@ -143,12 +143,27 @@ export class Wiring {
     this.#sandboxes.retire({ netns, links: linksOf(endpoints), free: () => this.free(endpoints) });
   }
 
+  /** Takes up what an earlier daemon gave to a container. */
+  note(endpoints: readonly EndpointRow[]): void {
+    for (const row of endpoints) {
+      const network = this.#networks.liveOf(row.networkId);
+      const addresses = addressesOf(row);
+      for (const address of addresses) network?.addresses.reserve(address);
+      if (row.link !== "") network?.note?.({ link: row.link, mac: row.mac, addresses });
+    }
+  }
+
   /** Gives addresses back. */
   free(endpoints: readonly EndpointRow[]): void {
     for (const row of endpoints) {
       const network = this.#networks.liveOf(row.networkId);
-      if (network) free(network, addressesOf(row));
+      if (network) free(network, { link: row.link, addresses: addressesOf(row) });
     }
+  }
+
+  /** Gives back what a namespace had that no container got. */
+  freeUnused(network: LiveNetwork, wire: Wire): void {
+    free(network, wire);
   }
 
   /** Sets the default routes of a namespace as its endpoints have them. */
@@ -171,8 +186,9 @@ export class Wiring {
   }
 }
 
-function free({ addresses }: LiveNetwork, taken: Wire["addresses"]): void {
-  for (const address of taken) addresses.free(address);
+function free(network: LiveNetwork, { link, addresses }: Pick<Wire, "link" | "addresses">): void {
+  for (const address of addresses) network.addresses.free(address);
+  network.forget?.(link);
 }
 
 /** The host's ends. */
