@@ -225,7 +225,7 @@ describe("requests over a unix socket", () => {
       // A second daemon must not take the socket of one that lives.
       const { listen } = await import("../../src/daemon/http/listeners.ts");
       const { silentLogger } = await import("../../src/base/log.ts");
-      expect(listen(server.server, { kind: "unix", path }, silentLogger)).rejects.toThrow(
+      await expect(listen(server.server, { kind: "unix", path }, silentLogger)).rejects.toThrow(
         "address already in use",
       );
     }

@@ -54,21 +54,23 @@ describe("TLS", () => {
     expect(await ping({ ...daemon, clientCa: ca }, { ...user, ca, verify: true })).toBe("OK");
   });
   test("a client without a certificate is refused", async () => {
-    expect(ping({ ...daemon, clientCa: ca }, { ca, verify: true })).rejects.toThrow("error during connect");
+    await expect(ping({ ...daemon, clientCa: ca }, { ca, verify: true })).rejects.toThrow(
+      "error during connect",
+    );
   });
   test("a client of another authority is refused", async () => {
-    expect(ping({ ...daemon, clientCa: ca }, { ...stranger, ca, verify: true })).rejects.toThrow(
+    await expect(ping({ ...daemon, clientCa: ca }, { ...stranger, ca, verify: true })).rejects.toThrow(
       "error during connect",
     );
   });
   test("a client that speaks plain HTTP gets nothing", async () => {
-    expect(ping({ ...daemon, clientCa: ca }, undefined)).rejects.toThrow("error during connect");
+    await expect(ping({ ...daemon, clientCa: ca }, undefined)).rejects.toThrow("error during connect");
   });
   test("a daemon of another authority is not believed", async () => {
-    expect(ping(daemon, { ca: otherCa, verify: true })).rejects.toThrow("failed to verify certificate");
+    await expect(ping(daemon, { ca: otherCa, verify: true })).rejects.toThrow("failed to verify certificate");
   });
   test("a daemon with the certificate of another name is not believed", async () => {
-    expect(ping(elsewhere, { ca, verify: true })).rejects.toThrow("does not match certificate");
+    await expect(ping(elsewhere, { ca, verify: true })).rejects.toThrow("does not match certificate");
   });
   test("without verification any daemon will do", async () => {
     expect(await ping(elsewhere, { verify: false })).toBe("OK");

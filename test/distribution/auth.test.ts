@@ -42,10 +42,10 @@ describe("basic authentication", () => {
   test("nobody, and the wrong password, in Docker's words", async () => {
     await using registry = await startRegistry();
     guard(registry);
-    expect(manifestOf(registry, {})).rejects.toThrow(
+    await expect(manifestOf(registry, {})).rejects.toThrow(
       `Get "${registry.url}/v2/app/manifests/1": no basic auth credentials`,
     );
-    expect(manifestOf(registry, { ...user, password: "x" })).rejects.toThrow(
+    await expect(manifestOf(registry, { ...user, password: "x" })).rejects.toThrow(
       "unauthorized: authentication required",
     );
   });
@@ -127,7 +127,7 @@ describe("tokens", () => {
 
   test("a wrong password is told as the token server words it", async () => {
     await using all = await withTokens();
-    expect(manifestOf(all.registry, { username: "u", password: "x" })).rejects.toThrow(
+    await expect(manifestOf(all.registry, { username: "u", password: "x" })).rejects.toThrow(
       "unauthorized: incorrect username or password",
     );
   });
@@ -136,7 +136,7 @@ describe("tokens", () => {
     await using all = await withTokens();
     const challenge = `Bearer realm="${all.tokens.url}/token",service="s",error="insufficient_scope"`;
     all.registry.decide = () => ({ status: 401, headers: { "www-authenticate": challenge } });
-    expect(manifestOf(all.registry, user)).rejects.toThrow("denied");
+    await expect(manifestOf(all.registry, user)).rejects.toThrow("denied");
     await manifestOf(all.registry, user).catch(() => {});
     expect(all.registry.requests.length).toBeLessThanOrEqual(6);
   });
@@ -145,7 +145,7 @@ describe("tokens", () => {
     await using all = await withTokens();
     const good = { ...user, serveraddress: all.registry.host };
     expect(await login(testTransport(), good)).toEqual({ identityToken: "refresh" });
-    expect(login(testTransport(), { ...good, password: "x" })).rejects.toThrow(
+    await expect(login(testTransport(), { ...good, password: "x" })).rejects.toThrow(
       `Get "${all.registry.url}/v2/": unauthorized: incorrect username or password`,
     );
   });
@@ -187,7 +187,7 @@ test("a mirror never sees the registry's credentials", async () => {
     access: "pull",
   });
   const [client] = repository.clients;
-  expect(client?.manifest("1")).rejects.toThrow("no basic auth credentials");
+  await expect(client?.manifest("1")).rejects.toThrow("no basic auth credentials");
   await client?.manifest("1").catch(() => {});
   expect(mirror.requests.every(({ headers }) => headers.authorization === undefined)).toBe(true);
 });

@@ -55,7 +55,7 @@ describe("fetchBlob", () => {
     {
       await using store = openStores(folder.path);
       const failed = fetchInto(store.blobs, registry, { retryDelays: [] });
-      expect(failed).rejects.toThrow("503 Service Unavailable");
+      await expect(failed).rejects.toThrow("503 Service Unavailable");
       await failed.catch(() => {});
       expect(store.blobs.has(digest)).toBe(false);
     }
@@ -95,7 +95,7 @@ describe("fetchBlob", () => {
     using other = temporaryFolder();
     await using empty = openStores(other.path);
     registry.blobs.clear();
-    expect(fetchInto(empty.blobs, registry)).rejects.toThrow("blob unknown: blob unknown to registry");
+    await expect(fetchInto(empty.blobs, registry)).rejects.toThrow("blob unknown: blob unknown to registry");
     await fetchInto(empty.blobs, registry).catch(() => {});
     expect(registry.requests.length).toBe(5);
   });
@@ -106,7 +106,7 @@ describe("fetchBlob", () => {
     await using registry = await startRegistry();
     registry.decide = (_, nth) => (nth === 0 ? { cutAt: half } : { status: 503 });
     const failed = fetchInto(store.blobs, registry);
-    expect(failed).rejects.toThrow("received unexpected HTTP status: 503 Service Unavailable");
+    await expect(failed).rejects.toThrow("received unexpected HTTP status: 503 Service Unavailable");
     await failed.catch(() => {});
     // What moved the blob on does not count as an attempt.
     expect(registry.requests.length).toBe(1 + 4);
@@ -121,7 +121,7 @@ describe("fetchBlob", () => {
     await using registry = await startRegistry();
     registry.decide = () => ({ corrupt: true });
     const failed = fetchInto(store.blobs, registry);
-    expect(failed).rejects.toMatchObject({ code: "invalidArgument" });
+    await expect(failed).rejects.toMatchObject({ code: "invalidArgument" });
     await failed.catch(() => {});
     registry.decide = () => undefined;
     await fetchInto(store.blobs, registry);
@@ -133,7 +133,7 @@ describe("fetchBlob", () => {
     await using store = openStores(folder.path);
     await using registry = await startRegistry();
     registry.blobs.set(digest, noise(bytes.length * 2, 7));
-    expect(fetchInto(store.blobs, registry)).rejects.toMatchObject({ code: "invalidArgument" });
+    await expect(fetchInto(store.blobs, registry)).rejects.toMatchObject({ code: "invalidArgument" });
     await fetchInto(store.blobs, registry).catch(() => {});
     expect(store.blobs.has(digest)).toBe(false);
   });
@@ -148,7 +148,7 @@ describe("fetchBlob", () => {
       return nth === 0 ? { stallAt: half } : undefined;
     };
     const failed = fetchInto(store.blobs, registry, { stallTimeout: 60_000 }, stop.signal);
-    expect(failed).rejects.toMatchObject({ code: "cancelled" });
+    await expect(failed).rejects.toMatchObject({ code: "cancelled" });
     await failed.catch(() => {});
     await fetchInto(store.blobs, registry);
     expect(ranges(registry).at(-1)).toMatch(/^bytes=[1-9]\d*-$/);

@@ -172,7 +172,7 @@ describe("platforms", () => {
     const asked = run(stores, `${served.registry.host}/app:1`, {
       platform: { os: "linux", architecture: "s390x" },
     });
-    expect(asked).rejects.toMatchObject({
+    await expect(asked).rejects.toMatchObject({
       code: "notFound",
       message: "no matching manifest for linux/s390x in the manifest list entries",
     });
@@ -402,7 +402,7 @@ describe("several at once", () => {
     const staying = run(stores, name);
     while (registry.count("GET", new RegExp(image.layers[1]?.digest ?? "")) === 0) await Bun.sleep(5);
     stop.abort();
-    expect(leaving).rejects.toMatchObject({ code: "cancelled" });
+    await expect(leaving).rejects.toMatchObject({ code: "cancelled" });
     await leaving.catch(() => {});
     hold.resolve();
     expect((await staying).at(-1)).toStartWith("Status: Downloaded newer image");

@@ -151,7 +151,7 @@ describe.each(registries)("push to %s", (kind, start) => {
     await using stores = openStores(folder.path);
     await using registry = await start();
     const name = `${registry.host}/nope:1`;
-    expect(run(push, stores, name)).rejects.toMatchObject({
+    await expect(run(push, stores, name)).rejects.toMatchObject({
       code: "notFound",
       message: `An image does not exist locally with the tag: ${registry.host}/nope`,
     });
@@ -170,15 +170,15 @@ test.if(hasDistribution)("a registry with passwords: log in, push and pull, and 
   const wrong = { ...credentials, password: "x" };
 
   expect(await login(testTransport(), credentials)).toEqual({ identityToken: "" });
-  expect(login(testTransport(), wrong)).rejects.toMatchObject({
+  await expect(login(testTransport(), wrong)).rejects.toMatchObject({
     code: "unauthorized",
     message: `login attempt to http://${registry.host}/v2/ failed with status: 401 Unauthorized`,
   });
   await run(push, stores, name, credentials);
-  expect(run(push, stores, name, wrong)).rejects.toThrow("unauthorized: authentication required");
-  expect(run(push, stores, name)).rejects.toThrow("no basic auth credentials");
+  await expect(run(push, stores, name, wrong)).rejects.toThrow("unauthorized: authentication required");
+  await expect(run(push, stores, name)).rejects.toThrow("no basic auth credentials");
   const again = await run(pull, stores, name, credentials);
   expect(again.at(-1)?.status).toBe(`Status: Image is up to date for ${name}`);
-  expect(run(pull, stores, name, wrong)).rejects.toThrow("unauthorized: authentication required");
+  await expect(run(pull, stores, name, wrong)).rejects.toThrow("unauthorized: authentication required");
   await run(pull, stores, name, wrong).catch(() => {});
 });

@@ -17,13 +17,15 @@ test("a search asks the registry that the term names, and trusts nothing that it
   ]);
   expect(registry.requests.at(-1)?.path).toBe("/v1/search?q=web+server&n=2");
   registry.decide = () => ({ status: 200, body: '{"results":[{"name":7}]}' });
-  expect(search(testTransport(), { term: `${registry.host}/x` })).rejects.toThrow("name is not a string");
+  await expect(search(testTransport(), { term: `${registry.host}/x` })).rejects.toThrow(
+    "name is not a string",
+  );
   await search(testTransport(), { term: `${registry.host}/x` }).catch(() => {});
 });
 
-test("limits are Docker's", () => {
+test("limits are Docker's", async () => {
   for (const limit of [0, 101, 1.5]) {
-    expect(search(testTransport(), { term: "x", limit })).rejects.toThrow(
+    await expect(search(testTransport(), { term: "x", limit })).rejects.toThrow(
       `Limit ${limit} is outside the range of [1, 100]`,
     );
   }

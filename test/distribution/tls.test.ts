@@ -49,7 +49,7 @@ describe.if(possible)("a registry with a certificate of its own authority", () =
 
   test("is not trusted by itself", async () => {
     const refused = pullWith(() => ({}));
-    expect(refused).rejects.toThrow(
+    await expect(refused).rejects.toThrow(
       /^Get "https:\/\/.*\/v2\/": tls: failed to verify certificate: x509: certificate signed by unknown authority$/,
     );
     await refused.catch(() => {});
@@ -81,11 +81,11 @@ describe.if(possible)("a registry with a certificate of its own authority", () =
       const reference = parseReference("registry.invalid/team/app:1");
       return pull({ reference }, { ...stores, transport }, () => {});
     };
-    expect(pullOnce()).rejects.toThrow();
+    await expect(pullOnce()).rejects.toThrow();
     await pullOnce().catch(() => {});
     expect(registry.requests).toEqual([]);
     writeFileSync(join(host, "client.cert"), tls.cert);
-    expect(pullOnce()).rejects.toThrow("missing key client.key for client certificate client.cert");
+    await expect(pullOnce()).rejects.toThrow("missing key client.key for client certificate client.cert");
     await pullOnce().catch(() => {});
     writeFileSync(join(host, "client.key"), tls.key);
     expect((await pullOnce())[0]?.digest).toBe(image.digest);
@@ -107,7 +107,7 @@ test.if(address !== undefined)(
     await using stores = openStores(folder.path);
     const reference = parseReference(`${registry.host}/app:1`);
     const refused = pull({ reference }, { ...stores, transport: testTransport() }, () => {});
-    expect(refused).rejects.toThrow(
+    await expect(refused).rejects.toThrow(
       `Get "https://${registry.host}/v2/": http: server gave HTTP response to HTTPS client`,
     );
     await refused.catch(() => {});
