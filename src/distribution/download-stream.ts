@@ -85,10 +85,16 @@ function streamOf(body: ReturnType<typeof bodyOf>, connection: Connection): Read
   return new ReadableStream<Uint8Array>(
     {
       async pull(controller) {
-        const bytes = await body.next();
-        if (bytes !== undefined) {
-          controller.enqueue(bytes);
-          return;
+        try {
+          const bytes = await body.next();
+          if (bytes !== undefined) {
+            controller.enqueue(bytes);
+            return;
+          }
+        } catch (error) {
+          // A peer that hung up leaves our half open.
+          connection.destroy();
+          throw error;
         }
         controller.close();
         connection.destroy();

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
+import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { makeImage, noise, serveImage, type TestImage } from "../distribution/test-image.ts";
 import { type Fault, type Seen, TestRegistry } from "../distribution/test-registry.ts";
 import { TestDaemon } from "../harness/daemon.ts";
@@ -80,7 +81,6 @@ const faults: [what: string, decide: Decide, message: RegExp][] = [
     layer({ corrupt: true }),
     /filesystem layer verification failed for digest sha256:/,
   ],
-  ["a layer that is cut off", layer({ cutAt: 100_000 }), /unexpected EOF$/],
   ["a layer that is cut off at once", layer({ cutAt: 0 }), /unexpected EOF$/],
 ];
 
@@ -104,6 +104,37 @@ test.each(faults)(
     expect((await settled(daemon.dataRoot)).parts).toEqual({});
   },
 );
+
+test("a layer that is cut off again and again goes on where it stopped", async () => {
+  const image = makeImage([{ big: noise(300_000, 99) }]);
+  serveImage(registry, "cut:1", image);
+  registry.decide = (seen) => layer({ cutAt: 100_000 })(seen, image);
+  await daemon.must("pull", `${registry.host}/cut:1`);
+  expect(sockets(daemon.pid, "08")).toEqual([]);
+});
+
+/** A process's TCP sockets in one state (Linux, include/net/tcp_states.h; 08 is CLOSE_WAIT), as lines of proc_net(5). */
+function sockets(pid: number, state: string): string[] {
+  const inodes = new Set<string | undefined>();
+  for (const fd of readdirSync(`/proc/${pid}/fd`)) {
+    inodes.add(/^socket:\[(\d+)\]$/.exec(readlinkIfThere(`/proc/${pid}/fd/${fd}`))?.[1]);
+  }
+  return readFileSync("/proc/net/tcp", "utf8")
+    .split("\n")
+    .filter((line) => {
+      const fields = line.trim().split(/\s+/);
+      return fields[3] === state && inodes.has(fields[9]);
+    });
+}
+
+function readlinkIfThere(path: string): string {
+  try {
+    return readlinkSync(path);
+  } catch {
+    // Closed meanwhile.
+    return "";
+  }
+}
 
 const documents: [what: string, body: string, message: RegExp][] = [
   ["is huge", " ".repeat(5_000_000), /manifest is larger than \d+ bytes$/],
