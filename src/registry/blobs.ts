@@ -2,6 +2,7 @@ import { sleep } from "../base/async.ts";
 import type { Clock } from "../base/clock.ts";
 import { unavailable } from "../base/errors.ts";
 import type { Digest } from "../oci/digest.ts";
+import { maxManifestSize } from "../oci/manifest.ts";
 import { RegistryError } from "./errors.ts";
 import type { Database, Queries } from "./index/database.ts";
 import { blobKey } from "./layout.ts";
@@ -62,9 +63,17 @@ export class Blobs {
     return object;
   }
 
-  /** A small blob as a whole. */
-  read(digest: Digest): Promise<Buffer | undefined> {
-    return this.#storage.read(blobKey(digest));
+  /**
+   * A repository's blob as a whole, when it is a document (the configuration of an image); undefined for one that it
+   * has not, and for one that is too long for that.
+   */
+  async read(name: string, digest: Digest): Promise<Buffer | undefined> {
+    const row = await this.#database.get<{ size: number }>(
+      "SELECT size FROM repository_blobs WHERE repository = ? AND digest = ?",
+      name,
+      digest,
+    );
+    return row && row.size <= maxManifestSize ? this.#storage.read(blobKey(digest)) : undefined;
   }
 
   /**

@@ -10,6 +10,8 @@ import { algorithmOf, type Digest, hexOf, isDigest } from "../oci/digest.ts";
  *     uploads/<name>/_uploads/<id>                    bytes that have arrived so far
  */
 
+/** What `Storage.list` takes for all content. */
+export const blobsPrefix = "blobs/";
 /** What `Storage.list` takes for all repositories. */
 export const repositoriesPrefix = "repositories/";
 /** Nothing but what is arriving is below it. */
@@ -17,7 +19,7 @@ export const uploadsPrefix = "uploads/";
 
 export function blobKey(digest: Digest): string {
   const hex = hexOf(digest);
-  return `blobs/${algorithmOf(digest)}/${hex.slice(0, 2)}/${hex}`;
+  return `${blobsPrefix}${algorithmOf(digest)}/${hex.slice(0, 2)}/${hex}`;
 }
 
 export function manifestKey(name: string, digest: Digest): string {
@@ -42,4 +44,11 @@ export function parseKey(
   if (kind === "tags") return { name, tag: rest };
   const manifest = rest.replace("/", ":");
   return isDigest(manifest) ? { name, manifest } : undefined;
+}
+
+/** The content that a key below `blobs/` stands for. */
+export function parseBlobKey(key: string): Digest | undefined {
+  const [, algorithm, hex] = /^blobs\/([^/]+)\/[^/]+\/([^/]+)$/.exec(key) ?? [];
+  const digest = `${algorithm}:${hex}`;
+  return isDigest(digest) ? digest : undefined;
 }

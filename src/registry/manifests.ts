@@ -1,4 +1,3 @@
-import { KeyedQueue } from "../base/async.ts";
 import type { Clock } from "../base/clock.ts";
 import { isEngineError } from "../base/errors.ts";
 import { type Digest, isDigest } from "../oci/digest.ts";
@@ -6,14 +5,13 @@ import { digestLike, sha256Of } from "../oci/digester.ts";
 import { type Index, type Manifest, parseManifestOrIndex } from "../oci/manifest.ts";
 import { isTag } from "../oci/reference.ts";
 import type { Blobs } from "./blobs.ts";
+import type { Copies } from "./copies.ts";
 import { RegistryError } from "./errors.ts";
 import type { Database, Queries, Transaction } from "./index/database.ts";
-import { manifestKey, tagKey } from "./layout.ts";
 import { checkReferences, type RepositoryContent } from "./manifest-check.ts";
 import { describe, insertManifest, type ManifestRow } from "./manifest-rows.ts";
 import { matchesPattern } from "./patterns.ts";
 import { touchRepository } from "./repositories.ts";
-import type { Storage } from "./storage/storage.ts";
 
 /** A manifest as it was pushed. */
 export interface StoredManifest {
@@ -31,20 +29,18 @@ export interface PutResult {
 
 /**
  * The manifests and indexes of repositories, with the tags and referrers that hang on them. The index is what is
- * served; the storage has a copy of each for the day when the index is lost.
+ * served; the storage has copies (`Copies`).
  */
 export class Manifests {
-  readonly #storage: Storage;
   readonly #database: Database;
   readonly #blobs: Blobs;
+  readonly #copies: Copies;
   readonly #clock: Clock;
-  /** Copies into the storage are made in the order of the changes. */
-  readonly #queue = new KeyedQueue();
 
-  constructor(storage: Storage, database: Database, blobs: Blobs, clock: Clock) {
-    this.#storage = storage;
+  constructor(database: Database, blobs: Blobs, copies: Copies, clock: Clock) {
     this.#database = database;
     this.#blobs = blobs;
+    this.#copies = copies;
     this.#clock = clock;
   }
 
@@ -65,16 +61,19 @@ export class Manifests {
 
   /**
    * Stores a manifest or index under its digest, and under a tag when `reference` is one, or under `tags` when it
-   * is a digest. What it consists of must be
-   * there already, its subject need not; with `partial`, as in a cache, the blobs need not either. Throws
-   * MANIFEST_INVALID, MANIFEST_BLOB_UNKNOWN, SIZE_INVALID, DIGEST_INVALID, IMMUTABLE.
+   * is a digest. What it consists of must be there already, its subject need not; with `partial`, as in a cache, the
+   * blobs need not either. `isPrivate` makes the repository private. Throws MANIFEST_INVALID, MANIFEST_BLOB_UNKNOWN, SIZE_INVALID, DIGEST_INVALID, IMMUTABLE.
    */
   async put(
     name: string,
     reference: string,
     bytes: Uint8Array,
     contentType?: string,
-    { partial = false, tags: also = [] }: { partial?: boolean; tags?: readonly string[] } = {},
+    {
+      partial = false,
+      isPrivate = false,
+      tags: also = [],
+    }: { partial?: boolean; isPrivate?: boolean; tags?: readonly string[] } = {},
   ): Promise<PutResult> {
     const byDigest = isDigest(reference);
     const tags = byDigest ? also : [reference];
@@ -85,15 +84,14 @@ export class Manifests {
     }
     const document = parse(bytes, contentType);
     const row = await describe(name, digest, document, payloadOf(bytes), {
-      config: (wanted) => this.#blobs.read(wanted),
+      config: (wanted) => this.#blobs.read(name, wanted),
       manifest: (wanted) => this.#sizeOf(this.#database, name, wanted),
     });
-    await this.#database.transaction((queries) => this.#insert(queries, row, document, { tags, partial }));
-    await this.#queue.run(name, async () => {
-      const copy = Buffer.concat([Buffer.from(`${document.mediaType}\n`), bytes]);
-      await this.#storage.write(manifestKey(name, digest), copy);
-      for (const tag of tags) await this.#copyTag(name, tag);
+    const due = await this.#database.transaction(async (queries) => {
+      await this.#insert(queries, row, document, { tags, partial, isPrivate });
+      return this.#copies.due(queries, name, { digest, tags });
     });
+    await this.#copies.make(name, due);
     const subject = document.subject?.digest;
     return { digest, mediaType: document.mediaType, ...(subject && { subject }) };
   }
@@ -102,7 +100,7 @@ export class Manifests {
     queries: Transaction,
     row: ManifestRow,
     document: Manifest | Index,
-    { tags, partial }: { tags: readonly string[]; partial: boolean },
+    { tags, partial, isPrivate }: { tags: readonly string[]; partial: boolean; isPrivate: boolean },
   ): Promise<void> {
     const name = row.repository;
     const now = this.#clock.now();
@@ -112,6 +110,7 @@ export class Manifests {
     for (const tag of tags) await refuseImmutable(queries, name, tag, row.digest);
     await insertManifest(queries, row, now);
     await queries.run("UPDATE repositories SET pushed_at = ? WHERE name = ?", now, name);
+    if (isPrivate) await queries.run("UPDATE repositories SET private = 1 WHERE name = ?", name);
     for (const tag of tags) {
       await queries.run(
         `INSERT INTO tags (repository, name, digest, updated_at) VALUES (?, ?, ?, ?)
@@ -129,26 +128,19 @@ export class Manifests {
     return queries.get<{ size: number; content_size: number }>(sql, name, digest);
   }
 
-  /** Brings the storage's copy of a tag up to what the index says now. */
-  async #copyTag(name: string, tag: string): Promise<void> {
-    const sql = "SELECT digest FROM tags WHERE repository = ? AND name = ?";
-    const row = await this.#database.get<{ digest: Digest }>(sql, name, tag);
-    if (row) await this.#storage.write(tagKey(name, tag), row.digest);
-    else await this.#storage.remove(tagKey(name, tag));
-  }
-
   /**
    * Deletes a tag, or a manifest with all tags that point to it; returns the manifest's digest. Throws
    * MANIFEST_UNKNOWN, IMMUTABLE.
    */
   async remove(name: string, reference: string): Promise<Digest> {
-    const gone = await this.#database.transaction((queries) => removeRows(queries, name, reference));
-    if (!gone) throw manifestUnknown(name, reference);
-    await this.#queue.run(name, async () => {
-      for (const tag of gone.tags) await this.#copyTag(name, tag);
-      if (!isDigest(reference) || (await this.#sizeOf(this.#database, name, reference))) return;
-      await this.#storage.remove(manifestKey(name, reference));
+    const gone = await this.#database.transaction(async (queries) => {
+      const { digest, tags } = (await removeRows(queries, name, reference)) ?? {};
+      if (digest === undefined || tags === undefined) return undefined;
+      const what = isDigest(reference) ? { digest, tags } : { tags };
+      return { digest, due: await this.#copies.due(queries, name, what) };
     });
+    if (!gone) throw manifestUnknown(name, reference);
+    await this.#copies.make(name, gone.due);
     return gone.digest;
   }
 }

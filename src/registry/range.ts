@@ -21,8 +21,8 @@ export function parseRange(
     return length === 0 ? "unsatisfiable" : { start: size - length, end: size - 1 };
   }
   const start = Number(first);
-  if (last !== "" && Number(last) < start) return undefined;
-  if (start >= size) return "unsatisfiable";
+  // One that ends before it begins may be ignored or rejected (14.2); who sent it does not want everything.
+  if (start >= size || (last !== "" && Number(last) < start)) return "unsatisfiable";
   return { start, end: last === "" ? size - 1 : Math.min(Number(last), size - 1) };
 }
 

@@ -1,3 +1,4 @@
+import type { Digest } from "../oci/digest.ts";
 import { RegistryError } from "./errors.ts";
 import type { Database, Queries, SqlValue } from "./index/database.ts";
 
@@ -108,6 +109,17 @@ export class Repositories {
       ...visible.values,
       limit,
       offset,
+    );
+    return rows.map(normal);
+  }
+
+  /** Some of those that have the blob `digest`. */
+  async withBlob(digest: Digest, visible: Visibility): Promise<Repository[]> {
+    const rows = await this.#database.all<Repository>(
+      `SELECT * FROM repositories WHERE name IN (SELECT repository FROM repository_blobs WHERE digest = ? LIMIT 20)
+       AND ${visible.sql}`,
+      digest,
+      ...visible.values,
     );
     return rows.map(normal);
   }

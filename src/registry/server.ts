@@ -69,7 +69,12 @@ export async function serveRegistry(store: RegistryStore, listening: ListenOptio
 }
 
 async function flush({ store, log }: Registry): Promise<void> {
-  await store.pulls.flush().catch((error) => log.error("counting pulls", { error: messageOf(error) }));
+  try {
+    await store.flush();
+    await store.mend();
+  } catch (error) {
+    log.error("writing down", { error: messageOf(error) });
+  }
 }
 
 function listen(server: Server, host: string, port: number): Promise<void> {

@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { type Clock, systemClock } from "../base/clock.ts";
 import { algorithmOf, type Digest } from "../oci/digest.ts";
 import { Blobs } from "./blobs.ts";
+import { Copies } from "./copies.ts";
 import { type Collected, collect } from "./gc.ts";
 import type { Database } from "./index/database.ts";
 import { openPostgres } from "./index/postgres.ts";
@@ -39,6 +40,7 @@ export class RegistryStore implements AsyncDisposable {
   readonly referrers: Referrers;
   readonly repositories: Repositories;
   readonly pulls: Pulls;
+  readonly #copies: Copies;
   readonly #storage: Storage;
 
   private constructor(storage: Storage, database: Database, clock: Clock) {
@@ -47,7 +49,8 @@ export class RegistryStore implements AsyncDisposable {
     this.clock = clock;
     this.blobs = new Blobs(storage, database, clock);
     this.uploads = new Uploads(storage, this.blobs, clock);
-    this.manifests = new Manifests(storage, database, this.blobs, clock);
+    this.#copies = new Copies(storage, database, clock);
+    this.manifests = new Manifests(database, this.blobs, this.#copies, clock);
     this.tags = new Tags(database);
     this.referrers = new Referrers(database);
     this.repositories = new Repositories(database);
@@ -87,6 +90,17 @@ export class RegistryStore implements AsyncDisposable {
     await this.uploads.finish(name, id, digest);
   }
 
+  /** Writes down what nobody waits for: counts of pulls, and that copies are made. */
+  async flush(): Promise<void> {
+    await this.pulls.flush();
+    await this.#copies.settle();
+  }
+
+  /** Makes the copies that a killed instance of this registry did not make. Returns how many. */
+  mend(): Promise<number> {
+    return this.#copies.mend();
+  }
+
   /** Removes what was begun and given up: uploads, and files that a crash left half written. Returns how many. */
   removeAbandoned(): Promise<number> {
     return this.uploads.removeAbandoned();
@@ -98,7 +112,7 @@ export class RegistryStore implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.pulls.flush();
+    await this.flush();
     await this.database[Symbol.asyncDispose]();
   }
 }

@@ -115,6 +115,7 @@ test("nobody learns of what is private: lists, search, mounts, pages", async () 
   const digest = document.layers[0]?.digest;
   const mounted = await registry.fetch("POST", `bob/app/blobs/uploads/?mount=${digest}&from=alice/secret`);
   expect(mounted.status).toBe(202);
+  expect((await registry.fetch("POST", `bob/app/blobs/uploads/?mount=${digest}`)).status).toBe(202);
   expect((await registry.fetch("GET", "/r/alice/secret")).status).toBe(404);
   registry.credentials = as("alice");
   expect(await (await registry.fetch("GET", "_catalog")).json()).toEqual({

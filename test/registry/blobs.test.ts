@@ -123,10 +123,12 @@ test("a mount gives a repository what another has; what cannot be mounted become
   expect([mounted.status, mounted.headers.get("docker-content-digest")]).toEqual([201, digest]);
   const got = await registry.fetch("GET", mounted.headers.get("location") ?? "");
   expect(await got.text()).toBe("content");
+  const anywhere = await registry.fetch("POST", `third/blobs/uploads/?mount=${digest}`);
+  expect([anywhere.status, anywhere.headers.get("location")]).toEqual([201, `/v2/third/blobs/${digest}`]);
   for (const query of [
     `mount=${digest}&from=no/such`,
     `mount=${absent}&from=from/here`,
-    `mount=${digest}`,
+    `mount=${absent}`,
     "mount=nonsense&from=../../etc",
   ]) {
     const answer = await registry.fetch("POST", `other/blobs/uploads/?${query}`);

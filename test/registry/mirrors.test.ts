@@ -82,6 +82,10 @@ test("an upstream with log-in is asked with a token, and its copy is only for th
   const got = await own.fetch("GET", "up/company/app/manifests/1");
   expect([got.status, got.headers.get("docker-content-digest")]).toEqual([200, digest]);
   expect((await own.fetch("GET", "nobody/company/app/manifests/1")).status).toBe(503);
+  // The copy that is here now has not become public.
+  own.credentials = undefined;
+  expect((await own.fetch("GET", "up/company/app/manifests/1")).status).toBe(401);
+  expect(await (await own.fetch("GET", "/v1/search?q=company")).json()).toMatchObject({ num_results: 0 });
 });
 
 test("what an upstream says wrongly is not kept", async () => {

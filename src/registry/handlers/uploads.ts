@@ -29,14 +29,30 @@ export async function startUpload(exchange: Exchange, { name }: NameParams): Pro
 
 /** What cannot be mounted is uploaded instead: the caller goes on with that. */
 async function tryMount(exchange: Exchange, name: string, mount: string): Promise<boolean> {
-  const from = exchange.query.get("from") ?? "";
-  if (!isDigest(mount) || !isRepositoryPath(from)) return false;
-  // Whoever may not see a repository must not learn what is in it.
-  if (!(await exchange.identity.may(from, "pull"))) return false;
-  if (!(await exchange.store.blobs.mount(name, mount, from))) return false;
-  await notify(exchange, "mount", { ...blobTarget(name, mount), fromRepository: from });
-  sendCreated(exchange, name, mount);
-  return true;
+  if (!isDigest(mount)) return false;
+  for (const from of await sourcesOf(exchange, mount)) {
+    if (!(await exchange.store.blobs.mount(name, mount, from))) continue;
+    await notify(exchange, "mount", { ...blobTarget(name, mount), fromRepository: from });
+    sendCreated(exchange, name, mount);
+    return true;
+  }
+  return false;
+}
+
+/**
+ * Where a blob may be mounted from: the repository that is named, or any that has it when none is (distribution-spec,
+ * "Mounting a blob from another repository"). Whoever may not see a repository must not learn what is in it.
+ */
+async function sourcesOf({ query, identity, store }: Exchange, digest: Digest): Promise<string[]> {
+  const from = query.get("from");
+  if (from !== null) return isRepositoryPath(from) && (await identity.may(from, "pull")) ? [from] : [];
+  const found = await store.repositories.withBlob(digest, await identity.visible());
+  const allowed: string[] = [];
+  for (const { name, private: isPrivate, pushed_at } of found) {
+    // A token is for the repositories that it names; what is public needs none.
+    if ((!isPrivate && pushed_at !== null) || (await identity.may(name, "pull"))) allowed.push(name);
+  }
+  return allowed;
 }
 
 async function takeWhole(exchange: Exchange, name: string, digest: Digest): Promise<void> {

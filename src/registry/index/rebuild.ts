@@ -1,7 +1,16 @@
 import { type Digest, isDigest } from "../../oci/digest.ts";
-import { isIndex, parseManifestOrIndex } from "../../oci/manifest.ts";
+import { digestLike } from "../../oci/digester.ts";
+import { isIndex, maxManifestSize, parseManifestOrIndex } from "../../oci/manifest.ts";
 import { isForeignLayerType } from "../../oci/media-types.ts";
-import { blobKey, manifestKey, parseKey, repositoriesPrefix, tagKey } from "../layout.ts";
+import {
+  blobKey,
+  blobsPrefix,
+  manifestKey,
+  parseBlobKey,
+  parseKey,
+  repositoriesPrefix,
+  tagKey,
+} from "../layout.ts";
 import { describe, insertManifest, type ManifestRow } from "../manifest-rows.ts";
 import { touchRepository } from "../repositories.ts";
 import type { Storage } from "../storage/storage.ts";
@@ -16,10 +25,12 @@ interface Found {
 }
 
 /**
- * Fills an index that is new from what the storage holds; returns how many manifests and tags there were. Accounts,
- * counts and settings are not in the storage, and gone with the index that was lost.
+ * Adds to an index what the storage holds beside it; returns how many manifests and tags there were. A manifest that is
+ * not what its digest says is left out. Accounts, counts and settings are not in the storage, and gone with the index
+ * that was lost.
  */
 export async function rebuild(storage: Storage, database: Database, now: number) {
+  const contents = await listContents(storage);
   const tags: { name: string; tag: string }[] = [];
   const sizes = new Map<string, { size: number; content_size: number }>();
   const later: { name: string; manifest: Digest }[] = [];
@@ -29,7 +40,7 @@ export async function rebuild(storage: Storage, database: Database, now: number)
     const found = batch;
     batch = [];
     await database.transaction(async (queries) => {
-      for (const one of found) await insert(queries, one, now);
+      for (const one of found) await insert(queries, one, contents, now);
     });
   };
   const take = async (name: string, digest: Digest, only: "images" | "indexes") => {
@@ -48,10 +59,42 @@ export async function rebuild(storage: Storage, database: Database, now: number)
   // Indexes come last: their rows tell of the images that they name.
   for (const { name, manifest } of later.splice(0)) await take(name, manifest, "indexes");
   await flush();
+  await insertContents(storage, database, contents, now);
   for (let at = 0; at < tags.length; at += batchSize) {
     await insertTags(storage, database, tags.slice(at, at + batchSize), now);
   }
   return { manifests, tags: tags.length };
+}
+
+/** The digests of all content: what a manifest names may have been lost. */
+async function listContents(storage: Storage): Promise<ReadonlySet<Digest>> {
+  const found = new Set<Digest>();
+  for await (const key of storage.list(blobsPrefix)) {
+    const digest = parseBlobKey(key);
+    if (digest) found.add(digest);
+  }
+  return found;
+}
+
+/** Rows of content that no manifest names, so that the collector finds it. */
+async function insertContents(
+  storage: Storage,
+  database: Database,
+  contents: ReadonlySet<Digest>,
+  now: number,
+): Promise<void> {
+  for (const digest of contents) {
+    if (await database.get("SELECT digest FROM blobs WHERE digest = ?", digest)) continue;
+    const object = await storage.open(blobKey(digest));
+    if (!object) continue;
+    await object[Symbol.asyncDispose]();
+    await database.run(
+      "INSERT INTO blobs (digest, size, held_until) VALUES (?, ?, ?) ON CONFLICT (digest) DO NOTHING",
+      digest,
+      object.size,
+      now,
+    );
+  }
 }
 
 async function read(
@@ -65,10 +108,12 @@ async function read(
   if (!file) return undefined;
   const lineFeed = file.indexOf(0x0a);
   const bytes = file.subarray(lineFeed + 1);
+  if (digestLike(digest, bytes) !== digest) return undefined;
   const document = parseManifestOrIndex(bytes, file.toString("latin1", 0, lineFeed));
   if (isIndex(document) !== (only === "indexes")) return "other";
+  const isLong = !isIndex(document) && document.config.size > maxManifestSize;
   const row = await describe(name, digest, document, bytes.toString("utf8"), {
-    config: (wanted) => storage.read(blobKey(wanted)),
+    config: async (wanted) => (isLong ? undefined : storage.read(blobKey(wanted))),
     manifest: async (wanted) => sizes.get(`${name}@${wanted}`),
   });
   const parts = isIndex(document) ? [] : [document.config, ...document.layers];
@@ -78,7 +123,12 @@ async function read(
   return { row, blobs };
 }
 
-async function insert(queries: Queries, { row, blobs }: Found, now: number): Promise<void> {
+async function insert(
+  queries: Queries,
+  { row, blobs }: Found,
+  contents: ReadonlySet<Digest>,
+  now: number,
+): Promise<void> {
   await touchRepository(queries, row.repository, now);
   await insertManifest(queries, row, now);
   // Whether it was private is not in the storage: what may have been, is.
@@ -88,6 +138,7 @@ async function insert(queries: Queries, { row, blobs }: Found, now: number): Pro
     row.repository,
   );
   for (const [digest, size] of blobs) {
+    if (!contents.has(digest)) continue;
     await queries.run(
       "INSERT INTO blobs (digest, size, held_until) VALUES (?, ?, 0) ON CONFLICT (digest) DO NOTHING",
       digest,

@@ -74,6 +74,13 @@ const migrations: readonly Migration[] = [
     id: "4-holders",
     statements: [`ALTER TABLE blobs ADD COLUMN holders NUMBER NOT NULL DEFAULT 0`],
   },
+  {
+    id: "5-copies",
+    statements: [
+      `CREATE TABLE copies (storage_key TEXT PRIMARY KEY, due_at NUMBER NOT NULL)`,
+      `CREATE INDEX copies_due ON copies (due_at)`,
+    ],
+  },
 ];
 
 /** The steps in one database's words. Names are compared by their bytes, in both. */

@@ -86,7 +86,8 @@ export class Mirror {
     const bytes = await boundedBytes(answer, maxManifestSize);
     const digest = isDigest(reference) ? digestLike(reference, bytes) : sha256Of(bytes);
     const mediaType = answer.headers.get("content-type") ?? "";
-    await this.#store.manifests.put(name, reference, bytes, mediaType, { partial: true });
+    const isPrivate = !this.isOpenTo(undefined);
+    await this.#store.manifests.put(name, reference, bytes, mediaType, { partial: true, isPrivate });
     this.#keepFresh(name, reference);
     return await this.#store.manifests.get(name, digest);
   }

@@ -41,7 +41,7 @@ ${
       html`<a href="?platform=${digest}" ${digest === chosen?.digest && html`aria-current="page"`}>${[platform?.os, platform?.architecture, platform?.variant].filter(Boolean).join("/")}</a>`,
   )}</nav>`
 }
-${image && (await imagePart(exchange, image))}
+${image && (await imagePart(exchange, name, image))}
 ${await referrersPart(exchange, name, top)}`;
   return { title: `${name}:${tag}`, body };
 }
@@ -55,10 +55,10 @@ function ignoreUnknown(error: unknown): undefined {
   throw error;
 }
 
-async function imagePart(exchange: PageExchange, stored: StoredManifest): Promise<Html> {
+async function imagePart(exchange: PageExchange, name: string, stored: StoredManifest): Promise<Html> {
   const document = parsed(stored);
   if (isIndex(document)) return html`<p class="dim">This is an index of indexes.</p>`;
-  const bytes = await exchange.store.blobs.read(document.config.digest);
+  const bytes = await exchange.store.blobs.read(name, document.config.digest);
   const config = bytes && configOf(bytes);
   const total = document.layers.reduce((sum, layer) => sum + layer.size, 0);
   return html`${config && configPart(exchange, config)}
