@@ -1,4 +1,5 @@
 import type { Socket } from "node:net";
+import { nextTurn } from "../../base/async.ts";
 import { EngineError } from "../../base/errors.ts";
 import type { Exit, Operation, Operations, RequestLine, ServerLine, Welcome } from "./protocol.ts";
 import { protocolVersion } from "./protocol.ts";
@@ -17,6 +18,8 @@ export class ControlConnection {
   #number = 0;
   #pending = new Map<number, { resolve: (result: unknown) => void; reject: (error: unknown) => void }>();
   #welcome = Promise.withResolvers<Welcome>();
+  #lines: ServerLine[] = [];
+  #reading = false;
   #closed = false;
   #ended = Promise.withResolvers<void>();
   #listeners: { onExit: (exit: Exit) => void; onClose: () => void };
@@ -27,10 +30,11 @@ export class ControlConnection {
     const lines = new LineBuffer();
     socket.on("data", (piece: Buffer) => {
       try {
-        for (const line of lines.push(piece)) this.#line(JSON.parse(line) as ServerLine);
+        this.#lines.push(...lines.push(piece).map((line) => JSON.parse(line) as ServerLine));
       } catch {
         socket.destroy(); // this is no supervisor of ours: `close` follows
       }
+      void this.#read();
     });
     socket.on("error", () => {}); // `close` follows
     socket.on("end", () => socket.destroy());
@@ -46,6 +50,21 @@ export class ControlConnection {
     const connection = new ControlConnection(socket, listeners);
     const welcome = await connection.#welcome.promise;
     return { connection, welcome };
+  }
+
+  /** Whoever waits for an answer goes on before an exit that came right behind it: a kill is told before the death. */
+  async #read(): Promise<void> {
+    if (this.#reading) return;
+    this.#reading = true;
+    try {
+      for (let answered = false, line = this.#lines.shift(); line; line = this.#lines.shift()) {
+        if (answered && "event" in line) await nextTurn();
+        answered = "answer" in line;
+        this.#line(line);
+      }
+    } finally {
+      this.#reading = false;
+    }
   }
 
   #line(line: ServerLine): void {
