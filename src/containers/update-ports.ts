@@ -94,18 +94,18 @@ function without(ports: PortMap, known: PortMap): PortMap {
  * Publishes and unpublishes ports of a container whose turn the caller holds, without touching its processes: all of it,
  * or nothing. Returns its specification with the bindings as they are from now on, and what takes the change back.
  */
-export function updatePorts(
+export async function updatePorts(
   deps: ContainerDeps,
   container: Container,
   update: PortUpdate,
-): { spec: Container["spec"]; undo: () => void } {
+): Promise<{ spec: Container["spec"]; undo: () => Promise<void> }> {
   checkMode(container);
   const { spec } = container;
   const before = spec.hostConfig.PortBindings ?? {};
   const portsNow = () => deps.network.connection(container.id)?.Ports ?? {};
   const actual = portsNow();
   const { bindings, closed } = planPorts(before, actual, update);
-  deps.network.changePorts(container.id, { open: update.add, close: closed });
+  await deps.network.changePorts(container.id, { open: update.add, close: closed });
   const exposed = Object.fromEntries(Object.keys(update.add).map((key) => [key, {}]));
   const added = without(portsNow(), actual);
   return {

@@ -47,12 +47,14 @@ export function updateContainer(
     const value = { ...before, ...changed };
     const hostConfig = { ...value, ...restartPolicy(container, policy) };
     const ports =
-      add || remove ? updatePorts(deps, container, { add: add ?? {}, remove: remove ?? {} }) : undefined;
+      add || remove
+        ? await updatePorts(deps, container, { add: add ?? {}, remove: remove ?? {} })
+        : undefined;
     if (isRunning(container) && status !== "restarting" && Object.keys(changed).length > 0) {
       try {
         await apply(deps, container, onlyChanged(value, changed));
       } catch (error) {
-        ports?.undo();
+        await ports?.undo();
         throw error;
       }
     }

@@ -90,6 +90,7 @@ export async function openEngine(settings: EngineSettings, log: Logger): Promise
   const imageParts = openImages({ dataRoot, log, database, events, set });
   undo.add(() => imageParts.workers[Symbol.dispose]());
   undo.add(() => imageParts.packers[Symbol.dispose]());
+  const resolver = new ResolverClient({ execRoot, command: settings.resolverCommand, log });
   const network = new NetworkManager({
     database,
     resources,
@@ -97,7 +98,8 @@ export async function openEngine(settings: EngineSettings, log: Logger): Promise
     config: settings.network,
     log,
     events: networkEvents(events),
-    names: new ResolverClient({ execRoot, command: settings.resolverCommand, log }),
+    names: resolver,
+    ports: resolver,
   });
   await network.start();
   undo.add(() => network.shutdown());

@@ -18,15 +18,17 @@ const CTA_FILTER = 25;
 const CTA_TUPLE_IP = 1;
 const CTA_TUPLE_PROTO = 2;
 const CTA_IP_V4_DST = 2;
+const CTA_IP_V6_DST = 4;
 const CTA_PROTO_NUM = 1;
 const CTA_PROTO_DST_PORT = 3;
 const CTA_FILTER_ORIG_FLAGS = 1;
 /** What a flow is compared by: CTA_IP_DST, CTA_PROTO_NUM, CTA_PROTO_DST_PORT. */
 const fields = (1 << 1) | (1 << 3) | (1 << 5);
 const AF_INET = 2;
+const AF_INET6 = 10;
 const IPPROTO_UDP = 17;
 
-/** An IPv4 address of this host and a port of it. */
+/** An address of this host and a port of it. */
 export interface FlowTarget {
   ip: Ip;
   port: number;
@@ -38,13 +40,13 @@ function deleteUdpFlows({ ip, port }: FlowTarget): NetlinkMessage {
     [CTA_PROTO_DST_PORT, be16(port)],
   ];
   const tuple: Attribute[] = [
-    [CTA_TUPLE_IP, [[CTA_IP_V4_DST, ipBytes(ip)]]],
+    [CTA_TUPLE_IP, [[ip.family === 4 ? CTA_IP_V4_DST : CTA_IP_V6_DST, ipBytes(ip)]]],
     [CTA_TUPLE_PROTO, proto],
   ];
   return {
     type: (NFNL_SUBSYS_CTNETLINK << 8) | IPCTNL_MSG_CT_DELETE,
     // struct nfgenmsg
-    header: Uint8Array.of(AF_INET, 0, 0, 0),
+    header: Uint8Array.of(ip.family === 4 ? AF_INET : AF_INET6, 0, 0, 0),
     attributes: [
       [CTA_TUPLE_ORIG, tuple],
       [CTA_FILTER, [[CTA_FILTER_ORIG_FLAGS, u32(fields)]]],

@@ -30,16 +30,16 @@ export interface PortChangeInput {
  * Changes the published ports of a running container: sockets, row, rules and relays. Either all of it is done, or (on an
  * error, in Docker's words) everything is as before. Returns NetworkSettings.Ports.
  */
-export function changePorts(published: PublishedPorts, input: PortChangeInput): PortMap {
+export async function changePorts(published: PublishedPorts, input: PortChangeInput): Promise<PortMap> {
   const { change, reservation, ports, target, network, link, write } = input;
   const requests = portRequests(change.open, [], false, network.hostIps);
   // A port that moves within the container must be free before it can be taken again.
   const leaving = reservation.split((port) => isListed(change.close, port));
   const former = leaving.held.map(({ port }) => port);
-  published.close(leaving, network);
+  await published.close(leaving, network);
   const back = () => {
     const again = published.restore(former);
-    published.open(again, link, network, { relaying: true });
+    published.open(again, link, network);
     reservation.join(again);
   };
   let opened: { reservation: PortReservation; ports: PortMap };
@@ -54,7 +54,7 @@ export function changePorts(published: PublishedPorts, input: PortChangeInput): 
     write(after);
     published.open(opened.reservation, link, network);
   } catch (error) {
-    published.close(opened.reservation, network);
+    await published.close(opened.reservation, network);
     back();
     write(ports);
     throw error;

@@ -10,6 +10,7 @@ import { changePorts, type PortChange } from "./change-ports.ts";
 import { wayOut } from "./endpoints.ts";
 import type { PublishedPort } from "./firewall.ts";
 import type { NetworkSet } from "./network-set.ts";
+import type { PortKeeper } from "./port-keeper.ts";
 import { portRequests } from "./port-requests.ts";
 import { PublishedPorts } from "./published-ports.ts";
 import { portTarget, publishedPorts } from "./views.ts";
@@ -20,10 +21,16 @@ export class ContainerPorts {
   readonly #table: NetworkTable;
   readonly #ports: PublishedPorts;
 
-  constructor(deps: { host: NetlinkSocket; networks: NetworkSet; table: NetworkTable; log: Logger }) {
+  constructor(deps: {
+    host: NetlinkSocket;
+    networks: NetworkSet;
+    table: NetworkTable;
+    keeper: PortKeeper;
+    log: Logger;
+  }) {
     this.#networks = deps.networks;
     this.#table = deps.table;
-    this.#ports = new PublishedPorts(deps.host, deps.log);
+    this.#ports = new PublishedPorts(deps.host, deps.keeper, deps.log);
   }
 
   /** All ports that the kernel's rules are to carry into a network. */
@@ -35,8 +42,17 @@ export class ContainerPorts {
     this.#ports.stop();
   }
 
+  /** Takes up the sockets that were kept since an earlier daemon; `restore` claims them, `dropUnclaimed` closes the rest. */
+  adopt(): Promise<void> {
+    return this.#ports.adopt();
+  }
+
+  dropUnclaimed(): Promise<void> {
+    return this.#ports.dropUnclaimed();
+  }
+
   /** Opens the ports of a container; the map of what it exposes and what is published. Errors in Docker's words. */
-  publish(attached: Attached): PortMap {
+  async publish(attached: Attached): Promise<PortMap> {
     const { endpoints, sandbox, request } = attached;
     const { exposedPorts, portBindings, publishAll } = request;
     const hasNetwork = endpoints.some(({ address, address6 }) => address !== "" || address6 !== "");
@@ -52,7 +68,7 @@ export class ContainerPorts {
       try {
         this.#ports.open(reservation, way.link, network);
       } catch (error) {
-        this.#ports.close(reservation, network);
+        await this.#ports.close(reservation, network);
         throw error;
       }
       attached.ports = reservation;
@@ -73,28 +89,28 @@ export class ContainerPorts {
     attached.ports = this.#ports.restore(way ? publishedPorts(attached.sandbox, way) : []);
   }
 
-  /** They are free when this returns. */
-  close({ ports, portNetwork }: Pick<Attached, "ports" | "portNetwork">): void {
-    this.#ports.close(ports, this.#networks.liveOf(portNetwork ?? ""));
+  /** They are free when this resolves. */
+  close({ ports, portNetwork }: Pick<Attached, "ports" | "portNetwork">): Promise<void> {
+    return this.#ports.close(ports, this.#networks.liveOf(portNetwork ?? ""));
   }
 
   /** Ports follow the endpoints of a container, which have changed. */
-  follow(attached: Attached): void {
+  async follow(attached: Attached): Promise<void> {
     const { sandbox } = attached;
     const way = this.#publishingEndpoint(attached.endpoints);
     if (way?.networkId === attached.portNetwork) return;
-    this.close(attached);
-    sandbox.ports = JSON.stringify(this.publish(attached));
+    await this.close(attached);
+    sandbox.ports = JSON.stringify(await this.publish(attached));
     this.#table.setPorts(sandbox.containerId, sandbox.ports);
   }
 
   /** Publishes and unpublishes ports of a container while it runs; nothing happens to one that has no network. */
-  change(attached: Attached, change: PortChange): void {
+  async change(attached: Attached, change: PortChange): Promise<void> {
     const { sandbox, endpoints, portNetwork } = attached;
     const endpoint = endpoints.find(({ networkId }) => networkId === portNetwork);
     const network = this.#networks.liveOf(endpoint?.networkId ?? "");
     if (!attached.ports || !endpoint || !network) return;
-    changePorts(this.#ports, {
+    await changePorts(this.#ports, {
       change,
       reservation: attached.ports,
       ports: JSON.parse(sandbox.ports) as PortMap,

@@ -19,6 +19,7 @@ import { publishWarning } from "./host-firewall.ts";
 import type { NamedSandbox } from "./name-server.ts";
 import { hasNames, namedSandbox } from "./named-sandbox.ts";
 import { NetworkSet } from "./network-set.ts";
+import { OwnPorts, type PortKeeper } from "./port-keeper.ts";
 import { SandboxPool } from "./sandbox-pool.ts";
 import { remainsOf, type Sandbox, Sandboxes } from "./sandboxes.ts";
 import { planNetwork } from "./spec.ts";
@@ -37,6 +38,7 @@ export class NetworkManager {
   readonly #table: NetworkTable;
   readonly #host = new NetlinkSocket();
   readonly #sandboxes: Sandboxes;
+  readonly #keeper: PortKeeper;
   readonly #ports: ContainerPorts;
   readonly #wiring: Wiring;
   readonly #attached = new Map<string, Attached>();
@@ -53,7 +55,14 @@ export class NetworkManager {
     const random = new MetaTable(database).once("ula", () => newId().slice(0, 10));
     const host = this.#host;
     this.#networks = new NetworkSet({ database, resources, host, config, log, ula: ulaPool(random) });
-    this.#ports = new ContainerPorts({ host, networks: this.#networks, table: this.#table, log });
+    this.#keeper = deps.ports ?? new OwnPorts();
+    this.#ports = new ContainerPorts({
+      host,
+      networks: this.#networks,
+      table: this.#table,
+      keeper: this.#keeper,
+      log,
+    });
     this.#wiring = new Wiring(this.#sandboxes, this.#networks);
     const size = deps.poolSize ?? 4;
     const pool = (make: () => Sandbox, count: number) =>
@@ -75,12 +84,14 @@ export class NetworkManager {
     this.#networks.predefine("host", "host");
     this.#networks.predefine("none", "null");
     this.#load();
+    await this.#ports.adopt();
     if (this.#deps.config.bridge !== "none") await this.#openBridge();
     for (const { endpoints } of this.#attached.values()) this.#wiring.note(endpoints);
     for (const attached of this.#attached.values()) this.#ports.restore(attached);
     if (this.#deps.config.iptables !== false) this.#watchFirewall();
     this.#applyAll();
     this.#watch?.recogniseSelf();
+    await this.#ports.dropUnclaimed();
   }
 
   #watchFirewall(): void {
@@ -199,7 +210,7 @@ export class NetworkManager {
     try {
       plugged = this.#wiring.plugAll(request.containerId, sandbox, endpoints);
       const rows = endpoints.length > 0 ? plugged.map(({ row }) => row) : [this.#unplugged(request, "none")];
-      const connection = this.#attach(request, sandbox, rows);
+      const connection = await this.#attach(request, sandbox, rows);
       await this.#tellNames(request.containerId);
       return connection;
     } catch (error) {
@@ -276,7 +287,7 @@ export class NetworkManager {
         ...endpoints.filter(({ link, address }) => link !== "" || address !== ""),
         plugged.row,
       ];
-      this.#changed(attached);
+      await this.#changed(attached);
     } catch (error) {
       await this.unplug(containerId, row.id);
       throw error;
@@ -295,7 +306,7 @@ export class NetworkManager {
     const { netns } = attached.sandbox;
     attached.endpoints = attached.endpoints.filter((one) => one !== gone);
     this.#table.deleteEndpoint(gone);
-    this.#changed(attached);
+    await this.#changed(attached);
     this.#wiring.unplug(netns, gone);
     await this.#tellNames(containerId);
     this.#event("disconnect", row, containerId);
@@ -303,9 +314,9 @@ export class NetworkManager {
   }
 
   /** Routes and ports follow the endpoints. */
-  #changed(attached: Attached): void {
+  async #changed(attached: Attached): Promise<void> {
     this.#wiring.route(attached.sandbox.netns, attached.endpoints);
-    this.#ports.follow(attached);
+    await this.#ports.follow(attached);
   }
 
   /** How a running container is connected, or undefined. */
@@ -334,17 +345,18 @@ export class NetworkManager {
     if (!attached) return;
     const { sandbox, endpoints } = attached;
     this.#attached.delete(containerId);
-    this.#ports.close(attached);
+    const closed = this.#ports.close(attached);
     this.#table.deleteSandbox(containerId);
     this.#deps.names?.drop(containerId);
     if (sandbox.netns !== "") this.#wiring.retireOf(sandbox.netns, endpoints);
     for (const { networkId } of endpoints) this.#tellOf("disconnect", networkId, containerId);
+    await closed;
   }
 
   /** Publishes and unpublishes ports of a container while it runs; nothing happens to one that has no network. */
-  changePorts(containerId: string, change: PortChange): void {
+  async changePorts(containerId: string, change: PortChange): Promise<void> {
     const attached = this.#attached.get(containerId);
-    if (attached) this.#ports.change(attached, change);
+    if (attached) await this.#ports.change(attached, change);
   }
 
   /** The container has another name now, by which others find it too. */
@@ -389,9 +401,11 @@ export class NetworkManager {
     for (const pool of Object.values(this.#pools)) pool.close();
     this.#ports.stop();
     await this.#sandboxes.settled();
-    for (const { ports } of this.#attached.values()) ports?.[Symbol.dispose]();
     const last = this.#attached.size === 0;
     await this.#deps.names?.close({ last });
+    await this.#keeper.close({ last });
+    // Whoever keeps the ports for the next daemon has sockets of its own.
+    for (const { ports } of this.#attached.values()) ports?.[Symbol.dispose]();
     if (last) this.#removeAll();
     this.#networks[Symbol.dispose]();
     this.#host[Symbol.dispose]();
@@ -422,7 +436,7 @@ export class NetworkManager {
   }
 
   /** Publishes a container's ports, and writes its rows in one transaction. */
-  #attach(request: ConnectRequest, sandbox: Sandbox, endpoints: EndpointRow[]): Connection {
+  async #attach(request: ConnectRequest, sandbox: Sandbox, endpoints: EndpointRow[]): Promise<Connection> {
     const { containerId, containerName, exposedPorts, portBindings, publishAll, dns } = request;
     const kept = { exposedPorts, portBindings, publishAll, ...(dns && { dns }) };
     const row = {
@@ -440,7 +454,7 @@ export class NetworkManager {
       portNetwork: undefined,
       request: kept,
     };
-    row.ports = JSON.stringify(this.#ports.publish(attached));
+    row.ports = JSON.stringify(await this.#ports.publish(attached));
     try {
       this.#deps.database.relaxed(() => {
         this.#table.putSandbox(row);
@@ -448,7 +462,7 @@ export class NetworkManager {
         if (sandbox.netns !== "") this.#sandboxes.assign(sandbox, containerId);
       });
     } catch (error) {
-      this.#ports.close(attached);
+      await this.#ports.close(attached);
       throw error;
     }
     this.#attached.set(containerId, attached);

@@ -6,15 +6,14 @@ import { bindSocket, type Transport } from "../linux/inet-socket.ts";
 import { SyscallError } from "../linux/libc.ts";
 import { readSysctl } from "../linux/sysctl.ts";
 import type { PublishedPort } from "./firewall.ts";
+import type { KeptPort } from "./port-keeper.ts";
 import type { PortRequest } from "./port-requests.ts";
-import { relayTcp, relayUdp } from "./relay.ts";
 
 /** A host port that is ours: held by a socket, so that no other process gets it, and says so as any server would. */
-interface HeldPort {
+export interface HeldPort {
   port: PublishedPort;
   /** undefined for SCTP, and where a port could not be held again after a restart. */
   fd: number | undefined;
-  relay?: Disposable;
   released?: boolean;
 }
 
@@ -60,17 +59,6 @@ export class PortReservation implements Disposable {
     return this.held.map(({ port }) => port).filter(isRuled);
   }
 
-  /** Starts to carry, in user space, what arrives on the sockets themselves. What was released meanwhile has none. */
-  relay(opened: readonly HeldPort[] = this.held): void {
-    for (const held of opened) {
-      if (held.fd === undefined || held.relay || held.released) continue;
-      const target = { ip: held.port.containerIp, port: held.port.containerPort };
-      const family = isIPv6(held.port.hostIp) ? "udp6" : "udp4";
-      held.relay =
-        held.port.protocol === "udp" ? relayUdp(held.fd, family, target) : relayTcp(held.fd, target);
-    }
-  }
-
   /** Takes over all of another reservation. */
   join(other: PortReservation): void {
     this.held.push(...other.held.splice(0));
@@ -83,9 +71,33 @@ export class PortReservation implements Disposable {
     return other;
   }
 
-  [Symbol.dispose](): void {
-    for (const held of this.held.splice(0)) this.#release(held);
+  /** Gives all of them back: others may have them. Returns what held them, which the caller closes. */
+  release(): HeldPort[] {
+    const all = this.held.splice(0);
+    for (const held of all) this.#release(held);
+    return all;
   }
+
+  [Symbol.dispose](): void {
+    closeSockets(this.release());
+  }
+}
+
+export function closeSockets(ports: readonly HeldPort[]): void {
+  for (const { fd } of ports) if (fd !== undefined) closeSync(fd);
+}
+
+/** What names a port for who keeps it. */
+export const keyOf = ({ protocol, hostIp, hostPort }: PublishedPort) => `${protocol} ${hostIp} ${hostPort}`;
+
+/** What is to be kept of ports; those that were released meanwhile are left out. */
+export function keptPorts(ports: readonly HeldPort[]): (KeptPort & { fd: number })[] {
+  return ports.flatMap(({ port, fd, released }) => {
+    const { protocol, hostIp, containerIp, containerPort } = port;
+    if (fd === undefined || released || protocol === "sctp") return [];
+    const target = { ip: containerIp, port: containerPort };
+    return [{ key: keyOf(port), transport: protocol, hostIp, target, fd }];
+  });
 }
 
 /** Which host ports are taken by whom. */
@@ -124,14 +136,21 @@ export class PortAllocator {
     return { reservation, ports };
   }
 
-  /** Takes the ports of a container that runs since before this daemon; returns those that another process has now. */
-  restore(ports: readonly PublishedPort[]): { reservation: PortReservation; lost: PublishedPort[] } {
+  /**
+   * Takes the ports of a container that runs since before this daemon, with the sockets that were `kept` for them;
+   * returns those that another process has now.
+   */
+  restore(
+    ports: readonly PublishedPort[],
+    kept: Map<string, number> = new Map(),
+  ): { reservation: PortReservation; lost: PublishedPort[] } {
     const reservation = this.#reservation();
     const lost: PublishedPort[] = [];
     for (const port of ports) {
-      let fd: number | undefined;
+      let fd = kept.get(keyOf(port));
+      kept.delete(keyOf(port));
       try {
-        fd = openPort(port);
+        fd ??= openPort(port);
       } catch (error) {
         if (!(error instanceof EngineError)) throw error;
         lost.push(port);
@@ -145,8 +164,6 @@ export class PortAllocator {
     return new PortReservation((held) => {
       this.#held.delete(held);
       held.released = true;
-      if (held.relay) held.relay[Symbol.dispose]();
-      else if (held.fd !== undefined) closeSync(held.fd);
     });
   }
 

@@ -4,6 +4,7 @@ import type { Database } from "../store/database.ts";
 import type { NetworkRow } from "../store/networks.ts";
 import type { ResourceTable } from "../store/resources.ts";
 import type { NameServer } from "./name-server.ts";
+import type { PortKeeper } from "./port-keeper.ts";
 
 export const defaultMtu = 1500;
 
@@ -37,7 +38,7 @@ export interface NetworkConfig {
   ipForward?: boolean;
   /** False: no masquerading. */
   ipMasq?: boolean;
-  /** False: no firewall rules at all; published ports are relayed by the daemon. */
+  /** False: no firewall rules at all; published ports are relayed. */
   iptables?: boolean;
   /** False: no firewall rules for IPv6. */
   ip6tables?: boolean;
@@ -64,6 +65,8 @@ export interface NetworkDependencies {
   events: NetworkEvents;
   /** Answers the names of containers; none are answered without it. */
   names?: NameServer;
+  /** Keeps published ports open while the daemon is away; they are the daemon's own without it. */
+  ports?: PortKeeper;
   /** How many namespaces are kept ready; 0 makes each when it is asked for. */
   poolSize?: number;
 }

@@ -1,6 +1,17 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  closeSync,
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
+import { bindSocket } from "../../src/linux/inet-socket.ts";
+import type { SyscallError } from "../../src/linux/libc.ts";
 import { TestDaemon } from "../harness/daemon.ts";
 import { run, until } from "../harness/process.ts";
 import { TestRegistry } from "../harness/registry.ts";
@@ -156,6 +167,38 @@ test("a container with an IPv6 address is reached by IPv6, and sees who calls", 
   expect((await fetch("http://d/v1.50/networks/six", { unix: daemon.socket, method: "DELETE" })).status).toBe(
     204,
   );
+});
+
+test("what is relayed, and who holds the ports, does not depend on the daemon", async () => {
+  await web("relayed", "-p", "8087:80", "-p", "8087:80/udp");
+  const address = { ip: "0.0.0.0", port: 8087 };
+  const bind = (transport: "tcp" | "udp") => {
+    try {
+      closeSync(bindSocket(transport, address));
+      return "free";
+    } catch (error) {
+      return (error as SyscallError).code;
+    }
+  };
+  await until("the server listens", async () => (await fromHost("[::1]:8087")).startsWith("relayed"));
+  const { promise: answered, resolve } = Promise.withResolvers<string>();
+  const early = await Bun.connect({
+    hostname: "::1",
+    port: 8087,
+    socket: { data: (_, bytes) => resolve(bytes.toString()), close: () => resolve("closed") },
+  });
+  await daemon.end("SIGKILL");
+  early.write("GET /cgi-bin/who HTTP/1.0\r\n\r\n");
+  expect(await answered).toStartWith("HTTP/1.");
+  expect(await fromHost("[::1]:8087")).toStartWith("relayed sees");
+  expect([bind("tcp"), bind("udp")]).toEqual(["EADDRINUSE", "EADDRINUSE"]);
+  await daemon.launch();
+  expect(await fromHost("[::1]:8087")).toStartWith("relayed sees");
+  const resolver = (await run(["pgrep", "-f", `resolver --exec-root ${daemon.execRoot}`])).stdout.trim();
+  process.kill(Number(resolver), "SIGKILL");
+  await until("another one relays", async () => (await fromHost("[::1]:8087")).startsWith("relayed sees"));
+  await daemon.must("rm", "-f", "relayed");
+  expect([bind("tcp"), bind("udp")]).toEqual(["free", "free"]);
 });
 
 test("fifty published containers are reached again at once after somebody flushed all rules", async () => {

@@ -4,9 +4,11 @@ import { createInterface } from "node:readline";
 import { sleep } from "../../base/async.ts";
 import { internal, messageOf, unavailable } from "../../base/errors.ts";
 import type { Logger } from "../../base/log.ts";
+import { Pidfd } from "../../linux/pidfd.ts";
 import { spawnDaemon } from "../../linux/spawn.ts";
 import type { NamedSandbox, NameServer } from "../name-server.ts";
-import { type ResolverAnswer, type ResolverCall, resolverPaths } from "./protocol.ts";
+import type { KeptPort, PortKeeper } from "../port-keeper.ts";
+import { type OfferedPort, type ResolverAnswer, type ResolverCall, resolverPaths } from "./protocol.ts";
 
 type CallBody = ResolverCall extends infer Call
   ? Call extends ResolverCall
@@ -25,18 +27,19 @@ const fewThreads = {
 
 interface Connected {
   socket: Socket;
-  waiting: Map<number, (error: string | undefined) => void>;
+  waiting: Map<number, (answer: Omit<ResolverAnswer, "id">) => void>;
 }
 
 /**
- * The daemon's side of the resolver: starts it when the first container needs it, and starts another one when it has
+ * The daemon's side of the resolver: starts it when the first container or published port needs it, and starts another one when it has
  * died, which is told everything again.
  */
-export class ResolverClient implements NameServer {
+export class ResolverClient implements NameServer, PortKeeper {
   readonly #execRoot: string;
   readonly #command: readonly string[];
   readonly #log: Logger;
   readonly #known = new Map<string, NamedSandbox>();
+  readonly #ports = new Map<string, OfferedPort>();
   #connection: Promise<Connected> | undefined;
   #lastId = 0;
   #closed = false;
@@ -74,33 +77,65 @@ export class ResolverClient implements NameServer {
     await this.#call({ call: "replace", all });
   }
 
+  async adopt(): Promise<Map<string, number>> {
+    const found = new Map<string, number>();
+    if (!existsSync(resolverPaths(this.#execRoot).socket)) return found;
+    const { kept } = await this.#call({ call: "sockets" });
+    using keeper = kept && Pidfd.open(kept.pid);
+    if (!keeper) return found;
+    for (const [key, fd] of Object.entries(kept.sockets)) found.set(key, keeper.duplicate(fd));
+    return found;
+  }
+
+  keep(ports: readonly (KeptPort & { fd: number })[]): void {
+    if (ports.length === 0) return;
+    const offered = ports.map((port) => ({ ...port, pid: process.pid }));
+    for (const port of offered) this.#ports.set(port.key, port);
+    this.#call({ call: "keep", ports: offered }).catch((error: unknown) => {
+      this.#log.error("published ports are not relayed", { error: messageOf(error) });
+    });
+  }
+
+  async letGo(keys: readonly string[]): Promise<void> {
+    for (const key of keys) this.#ports.delete(key);
+    // Whoever has ended holds nothing.
+    if (keys.length === 0 || !this.#connection) return;
+    await this.#call({ call: "letGo", keys }).catch((error: unknown) => {
+      this.#log.warn("published ports could not be closed", { error: messageOf(error) });
+    });
+  }
+
   async close({ last }: { last: boolean }): Promise<void> {
+    if (this.#closed) return;
     this.#closed = true;
     const { socket: path } = resolverPaths(this.#execRoot);
     const running = this.#connection ?? (existsSync(path) ? this.#connect(await open(path)) : undefined);
     if (!running) return;
     const connected = await running;
-    if (last) await this.#ask(connected, { call: "end" }).catch(() => {}); // it has ended by itself
+    // The answer says that all before it has been done.
+    const farewell = last ? ({ call: "end" } as const) : ({ call: "sockets" } as const);
+    await this.#ask(connected, farewell).catch(() => {}); // it has ended by itself
     connected.socket.destroy();
     while (last && existsSync(path)) await sleep(5);
   }
 
-  async #call(body: CallBody): Promise<void> {
+  async #call(body: CallBody): Promise<Omit<ResolverAnswer, "id">> {
     this.#connection ??= this.#connectOrLaunch();
     try {
-      await this.#ask(await this.#connection, body);
+      return await this.#ask(await this.#connection, body);
     } catch (error) {
       throw internal(`the resolver of container names failed: ${messageOf(error)}`, error);
     }
   }
 
-  async #ask({ socket, waiting }: Connected, body: CallBody): Promise<void> {
+  async #ask({ socket, waiting }: Connected, body: CallBody): Promise<Omit<ResolverAnswer, "id">> {
     const id = ++this.#lastId;
-    const { promise, resolve } = Promise.withResolvers<string | undefined>();
+    const { promise, resolve } = Promise.withResolvers<Omit<ResolverAnswer, "id">>();
     waiting.set(id, resolve);
     socket.write(`${JSON.stringify({ id, ...body })}\n`);
-    const error = await promise;
-    if (error !== undefined) throw new Error(error);
+    const answer = await promise;
+    if (answer.error !== undefined) throw new Error(answer.error);
+    return answer;
   }
 
   async #connectOrLaunch(): Promise<Connected> {
@@ -119,14 +154,14 @@ export class ResolverClient implements NameServer {
     const waiting: Connected["waiting"] = new Map();
     const lines = createInterface({ input: socket });
     lines.on("line", (line) => {
-      const { id, error } = JSON.parse(line) as ResolverAnswer;
-      waiting.get(id)?.(error);
+      const { id, ...answer } = JSON.parse(line) as ResolverAnswer;
+      waiting.get(id)?.(answer);
       waiting.delete(id);
     });
     // It is closed then.
     for (const one of [socket, lines]) one.on("error", () => socket.destroy());
     socket.on("close", () => {
-      for (const resolve of waiting.values()) resolve("it has ended");
+      for (const resolve of waiting.values()) resolve({ error: "it has ended" });
       this.#lost();
     });
     return { socket, waiting };
@@ -135,7 +170,7 @@ export class ResolverClient implements NameServer {
   /** Whoever runs is to be answered again. */
   #lost(): void {
     this.#connection = undefined;
-    if (this.#closed || this.#known.size === 0 || this.#isTelling) return;
+    if (this.#closed || (this.#known.size === 0 && this.#ports.size === 0) || this.#isTelling) return;
     this.#log.warn("the resolver of container names has ended; starting another one");
     void this.#tellAll();
   }
@@ -154,9 +189,13 @@ export class ResolverClient implements NameServer {
     for (let pause = 10; !this.#closed; pause = Math.min(pause * 2, 2000)) {
       await sleep(pause);
       try {
-        return await this.#call({ call: "replace", all: [...this.#known.values()] });
+        await this.#call({ call: "replace", all: [...this.#known.values()] });
+        await this.#call({ call: "keep", ports: [...this.#ports.values()] });
+        return;
       } catch (error) {
-        this.#log.error("containers cannot resolve names", { error: messageOf(error) });
+        this.#log.error("containers cannot resolve names, and published ports are not relayed", {
+          error: messageOf(error),
+        });
       }
     }
   }
