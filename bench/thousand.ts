@@ -7,7 +7,7 @@
 import { readFileSync } from "node:fs";
 import { TestDaemon } from "../test/harness/daemon.ts";
 import { untilEmpty } from "../test/harness/process.ts";
-import { time } from "./engines.ts";
+import { time } from "./lib/command.ts";
 
 const containers = Number(process.argv[2] ?? 1000);
 const atOnce = 8;

@@ -1,5 +1,5 @@
 // Makes the executables: one file, linked under each of its names.
-import { linkSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, linkSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { installNodeModules, root, run } from "./lib/setup.mjs";
 
@@ -46,6 +46,25 @@ export function build(outdir = join(root, "dist")) {
     rmSync(join(outdir, name), { force: true });
     linkSync(file, join(outdir, name));
   }
+}
+
+/** True when the executables are older than what they are made of. */
+function isStale() {
+  const executable = join(root, "dist/docker");
+  if (!existsSync(executable)) return true;
+  const made = statSync(executable).mtimeMs;
+  return ["src", "images"].some((folder) =>
+    readdirSync(join(root, folder), { recursive: true }).some(
+      (file) => file.endsWith(".ts") && statSync(join(root, folder, file)).mtimeMs > made,
+    ),
+  );
+}
+
+/** Makes the executables when there are none, or when they are older than what they are made of. */
+export function buildIfStale() {
+  if (!isStale()) return;
+  process.stderr.write("Building the executables …\n");
+  build();
 }
 
 if (process.argv[1] === import.meta.filename) build();

@@ -1,8 +1,8 @@
 // The quick start: sets up what is missing, starts the registry and the daemon, and runs the first container.
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { build } from "./build.mjs";
+import { buildIfStale } from "./build.mjs";
 import {
   dockerHost,
   freePort,
@@ -14,25 +14,7 @@ import {
   writePid,
 } from "./lib/demo.mjs";
 import { enginePackages } from "./lib/packages.mjs";
-import { installNodeModules, installPackages, root, which } from "./lib/setup.mjs";
-
-function requireRoot() {
-  if (process.getuid() === 0) return;
-  process.stderr.write("The engine needs root: run `sudo npm run hello-world`.\n");
-  process.exit(1);
-}
-
-/** True when the executables are older than what they are made of. */
-function isStale() {
-  const executable = join(root, "dist/docker");
-  if (!existsSync(executable)) return true;
-  const made = statSync(executable).mtimeMs;
-  return ["src", "images"].some((folder) =>
-    readdirSync(join(root, folder), { recursive: true }).some(
-      (file) => file.endsWith(".ts") && statSync(join(root, folder, file)).mtimeMs > made,
-    ),
-  );
-}
+import { installNodeModules, installPackages, requireRoot, root, which } from "./lib/setup.mjs";
 
 async function startRegistry() {
   if (runningPid(paths.registryPid, "docker-registry"))
@@ -72,13 +54,10 @@ async function startDaemon(registry) {
   await untilListening(paths.socket, child, paths.dockerdLog);
 }
 
-requireRoot();
+requireRoot("npm run hello-world");
 installNodeModules();
 installPackages(enginePackages);
-if (isStale()) {
-  process.stderr.write("Building the executables …\n");
-  build();
-}
+buildIfStale();
 mkdirSync(runDirectory, { recursive: true, mode: 0o755 });
 try {
   await startDaemon(await startRegistry());

@@ -75,7 +75,7 @@ async function inParallel(files, width) {
 
 if (filters.length === 0) for (const one of checks) await check(one);
 build();
-const unit = [...testFiles("src"), ...testFiles("images")];
+const unit = [...testFiles("src"), ...testFiles("images"), ...testFiles("bench")];
 if (unit.length > 0) await bunTest(unit);
 const kernel = testFiles("test");
 const serial = (file) => file.endsWith(".serial.test.ts");

@@ -21,3 +21,22 @@ export const testPackages = {
   procps: "sysctl",
   tini: "tini",
 };
+
+/** What the benchmark measures beside the engine (peers), and how fast it could be at best (floors). */
+export const benchPackages = {
+  iproute2: "ip",
+  e2fsprogs: "mkfs.ext4",
+  "util-linux": "nsenter",
+  crun: "crun",
+  skopeo: "skopeo",
+};
+
+/** The peers themselves, by the names that `npm run bench -- --peers` takes. */
+export const peerPackages = {
+  "docker.io": { "docker.io": "/usr/sbin/dockerd", iptables: "iptables" },
+  podman: {
+    podman: "podman",
+    netavark: "/usr/lib/podman/netavark",
+    "aardvark-dns": "/usr/lib/podman/aardvark-dns",
+  },
+};

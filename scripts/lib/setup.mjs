@@ -1,10 +1,17 @@
 // What the scripts share: running tools, and installing what is missing. Node's own modules only, since nothing
 // is installed yet when this runs.
 import { spawnSync } from "node:child_process";
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { delimiter, dirname, join } from "node:path";
 
 export const root = dirname(dirname(import.meta.dirname));
+
+/** Ends the script when it is not run by root. `command` is what the user typed. */
+export function requireRoot(command) {
+  if (process.getuid() === 0) return;
+  process.stderr.write(`The engine needs root: run \`sudo ${command}\`.\n`);
+  process.exit(1);
+}
 
 /** Runs a tool in the repository; ends the script with its words when it fails, unless `optional`. */
 export function run(command, args, { quiet = false, optional = false, env = {} } = {}) {
@@ -50,7 +57,7 @@ function sameVersions(stamp) {
  */
 export function installPackages(needs) {
   const missing = Object.entries(needs)
-    .filter(([, probe]) => !(probe.startsWith("/") ? existsSync(probe) : which(probe)))
+    .filter(([, probe]) => !isThere(probe))
     .map(([name]) => name);
   const runtime = which("crun") ?? which("runc");
   if (missing.length === 0 && runtime) return;
@@ -64,6 +71,22 @@ export function installPackages(needs) {
   process.stderr.write(`Installing from the distribution: ${missing.join(", ")} …\n`);
   run("apt-get", ["install", "-y", "-qq", "--no-install-recommends", ...missing], { quiet: true, env });
 }
+
+/**
+ * As `installPackages`, for programs that are measured: what the distribution does not have is left out, and no service
+ * of theirs is started (a Docker of the host would change its firewall).
+ */
+export function installMeasured(needs) {
+  const policy = "/usr/sbin/policy-rc.d";
+  const hold = existsSync("/usr/sbin") && !existsSync(policy);
+  const there = Object.entries(needs).filter(([name, probe]) => isThere(probe) || hasCandidate(name));
+  if (hold) writeFileSync(policy, "#!/bin/sh\nexit 101\n", { mode: 0o755 });
+  process.once("exit", () => hold && rmSync(policy, { force: true }));
+  installPackages(Object.fromEntries(there));
+  if (hold) rmSync(policy, { force: true });
+}
+
+const isThere = (probe) => (probe.startsWith("/") ? existsSync(probe) : which(probe) !== undefined);
 
 function hasCandidate(name) {
   const found = run("apt-cache", ["policy", name], { quiet: true, optional: true }) ?? "";
