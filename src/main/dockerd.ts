@@ -27,7 +27,9 @@ export async function main(argv: string[]): Promise<number> {
       return print(`Docker version ${dockerRelease}, build ${buildCommit} (Longshore ${buildVersion})\n`);
     if (config.validate) return print("configuration OK\n");
     if (config.verify) return await verify(config);
-    return await serve(config, endpointsOf(loaded), argv);
+    const code = await serve(config, endpointsOf(loaded), argv);
+    endSurely(code);
+    return code;
   } catch (error) {
     process.stderr.write(`${isEngineError(error) ? error.message : traceOf(error)}\n`);
     return 1;
@@ -45,6 +47,15 @@ async function verify(config: DaemonConfig): Promise<number> {
     process.stderr.write(`${error.message}\n`);
     return 8;
   }
+}
+
+/** Something of ours that was forgotten open must not keep a daemon that everything else has left. */
+function endSurely(code: number): void {
+  const end = () => {
+    process.stderr.write("dockerd: ended by force: something was still open\n");
+    process.exit(code);
+  };
+  setTimeout(end, shutdownGraceMillis).unref();
 }
 
 function print(text: string): number {

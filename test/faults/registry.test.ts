@@ -81,6 +81,8 @@ const faults: [what: string, decide: Decide, message: RegExp][] = [
     layer({ corrupt: true }),
     /filesystem layer verification failed for digest sha256:/,
   ],
+  // Where much more comes than this, the one attempt goes on.
+  ["a layer that is cut off", layer({ cutAt: 10_000 }), /unexpected EOF$/],
   ["a layer that is cut off at once", layer({ cutAt: 0 }), /unexpected EOF$/],
 ];
 
