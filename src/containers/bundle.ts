@@ -39,7 +39,7 @@ export async function makeBundle(
       networkFiles,
       netnsPath: connection.netnsPath,
       cgroupParent: settings.cgroupParent,
-      cgroupDriver: "cgroupfs",
+      cgroupDriver: settings.cgroupDriver,
       cgroupnsDefault: settings.defaultCgroupns,
       joined: joinedPids(deps, container),
       shmPath: spec.hostConfig.IpcMode === "host" ? undefined : sharedMemory(deps, container),

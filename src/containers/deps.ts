@@ -39,6 +39,7 @@ export interface ContainerSettings {
   ulimits: readonly Ulimit[];
   /** The cgroup below which those of the containers are made, where a container names none. */
   cgroupParent: string;
+  cgroupDriver: "cgroupfs" | "systemd";
   /** cgroup v2 alone gives every container a cgroup namespace of its own by default. */
   defaultCgroupns: "host" | "private";
   /** `private` or `shareable`. */

@@ -273,6 +273,7 @@ function containerSettings(settings: EngineSettings, cgroup: Cgroups): Container
     logOptions: settings.logOptions,
     ulimits: settings.ulimits,
     cgroupParent: settings.cgroupParent,
+    cgroupDriver: "cgroupfs",
     defaultCgroupns: settings.cgroupns ?? (cgroup.mode === "v2" ? "private" : "host"),
     defaultIpc: settings.ipcMode,
     shmSize: settings.shmSize,

@@ -12,6 +12,7 @@ import { containerPaths } from "../containers/paths.ts";
 import { removeContainer } from "../containers/remove.ts";
 import { startsWithDaemon } from "../containers/restart-policy.ts";
 import { removeRunDirectory, unmountRootfs } from "../containers/rootfs.ts";
+import { cgroupsPath } from "../containers/spec/build.ts";
 import { startContainer } from "../containers/start.ts";
 import { type Cgroups, detectCgroups } from "../linux/cgroup.ts";
 import { unmount } from "../linux/mount.ts";
@@ -79,16 +80,21 @@ async function dropInternal(deps: ContainerDeps): Promise<void> {
 function mendPaused(deps: ContainerDeps, container: Container, cgroups: Cgroups): void {
   const { status } = container.state;
   if (status !== "running" && status !== "paused") return;
-  const isPaused = isFrozen(deps, container.id, cgroups);
+  const isPaused = isFrozen(deps, container, cgroups);
   if (isPaused !== undefined && isPaused !== (status === "paused")) {
     deps.set.setState(container, { status: isPaused ? "paused" : "running" });
   }
 }
 
-function isFrozen(deps: ContainerDeps, id: string, cgroups: Cgroups): boolean | undefined {
+function isFrozen(deps: ContainerDeps, { id, spec }: Container, cgroups: Cgroups): boolean | undefined {
+  const freezerAt = (path: string) => new ContainerCgroup(cgroups, cgroupPathOf(path)).isFrozen;
+  const { cgroupParent, cgroupDriver } = deps.settings;
   try {
-    const { cgroupsPath = id } = readIsolation(containerPaths(deps.roots, id).bundle);
-    return new ContainerCgroup(cgroups, cgroupPathOf(cgroupsPath)).isFrozen;
+    const expected = cgroupsPath({ id, hostConfig: spec.hostConfig, cgroupParent, cgroupDriver });
+    // It may have been started by a daemon with another parent; its specification knows, but takes longer to read.
+    return (
+      freezerAt(expected) ?? freezerAt(readIsolation(containerPaths(deps.roots, id).bundle).cgroupsPath ?? id)
+    );
   } catch (error) {
     deps.log.warn("whether a container is paused cannot be seen", { container: id, error: messageOf(error) });
     return undefined;

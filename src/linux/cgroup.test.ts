@@ -13,7 +13,7 @@ const hybrid = [
 ];
 
 const detect = (lines: string[], controllers: string[]) =>
-  cgroupsOf(parseMountinfo(lines.join("\n")), () => controllers);
+  cgroupsOf(parseMountinfo(lines), () => controllers);
 
 test("each of the three layouts of cgroups is told from the others", () => {
   expect(detect([v2], ["cpu", "memory", "pids"])).toMatchObject({

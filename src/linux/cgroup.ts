@@ -62,7 +62,7 @@ export function cgroupsOf(mounts: readonly MountInfo[], controllersOf: (path: st
 
 /** The control groups as they are mounted for this process. */
 export function detectCgroups(): Cgroups {
-  return cgroupsOf(readMounts(), (path) => {
+  return cgroupsOf(readMounts("cgroup"), (path) => {
     const text = readFileSync(join(path, "cgroup.controllers"), "utf8").trim();
     return text === "" ? [] : text.split(" ");
   });

@@ -3,7 +3,7 @@ import { parseMountinfo } from "./mountinfo.ts";
 
 test("a line of mountinfo is read whole, with the characters that the kernel escapes", () => {
   const line = String.raw`36 35 98:0 /mnt1\134x /tmp/a\040b\011c\303\244 rw,noatime shared:1 master:2 - ext4 /dev/r\040oot rw,errors=continue`;
-  expect(parseMountinfo(`${line}\n\nnonsense\n`)).toEqual([
+  expect(parseMountinfo([line, "", "nonsense"])).toEqual([
     {
       id: 36,
       parent: 35,
@@ -21,5 +21,9 @@ test("a line of mountinfo is read whole, with the characters that the kernel esc
 
 test("a mount without propagation fields, and one whose root is a pinned namespace", () => {
   const text = "40 35 0:4 net:[4026532201] /run/netns/a rw - nsfs nsfs rw";
-  expect(parseMountinfo(text)[0]).toMatchObject({ root: "net:[4026532201]", type: "nsfs", propagation: [] });
+  expect(parseMountinfo([text])[0]).toMatchObject({
+    root: "net:[4026532201]",
+    type: "nsfs",
+    propagation: [],
+  });
 });

@@ -47,29 +47,34 @@ function parseLine(line: string): MountInfo | undefined {
   };
 }
 
-/** The mounts that `text` (a mountinfo file) tells of, in the order in which they were made. */
-export function parseMountinfo(text: string): MountInfo[] {
-  return text
-    .split("\n")
-    .map(parseLine)
-    .filter((entry) => entry !== undefined);
+/** The mounts that the lines of a mountinfo file tell of, in the order in which they were made. */
+export function parseMountinfo(lines: readonly string[]): MountInfo[] {
+  return lines.map(parseLine).filter((entry) => entry !== undefined);
 }
 
-/** The mounts of this process. */
-export function readMounts(path = "/proc/self/mountinfo"): MountInfo[] {
-  return parseMountinfo(readFileSync(path, "utf8"));
+/** The mounts of this process; with `types`, only those of file systems whose type begins with it. */
+export function readMounts(type = ""): MountInfo[] {
+  const lines = readFileSync("/proc/self/mountinfo", "utf8").split("\n");
+  return parseMountinfo(type === "" ? lines : lines.filter((line) => line.includes(` - ${type}`)));
+}
+
+/** The targets of all mounts, without the rest: a host with a thousand containers has thousands of long lines. */
+function targets(): string[] {
+  return readFileSync("/proc/self/mountinfo", "utf8")
+    .split("\n")
+    .map((line) => decodePath(line.split(" ", 5)[4] ?? ""))
+    .filter((target) => target !== "");
 }
 
 /** The targets of all mounts at or below `directory`, the last made first: the order to unmount in. */
 export function mountsBelow(directory: string): string[] {
   const inside = `${directory.replace(/\/+$/, "")}/`;
-  return readMounts()
-    .map((entry) => entry.target)
+  return targets()
     .filter((target) => `${target}/`.startsWith(inside))
     .reverse();
 }
 
 /** True when something is mounted exactly at `path` (absolute, without symbolic links). */
 export function isMountPoint(path: string): boolean {
-  return readMounts().some((entry) => entry.target === path);
+  return targets().includes(path);
 }

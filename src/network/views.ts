@@ -15,7 +15,16 @@ export interface Attachment {
   endpoints: readonly EndpointRow[];
 }
 
+/** Rows do not change, and lists ask for each of them again and again. */
+const settingsOfRows = new WeakMap<EndpointRow, EndpointSettings>();
+
 function endpointSettings(row: EndpointRow): EndpointSettings {
+  const known = settingsOfRows.get(row) ?? settingsOf(row);
+  settingsOfRows.set(row, known);
+  return known;
+}
+
+function settingsOf(row: EndpointRow): EndpointSettings {
   const v4 = row.address === "" ? undefined : parsePrefix(row.address);
   const v6 = row.address6 === "" ? undefined : parsePrefix(row.address6);
   const { asked = {}, dnsNames } = detailsOf(row);

@@ -68,22 +68,30 @@ export class ContainerCgroup {
     }
   }
 
-  /** Whether its processes stand still (`docker pause`). */
-  get isFrozen(): boolean {
-    return this.#hierarchies.some(({ path, version }) => {
-      const file = version === 1 ? "freezer.state" : "cgroup.freeze";
-      const text = readIfThere(join(path, this.#path, file))?.trim() ?? "";
-      return text === "FROZEN" || text === "FREEZING" || text === "1";
-    });
+  /** Whether its processes stand still (`docker pause`); undefined when there is no such cgroup. */
+  get isFrozen(): boolean | undefined {
+    for (const { path, file } of this.#freezers()) {
+      const text = readIfThere(join(path, this.#path, file))?.trim();
+      if (text !== undefined) return text === "FROZEN" || text === "FREEZING" || text === "1";
+    }
+    return undefined;
+  }
+
+  /** Where it can be frozen; on a host with both versions, the older one is what the runtime uses. */
+  #freezers() {
+    const v1 = this.#hierarchies.filter(({ controllers }) => controllers.includes("freezer"));
+    const v2 = this.#hierarchies.filter(({ version }) => version === 2);
+    return [
+      ...v1.map(({ path }) => ({ path, file: "freezer.state", thawed: "THAWED" })),
+      ...v2.map(({ path }) => ({ path, file: "cgroup.freeze", thawed: "0" })),
+    ];
   }
 
   /** A frozen process does not die (cgroup v1), and does not go on. */
   thaw(): void {
-    for (const { path, version, controllers } of this.#hierarchies) {
-      if (version === 1 && !controllers.includes("freezer")) continue;
-      const [file, value] = version === 1 ? ["freezer.state", "THAWED"] : ["cgroup.freeze", "0"];
+    for (const { path, file, thawed } of this.#freezers()) {
       try {
-        writeFileSync(join(path, this.#path, file), value, { flag: "r+" });
+        writeFileSync(join(path, this.#path, file), thawed, { flag: "r+" });
       } catch {
         // it is not in this hierarchy, or gone
       }

@@ -111,7 +111,13 @@ function linuxSpec(input: SpecInput, host: SpecHost, { options, mounts, seccomp 
   };
 }
 
-function cgroupsPath({ id, hostConfig, cgroupDriver, cgroupParent }: SpecInput): string {
+/** `linux.cgroupsPath` of a container. */
+export function cgroupsPath({
+  id,
+  hostConfig,
+  cgroupDriver,
+  cgroupParent,
+}: Pick<SpecInput, "id" | "hostConfig" | "cgroupDriver" | "cgroupParent">): string {
   const parent = hostConfig.CgroupParent || cgroupParent;
   if (cgroupDriver === "systemd") return `${parent}:docker:${id}`;
   // From the root of the hierarchy on, and never out of it.
