@@ -34,8 +34,9 @@ async function say(bytes: string | Uint8Array): Promise<string> {
   return heard.split("\r\n")[0] ?? "";
 }
 
-const post = (body: string) =>
-  `POST /containers/create HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`;
+const head = (framing: string) =>
+  `POST /containers/create HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n${framing}\r\n\r\n`;
+const post = (body: string) => `${head(`Content-Length: ${body.length}`)}${body}`;
 
 const nonsense: [what: string, bytes: string | Uint8Array][] = [
   ["no HTTP", "\x16\x03\x01\x02\x00\x01\r\n\r\n"],
@@ -51,6 +52,11 @@ const nonsense: [what: string, bytes: string | Uint8Array][] = [
   ["JSON that is deep", post(`{"Cmd":${"[".repeat(200_000)}${"]".repeat(200_000)}}`)],
   ["JSON that is deep and broken", post('[{"a":'.repeat(100_000))],
   ["JSON that is too long", post(`{"Image":"${"x".repeat(17_000_000)}"}`)],
+  ["JSON that says it is too long, and of which nothing comes", head("Content-Length: 17000000")],
+  [
+    "JSON that is too long and does not say so",
+    `${head("Transfer-Encoding: chunked")}${`100000\r\n${" ".repeat(0x100000)}\r\n`.repeat(17)}`,
+  ],
 ];
 
 test.each(nonsense)("%s is a bad request", async (_, bytes) => {

@@ -145,13 +145,15 @@ export async function* bodyBytes(body: BodyReader, abandon?: () => void): AsyncG
   }
 }
 
+export const bodyTooLong = "http: request body too large";
+
 /** A whole body; throws `invalidArgument` when it is longer than `limit` bytes. */
 export async function wholeBody(body: BodyReader, limit: number): Promise<Buffer> {
   const parts: Uint8Array[] = [];
   let size = 0;
   for (let bytes = await body.next(); bytes; bytes = await body.next()) {
     size += bytes.length;
-    if (size > limit) throw invalidArgument("http: request body too large");
+    if (size > limit) throw invalidArgument(bodyTooLong);
     parts.push(bytes);
   }
   return Buffer.concat(parts);

@@ -179,6 +179,18 @@ export class Connection {
     if (this.#output.length === 0) this.#socket.end();
   }
 
+  /**
+   * Says that nothing more comes, and throws away what the other side still sends, until it closes or `millis` have
+   * passed: a socket that is closed with unread bytes resets the connection, and the last answer can be lost with it.
+   */
+  async closeAfterInput(millis: number): Promise<void> {
+    this.closeWrite();
+    const timer = setTimeout(() => this.destroy(), millis);
+    while (await this.read());
+    clearTimeout(timer);
+    this.close();
+  }
+
   /** Cuts the connection now. */
   destroy(): void {
     if (this.#closed) return;

@@ -80,6 +80,11 @@ export class Exchange {
     if (this.#operation?.response.kind !== "hijack") this.abort();
   }
 
+  /** True when the client has not been heard to the end. */
+  get hasUnreadBody(): boolean {
+    return this.#hijacked === undefined && this.#body?.ended === false;
+  }
+
   /** Answers. True when the connection may carry another request. */
   async run(): Promise<boolean> {
     try {

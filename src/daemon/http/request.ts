@@ -1,5 +1,5 @@
 import { decode, decodeText, parseJson } from "../../api/decode.ts";
-import { type BodyReader, bodyBytes, wholeBody } from "../../api/http1/body.ts";
+import { type BodyReader, bodyBytes, bodyTooLong, wholeBody } from "../../api/http1/body.ts";
 import type { Head, Headers } from "../../api/http1/head.ts";
 import { AuthConfig } from "../../api/images.ts";
 import type { Operation } from "../../api/operation.ts";
@@ -54,6 +54,8 @@ async function decodeBody(operation: Operation, headers: Headers, body: BodyRead
   const declared = operation.body;
   if (declared.kind === "stream") return bodyBytes(body);
   if (declared.kind === "none") return undefined;
+  // Who says that it is too long need not send it.
+  if (Number(headers["content-length"] ?? 0) > maxJsonBody) throw invalidArgument(bodyTooLong);
   const text = body.ended ? "" : (await wholeBody(body, maxJsonBody)).toString("utf8");
   const contentType = headers["content-type"];
   if (text !== "" || contentType !== undefined) checkContentType(contentType ?? "");

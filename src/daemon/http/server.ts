@@ -21,6 +21,9 @@ export interface ApiServerOptions {
  */
 export type EndMeans = "half-closed" | "gone";
 
+/** How long a client that was refused in the middle of a request may go on sending. */
+const lingerMillis = 1000;
+
 /** Serves the Engine API on the connections that listeners give it. */
 export class ApiServer {
   readonly #context: ExchangeContext;
@@ -60,6 +63,7 @@ export class ApiServer {
 
   async #serve(connection: Connection, endMeans: EndMeans): Promise<void> {
     let current: Exchange | undefined;
+    let refused = false;
     connection.whenClosed(() => current?.abort());
     if (endMeans === "gone") connection.onInputEnd = () => current?.inputEnded();
     try {
@@ -72,13 +76,16 @@ export class ApiServer {
         if (!head) break;
         current = new Exchange(this.#context, connection, head);
         more = await current.run();
+        refused = current.hasUnreadBody;
         current = undefined;
       }
     } catch (error) {
       if (!isEngineError(error, "invalidArgument")) throw error;
       await connection.write(badRequest(error.message));
+      refused = true;
     }
-    connection.close();
+    if (refused) await connection.closeAfterInput(lingerMillis);
+    else connection.close();
   }
 
   /** Ends idle connections at once, the others after their answer or after `graceMillis`. */
