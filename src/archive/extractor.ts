@@ -18,6 +18,7 @@ import {
   statusAt,
   symlinkAt,
 } from "../linux/file-at.ts";
+import { type IdMaps, idOutside } from "../linux/user-namespace.ts";
 import { pathAt, setXattr, setXattrFd } from "../linux/xattr.ts";
 import { type ByteString, toText } from "./byte-string.ts";
 import { ExtractRoot, isWhiteout, normalisePath, type Place } from "./extract-root.ts";
@@ -33,6 +34,8 @@ export interface ExtractOptions {
   devices: boolean;
   /** Everything goes below a directory of the root that is there; links still lead no further than to the root. */
   into?: ExtractInto;
+  /** Whose ids the archive has, where they are not the host's. */
+  ids?: IdMaps | undefined;
 }
 
 export interface ExtractInto {
@@ -81,7 +84,8 @@ export class Extractor implements Disposable {
     const { into } = this.#options;
     // The directory itself stays as it is.
     if (into && normalisePath(given.name) === "") return;
-    const entry = into ? movedInto(into, given) : given;
+    const moved = into ? movedInto(into, given) : given;
+    const entry = this.#options.ids ? ownedOutside(this.#options.ids, moved) : moved;
     const place = this.#root.locate(entry.name, true);
     const whiteout = this.#options.whiteouts === "overlay" ? parseWhiteout(place.base) : undefined;
     if (whiteout) this.#whiteout(whiteout, place);
@@ -229,6 +233,16 @@ export class Extractor implements Disposable {
     if (this.#file) closeFd(this.#file.fd);
     this.#root[Symbol.dispose]();
   }
+}
+
+/** The entry with the host's ids. Throws `invalidArgument` for an owner that is nobody there. */
+function ownedOutside({ uids, gids }: IdMaps, entry: TarEntry): TarEntry {
+  const uid = idOutside(uids, entry.uid);
+  const gid = idOutside(gids, entry.gid);
+  if (uid !== undefined && gid !== undefined) return { ...entry, uid, gid };
+  throw invalidArgument(
+    `${toText(entry.name)}: Container ID ${uid === undefined ? entry.uid : entry.gid} cannot be mapped to a host ID`,
+  );
 }
 
 function movedInto({ path, owner }: ExtractInto, entry: TarEntry): TarEntry {

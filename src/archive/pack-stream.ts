@@ -16,7 +16,9 @@ export function sendPieces(
   const counter = new Int32Array(taken);
   let sent = 0;
   const pieces =
-    "tree" in source ? packTree(source.tree, "tree") : packResource(source.dir, source.base, source.name);
+    "tree" in source
+      ? packTree(source.tree, { ids: source.ids })
+      : packResource(source.dir, source.base, source.name, source.ids);
   for (const piece of gather(pieces)) {
     for (let seen = Atomics.load(counter, 0); sent - seen >= ahead; seen = Atomics.load(counter, 0)) {
       if (Atomics.load(cancel, 0) !== 0) break;

@@ -12,6 +12,7 @@ import {
   statusAt,
   statusOf,
 } from "../linux/file-at.ts";
+import { type IdMaps, idInside } from "../linux/user-namespace.ts";
 import { getXattr, listXattrs, pathAt } from "../linux/xattr.ts";
 import type { Digest } from "../oci/digest.ts";
 import { type ByteString, fromText } from "./byte-string.ts";
@@ -28,12 +29,22 @@ import { opaqueMarker, opaqueXattr, whiteoutPrefix } from "./whiteout.ts";
 export type PackKind = "upper" | "tree";
 
 /** What a tar is made of: all that is below a directory, or what stands in an open one (see `packResource`). */
-export type PackSource = { tree: string } | { dir: number; base: ByteString; name: ByteString };
+export type PackSource = ({ tree: string } | { dir: number; base: ByteString; name: ByteString }) & {
+  /** Whose ids the archive is to have, where they are not the host's. */
+  ids?: IdMaps | undefined;
+};
 
-/** Bytes of the regular files that have been packed. */
-interface Counted {
-  bytes: number;
+interface PackOptions {
+  kind: PackKind;
+  ids?: IdMaps | undefined;
+  /** Bytes of the regular files that have been packed. */
+  counted: { bytes: number };
 }
+
+const plain = (): PackOptions => ({ kind: "tree", counted: { bytes: 0 } });
+
+/** Who owns what belongs to nobody inside. */
+const nobody = 65534;
 
 const chunkSize = 256 * 1024;
 
@@ -52,14 +63,10 @@ const entryTypeOf: Readonly<Record<number, EntryType>> = {
  * meanwhile: no symbolic link is followed, and a file that shrinks is filled up with zeros. Each piece is valid until
  * the next. Synchronous: for a Worker, or a few pieces at a time.
  */
-export function* packTree(
-  directory: string,
-  kind: PackKind,
-  counted: Counted = { bytes: 0 },
-): Generator<Uint8Array> {
+export function* packTree(directory: string, options: Partial<PackOptions> = {}): Generator<Uint8Array> {
   const root = openPath(fromText(directory), openFlags.readOnly | openFlags.directory);
   try {
-    yield* new Packer(kind, counted).directory(root, "");
+    yield* new Packer({ ...plain(), ...options }).directory(root, "");
     yield endOfArchive();
   } finally {
     closeFd(root);
@@ -70,10 +77,16 @@ export function* packTree(
  * The tar of one file, or of a directory with all below it: `base` in the open directory `dir`, called `name` in the
  * archive (a root has the empty name). A socket gives an empty archive. Otherwise as `packTree`.
  */
-export function* packResource(dir: number, base: ByteString, name: ByteString): Generator<Uint8Array> {
+export function* packResource(
+  dir: number,
+  base: ByteString,
+  name: ByteString,
+  ids?: IdMaps,
+): Generator<Uint8Array> {
   const status = statusAt(dir, base);
   const type = status && entryTypeOf[status.mode & fileTypes.mask];
-  if (status && type !== undefined) yield* new Packer("tree").named(dir, base, name, status, type);
+  if (status && type !== undefined)
+    yield* new Packer({ ...plain(), ids }).named(dir, base, name, status, type);
   yield endOfArchive();
 }
 
@@ -91,7 +104,7 @@ export function packToFile(
   const counted = { bytes: 0 };
   let size = 0;
   try {
-    for (const piece of packTree(directory, kind, counted)) {
+    for (const piece of packTree(directory, { kind, counted })) {
       hash.update(piece);
       size += piece.length;
       for (let at = 0; at < piece.length; ) at += writeSync(fd, piece, at);
@@ -108,10 +121,12 @@ class Packer {
   /** The first name of each file that has several. */
   readonly #links = new Map<string, ByteString>();
   readonly #buffer = new Uint8Array(chunkSize);
-  readonly #counted: Counted;
+  readonly #counted: PackOptions["counted"];
+  readonly #ids: IdMaps | undefined;
 
-  constructor(kind: PackKind, counted: Counted = { bytes: 0 }) {
+  constructor({ kind, ids, counted }: PackOptions) {
     this.#kind = kind;
+    this.#ids = ids;
     this.#counted = counted;
   }
 
@@ -157,8 +172,8 @@ class Packer {
       type: first === undefined ? type : "hardlink",
       size: type === "file" && first === undefined ? status.size : 0,
       mode: status.mode & 0o7777,
-      uid: status.uid,
-      gid: status.gid,
+      uid: this.#ids ? (idInside(this.#ids.uids, status.uid) ?? nobody) : status.uid,
+      gid: this.#ids ? (idInside(this.#ids.gids, status.gid) ?? nobody) : status.gid,
       mtime: (status.mtime / 1_000_000_000n) * 1_000_000_000n,
       linkname: first ?? (type === "symlink" ? readLinkAt(dir, base) : ""),
       devMajor: type === "char" || type === "block" ? status.rdevMajor : 0,

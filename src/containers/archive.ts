@@ -9,6 +9,7 @@ import { packStream } from "../archive/pack-stream.ts";
 import { errnoOf, forbidden, invalidArgument, notFound } from "../base/errors.ts";
 import { newId } from "../base/ids.ts";
 import { closeFd } from "../linux/file-at.ts";
+import { type IdMaps, idsOfProcess } from "../linux/user-namespace.ts";
 import { type Container, hasProcess } from "./container.ts";
 import type { ContainerDeps } from "./deps.ts";
 import { absolutePath, findFile, missing, type PathStat } from "./file-stat.ts";
@@ -33,7 +34,8 @@ export function readArchive(
   const { dir, base } = found.place;
   // The root is told with an empty name, so that its files begin with one slash.
   const name = Buffer.from(found.stat.name === "/" ? "" : found.stat.name).toString("latin1");
-  return { stat: found.stat, archive: streamed(deps.packers, { dir, base, name }, found) };
+  const ids = idsOf(container);
+  return { stat: found.stat, archive: streamed(deps.packers, { dir, base, name, ids }, found) };
 }
 
 /** `docker export`: the container's files, without what is mounted. */
@@ -42,7 +44,12 @@ export function exportContainer(deps: ArchiveDeps, container: Container): AsyncG
     ? new FileView(containerPaths(deps.roots, container.id).rootfs)
     : idleView(deps, container.id, container.spec.layers);
   deps.events("export", container, {});
-  return streamed(deps.packers, { tree: view.root }, view);
+  return streamed(deps.packers, { tree: view.root, ids: idsOf(container) }, view);
+}
+
+/** On the disk files have the owners that the container sees; what a running one mounts has the host's. */
+function idsOf(container: Container): IdMaps | undefined {
+  return hasProcess(container) ? idsOfProcess(container.state.pid) : undefined;
 }
 
 /** The archive; `owned` is disposed of when it has been read, or is not read any more. */
@@ -133,6 +140,7 @@ async function extract(
     options: {
       whiteouts: "plain",
       devices: true,
+      ids: idsOf(container),
       into: {
         path: Buffer.from(path).toString("latin1"),
         keepKinds: request.keepKinds,

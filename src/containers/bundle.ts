@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from "node:fs";
+import { chownSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { internal } from "../base/errors.ts";
 import { etcHostname, etcHosts, etcResolvConf, hostsOfHost } from "../network/files.ts";
@@ -14,20 +14,30 @@ import { encodeSpec } from "./spec/encode.ts";
 import type { NetworkFiles } from "./spec/mounts.ts";
 import type { JoinedPids } from "./spec/namespaces.ts";
 import { runtimeOf } from "./start.ts";
+import type { ContainerUsers } from "./user-namespace.ts";
 
 /** Writes what the runtime starts the container from: config.json, and the files of its network. */
 export async function makeBundle(
   deps: ContainerDeps,
   container: Container,
-  connection: Connection,
+  { connection, users }: { connection: Connection; users: ContainerUsers | undefined },
 ): Promise<void> {
   const { id, spec } = container;
   const paths = containerPaths(deps.roots, id);
   const networkFiles = connection.sharedWith
     ? filesOf(containerPaths(deps.roots, connection.sharedWith))
     : writeNetworkFiles(deps, container, connection, paths);
-  const mounts = await deps.volumes.prepare(id, spec.mounts, { rootfs: paths.rootfs });
-  makeLinkedDestinations(paths.rootfs, mounts, spec.hostConfig);
+  const root = users?.remap.root;
+  if (root && !connection.sharedWith) {
+    for (const file of Object.values(networkFiles)) chownSync(file, root.uid, root.gid);
+  }
+  const mounts = await deps.volumes.prepare(id, spec.mounts, {
+    rootfs: paths.rootfs,
+    remapped: users?.remap,
+    // The binds of a build's steps are the engine's own.
+    remapBinds: spec.internal ?? false,
+  });
+  makeLinkedDestinations(paths.rootfs, mounts, spec.hostConfig, root);
   const { settings } = deps;
   const runtimeSpec = buildSpec(
     {
@@ -38,6 +48,7 @@ export async function makeBundle(
       mounts,
       networkFiles,
       netnsPath: connection.netnsPath,
+      users: users && { path: users.path, ...users.remap },
       cgroupParent: settings.cgroupParent,
       cgroupDriver: settings.cgroupDriver,
       cgroupnsDefault: settings.defaultCgroupns,

@@ -3,6 +3,7 @@ import { invalidArgument } from "../base/errors.ts";
 import { parseDeviceRule } from "../security/devices.ts";
 import { defaultReadonlyPaths } from "../security/paths.ts";
 import { parseSecurityOptions } from "../security/security-opt.ts";
+import type { UserRemap } from "../security/user-remap.ts";
 import { defaultTmpfsOptions, mergeTmpfsOptions } from "../volumes/tmpfs-options.ts";
 import { checkConfig } from "./check-config.ts";
 import type { CgroupFeatures } from "./spec/cgroup-features.ts";
@@ -11,6 +12,7 @@ import { validateNamespaceModes } from "./spec/namespaces.ts";
 import { boundingSet } from "./spec/process.ts";
 import { toRlimits } from "./spec/rlimits.ts";
 import type { SpecHost } from "./spec/spec-host.ts";
+import { checkUserNamespace } from "./user-namespace.ts";
 
 /** What a request is held against. */
 export interface CheckHost {
@@ -18,6 +20,8 @@ export interface CheckHost {
   features: CgroupFeatures;
   /** The names that `--runtime` may take. */
   runtimes: readonly string[];
+  /** What `--userns-remap` makes of the ids of containers. */
+  userRemap?: UserRemap | undefined;
 }
 
 /**
@@ -26,11 +30,12 @@ export interface CheckHost {
  */
 export function checkRequest(
   { config, hostConfig }: { config: ContainerConfig; hostConfig: HostConfig },
-  { specHost: host, features, runtimes }: CheckHost,
+  { specHost: host, features, runtimes, userRemap }: CheckHost,
 ): Adapted<HostConfig> {
   checkConfig(config, hostConfig, runtimes);
   const { value, warnings } = checkResources(hostConfig, features);
   validateNamespaceModes(hostConfig);
+  checkUserNamespace(userRemap, hostConfig);
   if (hostConfig.UTSMode === "host" && config.Hostname) {
     throw invalidArgument("conflicting options: hostname and the UTS mode");
   }

@@ -56,6 +56,7 @@ export async function createContainer(
       specHost: deps.specHost,
       features: deps.cgroupFeatures,
       runtimes: [...deps.settings.runtimes.keys()],
+      userRemap: deps.settings.userRemap,
     },
   );
   const hostConfig = withContainerIds(deps, value);
@@ -131,7 +132,7 @@ async function fillVolumes(
   const folders = layers.map((layer) => deps.layers.path(layer));
   if (!unfilled.some(({ destination }) => mayHold(folders, destination))) return;
   using view = idleView(deps, id, layers);
-  await deps.volumes.fill(id, unfilled, view.root);
+  await deps.volumes.fill(id, unfilled, { rootfs: view.root });
   await deps.volumes.release(id);
 }
 

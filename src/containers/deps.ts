@@ -10,6 +10,7 @@ import type { NetworkManager } from "../network/manager.ts";
 import type { SupervisorClient } from "../runtime/supervisor/client.ts";
 import type { RuntimeBinary } from "../runtime/supervisor/protocol.ts";
 import type { SecurityOptions } from "../security/security-opt.ts";
+import type { UserRemap } from "../security/user-remap.ts";
 import type { ResourceTable } from "../store/resources.ts";
 import type { ContainerVolumes } from "../volumes/container-volumes.ts";
 import type { Container } from "./container.ts";
@@ -51,6 +52,8 @@ export interface ContainerSettings {
   /** Containers get that init where they do not say otherwise. */
   init: boolean;
   securityDefaults: Partial<SecurityOptions>;
+  /** The ids that containers have on the host (`--userns-remap`); undefined: the same as inside. */
+  userRemap?: UserRemap | undefined;
   /** Where the host's CDI specifications are. */
   cdiDirectories: readonly string[];
 }

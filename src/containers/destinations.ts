@@ -1,9 +1,10 @@
-import { lstatSync, mkdirSync, readlinkSync, statSync } from "node:fs";
-import { join, posix } from "node:path";
+import { chownSync, lstatSync, mkdirSync, readlinkSync, statSync } from "node:fs";
+import { dirname, join, posix } from "node:path";
 import type { HostConfig } from "../api/containers.ts";
 import { invalidArgument } from "../base/errors.ts";
 import type { MountPoint } from "../volumes/mount-point.ts";
 import { cleanPath } from "../volumes/parse-mount.ts";
+import type { Owner } from "./spec/shm.ts";
 
 /** As the kernel counts them (path_resolution(7)). */
 const maxLinks = 40;
@@ -40,13 +41,21 @@ export function makeLinkedDestinations(
   rootfs: string,
   mounts: readonly MountPoint[],
   { Tmpfs }: HostConfig,
+  owner?: Owner,
 ): void {
   const folders = mounts.filter(({ type, source }) => type !== "bind" || isDirectory(source));
   const places = [...folders.map((mount) => mount.destination), ...Object.keys(Tmpfs ?? {}).map(cleanPath)];
   for (const destination of places) {
     const place = resolveInRoot(rootfs, destination);
-    if (place !== destination) mkdirSync(join(rootfs, place), { recursive: true, mode: 0o755 });
+    if (place === destination) continue;
+    const made = mkdirSync(join(rootfs, place), { recursive: true, mode: 0o755 });
+    if (made !== undefined && owner) chownFrom(made, join(rootfs, place), owner);
   }
+}
+
+/** Gives away what was made: the folders from `first` down to `last`. */
+function chownFrom(first: string, last: string, { uid, gid }: Owner): void {
+  for (let path = last; path.length >= first.length; path = dirname(path)) chownSync(path, uid, gid);
 }
 
 const isDirectory = (path: string) => statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;

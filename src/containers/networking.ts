@@ -7,6 +7,7 @@ import type { Connection, ConnectRequest, EndpointRequest } from "../network/typ
 import { type Container, type ContainerSpec, isRunning } from "./container.ts";
 import type { ContainerDeps, DnsSettings } from "./deps.ts";
 import { containerPaths } from "./paths.ts";
+import { networkOwner } from "./user-namespace.ts";
 
 /** Modes that are no network of the container's own. */
 const isShared = (mode: string) => mode === "host" || mode.startsWith("container:");
@@ -88,6 +89,7 @@ export function connectRequest(deps: ContainerDeps, container: Container): Conne
     portBindings: bindings(hostConfig.PortBindings ?? {}),
     publishAll: hostConfig.PublishAllPorts ?? false,
     dns: dnsOf(deps, hostConfig).servers,
+    owner: networkOwner(deps, container),
   };
 }
 

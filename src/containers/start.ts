@@ -13,6 +13,7 @@ import { containerPaths } from "./paths.ts";
 import { removeInTurn } from "./remove.ts";
 import { mountRootfs, mountSharedMemory, removeRunDirectory, unmountRootfs } from "./rootfs.ts";
 import { startFailureCode } from "./start-failure.ts";
+import { containerUsers } from "./user-namespace.ts";
 
 /** Starts a container, in its turn. Throws `notModified` when it runs already. */
 export function startContainer(deps: ContainerDeps, container: Container): Promise<void> {
@@ -93,13 +94,14 @@ async function bringUp(deps: ContainerDeps, container: Container) {
   await using undo = new Cleanups();
   undo.add(() => removeRunDirectory(deps, id));
   await needLayers(deps, container);
-  mountRootfs(deps, container);
-  undo.add(() => unmountRootfs(deps, id));
-  mountSharedMemory(deps, container);
   undo.add(() => deps.network.release(id));
   const connection = await connectNetwork(deps, container);
+  using users = containerUsers(deps, container, connection);
+  undo.add(() => unmountRootfs(deps, id));
   undo.add(() => deps.volumes.release(id));
-  await makeBundle(deps, container, connection);
+  mountRootfs(deps, container, users?.remap);
+  mountSharedMemory(deps, container, users?.remap.root);
+  await makeBundle(deps, container, { connection, users });
   const started = await deps.supervisor.start({
     id,
     bundle: paths.bundle,

@@ -40,6 +40,8 @@ export interface EngineSettings {
   /** DNS of containers that say nothing of their own. */
   dns: DnsSettings;
   securityDefaults: Partial<SecurityOptions>;
+  /** `--userns-remap` as it was written; empty where containers have the host's ids. */
+  userRemap: string;
   cdiDirectories: readonly string[];
   /** The command that starts a supervisor. */
   supervisorCommand: readonly string[];

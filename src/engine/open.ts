@@ -33,6 +33,7 @@ import { Plugins } from "../plugins/client.ts";
 import { dockerPluginFolders } from "../plugins/discovery.ts";
 import { findRuntimes } from "../runtime/oci-runtime.ts";
 import { SupervisorClient } from "../runtime/supervisor/client.ts";
+import { checkRemap, openUserRemap } from "../security/user-remap.ts";
 import { BuildCacheTable, buildCacheMigrations } from "../store/build-cache.ts";
 import { ContainerTable, containerMigrations } from "../store/containers.ts";
 import { Database } from "../store/database.ts";
@@ -91,6 +92,9 @@ export async function openEngine(settings: EngineSettings, log: Logger): Promise
   undo.add(() => imageParts.workers[Symbol.dispose]());
   undo.add(() => imageParts.packers[Symbol.dispose]());
   const resolver = new ResolverClient({ execRoot, command: settings.resolverCommand, log });
+  const userRemap = openUserRemap(settings.userRemap);
+  undo.add(() => userRemap?.[Symbol.dispose]());
+  if (userRemap) checkRemap(userRemap, settings);
   const network = new NetworkManager({
     database,
     resources,
@@ -100,6 +104,7 @@ export async function openEngine(settings: EngineSettings, log: Logger): Promise
     events: networkEvents(events),
     names: resolver,
     ports: resolver,
+    namespaceOwner: userRemap,
   });
   await network.start();
   undo.add(() => network.shutdown());
@@ -108,7 +113,7 @@ export async function openEngine(settings: EngineSettings, log: Logger): Promise
   const volumeParts = openVolumes({ settings, log, database, events }, imageParts);
   const containers: ContainerDeps = {
     roots: { dataRoot, execRoot },
-    settings: containerSettings(settings, cgroup),
+    settings: { ...containerSettings(settings, cgroup), userRemap },
     specHost: readSpecHost(log),
     cgroupFeatures: readCgroupFeatures(cgroup),
     readiness: new CgroupReadiness(cgroup),
@@ -290,6 +295,7 @@ function securityOptions({ specHost, settings }: ContainerDeps, cgroup: Cgroups)
   return [
     ...(specHost.security.apparmor ? ["name=apparmor"] : []),
     ...(specHost.security.seccomp ? ["name=seccomp,profile=builtin"] : []),
+    ...(settings.userRemap ? ["name=userns"] : []),
     ...(settings.defaultCgroupns === "private" && cgroup.mode === "v2" ? ["name=cgroupns"] : []),
   ];
 }

@@ -1,7 +1,7 @@
 import { unavailable } from "../base/errors.ts";
 import { closeFd } from "./file-at.ts";
 import { check, cstring, libc, SyscallError } from "./libc.ts";
-import { type IdExtent, openUserNamespace } from "./user-namespace.ts";
+import type { OpenNamespace } from "./user-namespace.ts";
 
 const SYS_open_tree = 428;
 const SYS_move_mount = 429;
@@ -32,11 +32,7 @@ export class DetachedMount implements Disposable {
    * the one that processes see. `subject` says of what, in errors. Throws `unavailable` when the kernel or the file
    * system cannot.
    */
-  async mapOwners(
-    map: { uids: readonly IdExtent[]; gids: readonly IdExtent[] },
-    subject: string,
-  ): Promise<void> {
-    using namespace = await openUserNamespace(map);
+  mapOwners(namespace: Pick<OpenNamespace, "fd">, subject: string): void {
     try {
       this.#set({ set: MOUNT_ATTR_IDMAP, namespace: namespace.fd });
     } catch (error) {
@@ -91,8 +87,11 @@ export class DetachedMount implements Disposable {
   }
 }
 
-/** Copies the mount that an open file or directory (with `O_PATH` too) is on, from there on, with all below it. */
-export function cloneMount(fd: number): DetachedMount {
-  const flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH | AT_RECURSIVE;
+/**
+ * Copies the mount that an open file or directory (with `O_PATH` too) is on, from there on, with all below it, or without
+ * what is mounted below.
+ */
+export function cloneMount(fd: number, recursive = true): DetachedMount {
+  const flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH | (recursive ? AT_RECURSIVE : 0);
   return new DetachedMount(check(openTree.syscall(SYS_open_tree, fd, cstring(""), flags), "open_tree"));
 }

@@ -2,6 +2,7 @@ import { closeSync, constants, mkdirSync, openSync, rmSync, writeFileSync } from
 import { dirname } from "node:path";
 import { check, libc } from "./libc.ts";
 import { mount, mountFlags, unmount } from "./mount.ts";
+import { inUserNamespace, type NamespaceOwner } from "./user-namespace.ts";
 
 const CLONE_NEWNET = 0x40000000;
 const currentNetns = "/proc/thread-self/ns/net";
@@ -52,6 +53,21 @@ export function createNetns<T>(path: string, work: (hostFd: number) => T): T {
         return work(host.fd);
       },
     );
+  } catch (error) {
+    removeNetns(path);
+    throw error;
+  }
+}
+
+/**
+ * As `createNetns`, but the namespace belongs to `owner`, whose root is then the root of the network; about 6 ms. A new user namespace lives as long as this one does (`ownerOfNamespace` gives it).
+ */
+export function createOwnedNetns<T>(path: string, owner: NamespaceOwner, work: () => T): T {
+  mkdirSync(dirname(path), { recursive: true, mode: 0o755 });
+  writeFileSync(path, "", { flag: "wx", mode: 0o444 });
+  try {
+    inUserNamespace(owner, true, (pid) => mount(`/proc/${pid}/ns/net`, path, null, mountFlags.bind));
+    return inNetns(path, work);
   } catch (error) {
     removeNetns(path);
     throw error;

@@ -21,7 +21,7 @@ import { hasNames, namedSandbox } from "./named-sandbox.ts";
 import { NetworkSet } from "./network-set.ts";
 import { OwnPorts, type PortKeeper } from "./port-keeper.ts";
 import { SandboxPool } from "./sandbox-pool.ts";
-import { remainsOf, type Sandbox, Sandboxes } from "./sandboxes.ts";
+import { remainsOf, type Sandbox, Sandboxes, type SandboxKind } from "./sandboxes.ts";
 import { planNetwork } from "./spec.ts";
 import { predefinedNames } from "./stored-spec.ts";
 import { ulaPool } from "./subnets.ts";
@@ -51,7 +51,8 @@ export class NetworkManager {
     const { database, resources, config, log } = deps;
     this.#deps = deps;
     this.#table = new NetworkTable(database);
-    this.#sandboxes = new Sandboxes(resources, join(deps.execRoot, "netns"), this.#host, log);
+    const pins = join(deps.execRoot, "netns");
+    this.#sandboxes = new Sandboxes(resources, pins, this.#host, log, deps.namespaceOwner);
     const random = new MetaTable(database).once("ula", () => newId().slice(0, 10));
     const host = this.#host;
     this.#networks = new NetworkSet({ database, resources, host, config, log, ula: ulaPool(random) });
@@ -65,12 +66,12 @@ export class NetworkManager {
     });
     this.#wiring = new Wiring(this.#sandboxes, this.#networks);
     const size = deps.poolSize ?? 4;
-    const pool = (make: () => Sandbox, count: number) =>
+    const pool = (make: (owner: SandboxKind["owner"]) => Sandbox, count: number) =>
       new SandboxPool({ make, retire: (sandbox) => this.#retireUnused(sandbox) }, { size: count, log });
     this.#pools = {
-      bridge: pool(() => this.#makeAtBridge(), size),
-      bare: pool(() => this.#sandboxes.make({}), Math.min(size, 2)),
-      named: pool(() => this.#sandboxes.make({ prepare: redirectQueries }), size),
+      bridge: pool((owner) => this.#makeAtBridge(owner), size),
+      bare: pool((owner) => this.#sandboxes.make({ owner }), Math.min(size, 2)),
+      named: pool((owner) => this.#sandboxes.make({ owner, prepare: redirectQueries }), size),
     };
   }
 
@@ -205,7 +206,7 @@ export class NetworkManager {
     pool: SandboxPool,
     endpoints: LiveEndpoint[],
   ): Promise<Connection> {
-    const sandbox = takeFrom(pool, request.containerName);
+    const sandbox = takeFrom(pool, request);
     let plugged: Plugged[] = [];
     try {
       plugged = this.#wiring.plugAll(request.containerId, sandbox, endpoints);
@@ -215,8 +216,10 @@ export class NetworkManager {
       return connection;
     } catch (error) {
       if (this.#attached.has(request.containerId)) await this.release(request.containerId);
-      else if (isUntouched(sandbox, endpoints)) pool.giveBack(sandbox);
-      else this.#wiring.retire(sandbox.netns, plugged);
+      else if (isUntouched(sandbox, endpoints)) {
+        if (request.owner === undefined) pool.giveBack(sandbox);
+        else this.#retireUnused(sandbox);
+      } else this.#wiring.retire(sandbox.netns, plugged);
       throw error;
     }
   }
@@ -248,9 +251,9 @@ export class NetworkManager {
     });
   }
 
-  #makeAtBridge(): Sandbox {
+  #makeAtBridge(owner: SandboxKind["owner"]): Sandbox {
     if (!this.#bridge) throw internal("there is no default bridge");
-    return this.#wiring.makeAt(this.#bridge);
+    return this.#wiring.makeAt(this.#bridge, owner);
   }
 
   /** A sandbox that no container has dies, and gives its addresses back. */
@@ -551,9 +554,9 @@ function isUntouched({ wire }: Sandbox, endpoints: readonly LiveEndpoint[]): boo
   return wire ? !endpoints[0]?.asked.settings.MacAddress : endpoints.length === 0;
 }
 
-function takeFrom(pool: SandboxPool, containerName: string): Sandbox {
+function takeFrom(pool: SandboxPool, { containerName, owner }: ConnectRequest): Sandbox {
   try {
-    return pool.take();
+    return pool.take(owner);
   } catch (error) {
     if (!(error instanceof SyscallError)) throw error;
     throw internal(`failed to create endpoint ${containerName}: ${messageOf(error)}`, error);

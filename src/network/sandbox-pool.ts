@@ -1,12 +1,13 @@
 import type { Logger } from "../base/log.ts";
-import type { Sandbox } from "./sandboxes.ts";
+import type { Sandbox, SandboxKind } from "./sandboxes.ts";
 
 /** How long after one was taken the next is made: when the container is on its way, so as not to be in its way. */
 const refillMillis = 10;
 
 /** How the sandboxes of a pool come and go. */
 interface Maker {
-  make(): Sandbox;
+  /** `owner`: the user namespace that it is to belong to, where that is not as with all others. */
+  make(owner?: SandboxKind["owner"]): Sandbox;
   retire(sandbox: Sandbox): void;
 }
 
@@ -25,8 +26,9 @@ export class SandboxPool {
     this.#log = options.log;
   }
 
-  /** The one with the lowest address of those that are ready, else a new one. */
-  take(): Sandbox {
+  /** The one with the lowest address of those that are ready, else a new one; a new one for an `owner` of its own. */
+  take(owner?: SandboxKind["owner"]): Sandbox {
+    if (owner !== undefined) return this.#maker.make(owner);
     this.refill();
     return this.#ready.shift() ?? this.#maker.make();
   }

@@ -6,8 +6,9 @@ import type { Logger } from "../base/log.ts";
 import { deleteLink, findLink, linkMac, linkUp } from "../linux/links.ts";
 import { mount, mountFlags, setPropagation, unmount } from "../linux/mount.ts";
 import { isMountPoint } from "../linux/mountinfo.ts";
-import { createNetns, inNetns, removeNetns } from "../linux/namespace.ts";
+import { createNetns, createOwnedNetns, inNetns, removeNetns } from "../linux/namespace.ts";
 import { NetlinkSocket } from "../linux/netlink.ts";
+import type { IdMaps, NamespaceOwner } from "../linux/user-namespace.ts";
 import type { Resource, ResourceTable } from "../store/resources.ts";
 import type { LiveNetwork, Wire } from "./live-network.ts";
 import { pinTo } from "./plug.ts";
@@ -23,6 +24,8 @@ export interface Sandbox {
 export interface SandboxKind {
   /** It is tied to this network from the beginning. */
   network?: LiveNetwork;
+  /** The user namespace that it belongs to; undefined: as the daemon is set. */
+  owner?: NamespaceOwner | "host" | undefined;
   /** Runs inside, last. */
   prepare?(inside: NetlinkSocket): void;
 }
@@ -55,13 +58,22 @@ export class Sandboxes {
   readonly #directory: string;
   readonly #host: NetlinkSocket;
   readonly #log: Logger;
+  readonly #owner: IdMaps | undefined;
   /** Made by this process, and not retired. */
   readonly #alive = new Set<string>();
   readonly #dying = new Map<string, Dying>();
   #reaping: Promise<void> = Promise.resolve();
   #isReaping = false;
 
-  constructor(resources: ResourceTable, directory: string, host: NetlinkSocket, log: Logger) {
+  /** `owner`: the maps of the user namespaces that the network namespaces belong to; the host's own when absent. */
+  constructor(
+    resources: ResourceTable,
+    directory: string,
+    host: NetlinkSocket,
+    log: Logger,
+    owner: IdMaps | undefined,
+  ) {
+    this.#owner = owner;
     this.#resources = resources;
     this.#directory = directory;
     this.#host = host;
@@ -94,12 +106,15 @@ export class Sandboxes {
     if (network && wire) sandbox.wire = { ...wire, link: network.hasHostEnd ? linkName(id) : "" };
     this.#resources.claim(...resourcesOf(sandbox, ""));
     try {
-      createNetns(sandbox.netns, () => {
+      const furnish = () => {
         using inside = new NetlinkSocket();
         inside.request(linkUp("lo"));
         if (network && sandbox.wire) network.plug(sandbox.wire, inside);
         kind.prepare?.(inside);
-      });
+      };
+      const owner = kind.owner ?? this.#owner;
+      if (owner === undefined || owner === "host") createNetns(sandbox.netns, furnish);
+      else createOwnedNetns(sandbox.netns, owner, furnish);
       this.#alive.add(sandbox.netns);
     } catch (error) {
       this.retire(remainsOf(sandbox));

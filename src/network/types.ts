@@ -1,5 +1,6 @@
 import type { EndpointSettings, PortMap } from "../api/endpoints.ts";
 import type { Logger } from "../base/log.ts";
+import type { IdMaps, NamespaceOwner } from "../linux/user-namespace.ts";
 import type { Database } from "../store/database.ts";
 import type { NetworkRow } from "../store/networks.ts";
 import type { ResourceTable } from "../store/resources.ts";
@@ -67,6 +68,8 @@ export interface NetworkDependencies {
   names?: NameServer;
   /** Keeps published ports open while the daemon is away; they are the daemon's own without it. */
   ports?: PortKeeper;
+  /** The ids of the user namespaces that own the containers' networks (`--userns-remap`). */
+  namespaceOwner?: IdMaps | undefined;
   /** How many namespaces are kept ready; 0 makes each when it is asked for. */
   poolSize?: number;
 }
@@ -96,6 +99,8 @@ export interface ConnectRequest {
   portBindings: PortMap;
   /** `-P`: every exposed port that is not bound gets a port of the host. */
   publishAll: boolean;
+  /** Whom a namespace of its own belongs to, where that is not as with all others (`namespaceOwner`). */
+  owner?: NamespaceOwner | "host" | undefined;
   /** `--dns`: asked for names that are not of its networks, in place of the host's servers. */
   dns?: readonly string[];
 }

@@ -14,7 +14,7 @@ import {
 } from "./endpoints.ts";
 import type { DefaultRoute, LiveNetwork, Wire } from "./live-network.ts";
 import type { NetworkSet } from "./network-set.ts";
-import { linkName, type Sandbox, type Sandboxes } from "./sandboxes.ts";
+import { linkName, type Sandbox, type Sandboxes, type SandboxKind } from "./sandboxes.ts";
 import type { EndpointRequest } from "./types.ts";
 
 /** A network in use, and what a container asks of it. */
@@ -50,7 +50,7 @@ export class Wiring {
   }
 
   /** A namespace that is tied to a network before there is a container. */
-  makeAt(network: LiveNetwork): Sandbox {
+  makeAt(network: LiveNetwork, owner?: SandboxKind["owner"]): Sandbox {
     const wire = planWire(network, {}, new Set());
     const way = (family: 4 | 6) => {
       const ip = wire.addresses.find((address) => address.family === family);
@@ -59,7 +59,7 @@ export class Wiring {
     };
     try {
       return this.#sandboxes.make(
-        { network, prepare: (inside) => setDefaultRoutes(inside, { 4: way(4), 6: way(6) }) },
+        { network, owner, prepare: (inside) => setDefaultRoutes(inside, { 4: way(4), 6: way(6) }) },
         wire,
       );
     } catch (error) {

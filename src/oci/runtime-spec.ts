@@ -87,7 +87,16 @@ export interface NamespaceSpec {
   path?: string;
 }
 
+/** `containerID` and the `size - 1` that follow are those from `hostID` on. */
+export interface IdMappingSpec {
+  containerID: number;
+  hostID: number;
+  size: number;
+}
+
 export interface LinuxSpec {
+  uidMappings?: IdMappingSpec[];
+  gidMappings?: IdMappingSpec[];
   sysctl?: Record<string, string>;
   resources?: LinuxResources;
   /** From the root of the cgroup mounts (cgroupfs driver), or `slice:prefix:name` (systemd driver). */

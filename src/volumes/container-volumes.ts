@@ -5,14 +5,14 @@ import { cryptoRandom, type RandomBytes } from "../base/ids.ts";
 import type { Logger } from "../base/log.ts";
 import { closeFd, openFlags, openPath } from "../linux/file-at.ts";
 import { reasonOf } from "../linux/libc.ts";
+import type { RemappedIds } from "../linux/user-namespace.ts";
 import type { Database } from "../store/database.ts";
 import { ResourceTable } from "../store/resources.ts";
 import { VolumeUserTable } from "../store/volume-users.ts";
 import { copyUp } from "./copy-up.ts";
-import type { IdMap } from "./id-map.ts";
 import type { MountPoint } from "./mount-point.ts";
 import { planMounts } from "./plan-mounts.ts";
-import { openSubpath, StagedMounts } from "./staged-mounts.ts";
+import { type MountOwners, openSubpath, StagedMounts } from "./staged-mounts.ts";
 import type { VolumeEvents } from "./volume.ts";
 import { VolumeMounts } from "./volume-mounts.ts";
 import type { VolumeStore } from "./volumes.ts";
@@ -43,6 +43,16 @@ export interface PlanRequest {
   volumesFrom: (container: string) => { spec: { mounts: readonly MountPoint[] } };
 }
 
+/** What a container that starts is given its mounts for. */
+export interface StartingContainer {
+  /** Where its root file system is mounted. */
+  rootfs: string;
+  /** Its ids, where they are not the host's. */
+  remapped?: RemappedIds | undefined;
+  /** Its binds have the owners of the disk as well. */
+  remapBinds?: boolean;
+}
+
 /** A container that uses its mounts now. */
 export interface RunningContainer {
   id: string;
@@ -54,7 +64,8 @@ export class ContainerVolumes {
   readonly #store: VolumeStore;
   readonly #users: VolumeUserTable;
   readonly #mounts: VolumeMounts;
-  readonly #staged: StagedMounts;
+  /** What is mounted for the moment of a start. */
+  readonly staged: StagedMounts;
   readonly #images: MountableImages;
   readonly #events: VolumeEvents;
   readonly #random: RandomBytes;
@@ -66,7 +77,7 @@ export class ContainerVolumes {
     this.#store = store;
     this.#users = new VolumeUserTable(database);
     this.#mounts = new VolumeMounts(store, this.#users, options.log);
-    this.#staged = new StagedMounts(options.stagingRoot, new ResourceTable(database));
+    this.staged = new StagedMounts(options.stagingRoot, new ResourceTable(database));
     this.#images = options.images;
     this.#events = options.events ?? (() => {});
     this.#random = options.random ?? cryptoRandom;
@@ -128,22 +139,29 @@ export class ContainerVolumes {
 
   /**
    * Copies what the image has at the places of the container's volumes into those that are empty; once for each volume
-   * and container. `rootfs`: where the root file system can be seen.
+   * and container.
    */
-  async fill(id: string, mounts: readonly MountPoint[], rootfs: string): Promise<void> {
+  async fill(
+    id: string,
+    mounts: readonly MountPoint[],
+    { rootfs, remapped }: StartingContainer,
+  ): Promise<void> {
     for (const { name, destination, idMap } of this.unfilled(id, mounts)) {
       const content = await this.#mounts.acquire(name, id);
-      await copyUp(rootfs, destination, idMap ? await this.#mapped(id, name, content, idMap) : content);
+      const isMapped = idMap ?? remapped;
+      const target = isMapped ? this.#mapped(id, name, content, { idMap, remapped }) : content;
+      await copyUp(rootfs, destination, target);
       this.#users.setPopulated(name, id);
     }
   }
 
   /** A volume with other owners; one that nobody has used yet becomes the new owner's. */
-  async #mapped(id: string, name: string, content: string, idMap: IdMap): Promise<string> {
-    if (readdirSync(content).length === 0) chownSync(content, idMap.uid ?? 0, idMap.gid ?? 0);
+  #mapped(id: string, name: string, content: string, owners: MountOwners): string {
+    const { idMap } = owners;
+    if (idMap && readdirSync(content).length === 0) chownSync(content, idMap.uid ?? 0, idMap.gid ?? 0);
     const fd = openPath(byteString(content), openFlags.path);
     try {
-      return await this.#staged.bind(id, fd, `'${name}'`, idMap);
+      return this.staged.bind(id, fd, `'${name}'`, owners);
     } finally {
       closeFd(fd);
     }
@@ -153,52 +171,55 @@ export class ContainerVolumes {
    * Makes everything ready for the start of a container: volumes mounted and filled, missing sources of `-v` made.
    * Returns the mounts with their sources. `started` and `release` undo it. Throws what cannot be had.
    */
-  async prepare(
-    id: string,
-    mounts: readonly MountPoint[],
-    { rootfs }: { rootfs: string },
-  ): Promise<MountPoint[]> {
+  async prepare(id: string, mounts: readonly MountPoint[], start: StartingContainer): Promise<MountPoint[]> {
     if (mounts.length === 0) return [];
-    await this.fill(id, mounts, rootfs);
+    await this.fill(id, mounts, start);
     const ready: MountPoint[] = [];
-    for (const mount of mounts) ready.push(await this.#ready(id, mount));
+    for (const mount of mounts) ready.push(await this.#ready(id, mount, start));
     const volumes = mounts.filter((mount) => mount.type === "volume");
     for (const mount of volumes) this.#tell("mount", id, mount);
     if (volumes.length > 0) this.#prepared.set(id, volumes);
     return ready;
   }
 
-  async #ready(id: string, mount: MountPoint): Promise<MountPoint> {
+  async #ready(id: string, mount: MountPoint, start: StartingContainer): Promise<MountPoint> {
     if (mount.type === "tmpfs") return mount;
-    const source = await this.#source(id, mount);
+    const source = await this.#source(id, mount, start.remapped);
     const { subpath, idMap } = mount;
-    if (!subpath && !idMap) return { ...mount, source };
+    // A bind shows the host's own owners, unless it is asked for others.
+    const isMapped = mount.type === "volume" || idMap || start.remapBinds;
+    const remapped = isMapped ? start.remapped : undefined;
+    if (!subpath && !idMap && !remapped) return { ...mount, source };
     const subject = `'${mount.type === "bind" ? source : mount.name}'`;
     const fd = subpath ? openSubpath(source, subpath) : openPath(byteString(source), openFlags.path);
     try {
-      return { ...mount, source: await this.#staged.bind(id, fd, subject, idMap) };
+      return { ...mount, source: this.staged.bind(id, fd, subject, { idMap, remapped }) };
     } finally {
       closeFd(fd);
     }
   }
 
-  async #source(id: string, mount: MountPoint): Promise<string> {
+  async #source(id: string, mount: MountPoint, remapped: RemappedIds | undefined): Promise<string> {
     if (mount.type === "bind") readyBind(mount);
     if (mount.type === "volume") return await this.#mounts.acquire(mount.name, id);
     if (mount.type !== "image" || !mount.image) return mount.source;
-    return this.#staged.overlay(id, await this.#images.layers(mount.image));
+    const layers = await this.#images.layers(mount.image);
+    return this.staged.overlay(
+      id,
+      remapped ? layers.map((layer) => this.staged.remap(id, layer, remapped)) : layers,
+    );
   }
 
   /** The container has its mounts: what was only there for the runtime to take goes. */
   started(id: string): void {
-    this.#staged.release(id);
+    this.staged.release(id);
   }
 
   /** After the end of a container, or a start that failed: what was mounted for it alone goes. */
   async release(id: string): Promise<void> {
     for (const mount of this.#prepared.get(id) ?? []) this.#tell("unmount", id, mount);
     this.#prepared.delete(id);
-    this.#staged.release(id);
+    this.staged.release(id);
     await this.#mounts.release(id);
   }
 
@@ -231,7 +252,7 @@ export class ContainerVolumes {
    * mounts, which they go on using. What is mounted for nobody is unmounted.
    */
   async reconcile(containers: ReadonlySet<string>, running: readonly RunningContainer[]): Promise<void> {
-    this.#staged.reconcile();
+    this.staged.reconcile();
     for (const { id, mounts } of running) {
       const volumes = mounts.filter((mount) => mount.type === "volume");
       if (volumes.length > 0) this.#prepared.set(id, volumes);

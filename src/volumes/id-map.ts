@@ -1,5 +1,5 @@
 import { invalidArgument } from "../base/errors.ts";
-import type { IdExtent } from "../linux/user-namespace.ts";
+import { composeExtents, type IdExtent, type IdMaps, withMaker } from "../linux/user-namespace.ts";
 
 /**
  * Who owns on the host what the container's root owns in a mount: `uid` and `gid`, or, where they are not given, the
@@ -46,11 +46,21 @@ function extents(owner: number): IdExtent[] {
   ];
 }
 
-/** `source`: the owner of what is mounted. Undefined when all owners stay the same. */
+/**
+ * `source`: the owner of what is mounted; `remapped`: what else happens to the container's ids. Undefined when all owners
+ * stay the same.
+ */
 export function idMapsOf(
   map: IdMap,
   source: { uid: number; gid: number },
-): { uids: IdExtent[]; gids: IdExtent[] } | undefined {
+  remapped?: IdMaps,
+): IdMaps | undefined {
   const { uid, gid } = { uid: source.uid, gid: source.gid, ...map };
+  if (remapped) {
+    return withMaker({
+      uids: composeExtents(extents(uid), remapped.uids),
+      gids: composeExtents(extents(gid), remapped.gids),
+    });
+  }
   return uid === 0 && gid === 0 ? undefined : { uids: extents(uid), gids: extents(gid) };
 }

@@ -6,6 +6,7 @@ import { closeFd, openAt2, openFlags, openPath, resolveFlags } from "../linux/fi
 import { reasonOf } from "../linux/libc.ts";
 import { unmount } from "../linux/mount.ts";
 import { mountOverlay } from "../linux/overlay.ts";
+import { openUserNamespace, type RemappedIds } from "../linux/user-namespace.ts";
 import type { ResourceTable } from "../store/resources.ts";
 import { type IdMap, idMapsOf } from "./id-map.ts";
 
@@ -13,6 +14,28 @@ import { type IdMap, idMapsOf } from "./id-map.ts";
 const emptyName = "empty";
 
 const byteString = (text: string) => Buffer.from(text).toString("latin1");
+
+export interface MountOwners {
+  idMap?: IdMap | undefined;
+  remapped?: RemappedIds | undefined;
+  recursive?: boolean;
+}
+
+function mapOwners(
+  mount: DetachedMount,
+  subject: string,
+  { idMap, remapped }: MountOwners,
+  source: { uid: number; gid: number },
+): void {
+  if (!idMap) {
+    if (remapped) mount.mapOwners(remapped.namespace, subject);
+    return;
+  }
+  const maps = idMapsOf(idMap, source, remapped);
+  if (!maps) return;
+  using namespace = openUserNamespace(maps);
+  mount.mapOwners(namespace, subject);
+}
 
 /**
  * Mounts that are made ready on the host for the runtime to take over into a container: what a plain bind cannot say
@@ -28,13 +51,26 @@ export class StagedMounts {
     this.#resources = resources;
   }
 
-  /** The mount of `fd` (a directory or a file, and what is mounted below it), with other owners when `idMap`. */
-  async bind(container: string, fd: number, subject: string, idMap?: IdMap): Promise<string> {
+  /**
+   * The mount of `fd` (a directory or a file, and what is mounted below it), with other owners when `idMap` or
+   * `remapped`. `subject` says of what, in errors.
+   */
+  bind(container: string, fd: number, subject: string, owners: MountOwners = {}): string {
     const path = `/proc/self/fd/${fd}`;
-    using mount = cloneMount(fd);
-    const maps = idMap && idMapsOf(idMap, statSync(path));
-    if (maps) await mount.mapOwners(maps, subject);
-    return this.#attach(container, mount, statSync(path).isDirectory());
+    const status = statSync(path);
+    using mount = cloneMount(fd, owners.recursive);
+    mapOwners(mount, subject, owners, status);
+    return this.#attach(container, mount, status.isDirectory());
+  }
+
+  /** The directory with the owners that `remapped` says, without what is mounted below it. */
+  remap(container: string, directory: string, remapped: RemappedIds): string {
+    const fd = openPath(byteString(directory), openFlags.path | openFlags.directory);
+    try {
+      return this.bind(container, fd, directory, { remapped, recursive: false });
+    } finally {
+      closeFd(fd);
+    }
   }
 
   /** A view of `layers` (the topmost first) that cannot be written. */

@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { mkdtemp, readFile, rm, rmdir } from "node:fs/promises";
+import { chmod, mkdtemp, readFile, rm, rmdir } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import {
@@ -53,6 +53,8 @@ export class TestDaemon implements AsyncDisposable {
 
   static async start(options: TestDaemonOptions = {}): Promise<TestDaemon> {
     const root = await mkdtemp(join(tmpdir(), "longshore-"));
+    // Containers with other ids have to get through.
+    await chmod(root, 0o711);
     const daemon = new TestDaemon(root, options.registry ?? (await TestRegistry.start()), options);
     await daemon.launch();
     for (const image of options.images ?? []) await daemon.must("pull", "-q", image);

@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { internal } from "../../base/errors.ts";
-import type { LinuxSpec, RuntimeSpec } from "../../oci/runtime-spec.ts";
+import type { IdExtent } from "../../linux/user-namespace.ts";
+import type { IdMappingSpec, LinuxSpec, RuntimeSpec } from "../../oci/runtime-spec.ts";
 import { injectDevices } from "../../security/cdi.ts";
 import { containerDevices } from "../../security/devices.ts";
 import { defaultReadonlyPaths } from "../../security/paths.ts";
@@ -30,7 +31,7 @@ export function buildSpec(input: SpecInput, host: SpecHost): RuntimeSpec {
   const capabilities = boundingSet(hostConfig, host);
   const init = wantsInit(input) ? foundInit(input) : undefined;
   const process = processSpec({ input, host, options, capabilities, rootfs });
-  rootfs.makeDirectories(process.cwd);
+  rootfs.makeDirectories(process.cwd, input.users?.root);
   const mounts = containerMounts({
     host: hostConfig,
     mounts: input.mounts,
@@ -38,6 +39,7 @@ export function buildSpec(input: SpecInput, host: SpecHost): RuntimeSpec {
     shmPath: input.shmPath,
     initPath: init,
     recursiveReadOnly: host.recursiveReadOnly,
+    remapped: input.users !== undefined,
     writableCgroups: options.writableCgroups,
     closeCgroupTmpfs: input.crun && host.hasCgroupV1,
   });
@@ -94,12 +96,18 @@ function linuxSpec(input: SpecInput, host: SpecHost, { options, mounts, seccomp 
   });
   const cgroupns = (hostConfig.CgroupnsMode || input.cgroupnsDefault) === "private" ? "private" : "host";
   return {
+    // The namespace has them already, but runc wants to be told.
+    ...(input.users && {
+      uidMappings: input.users.uids.map(mappingSpec),
+      gidMappings: input.users.gids.map(mappingSpec),
+    }),
     sysctl: sysctls(input, host),
     resources: { devices: devices.rules, ...containerResources(hostConfig) },
     cgroupsPath: cgroupsPath(input),
     namespaces: namespaces({
       host: hostConfig,
       netnsPath: input.netnsPath,
+      userPath: input.users?.path,
       joined: input.joined ?? {},
       cgroupns,
     }),
@@ -124,14 +132,25 @@ export function cgroupsPath({
   return join("/", parent, id);
 }
 
+const mappingSpec = ({ inside, outside, count }: IdExtent): IdMappingSpec => ({
+  containerID: inside,
+  hostID: outside,
+  size: count,
+});
+
+/** The kernel takes no range of groups that are not all mapped (EINVAL). */
+function ofOwnGroups({ "net.ipv4.ping_group_range": _, ...others }: Readonly<Record<string, string>>) {
+  return others;
+}
+
 /** The kernel's settings of the container's own namespaces; only a network of its own takes the network's. */
-function sysctls({ config, hostConfig }: SpecInput, host: SpecHost): Record<string, string> {
+function sysctls({ config, hostConfig, users }: SpecInput, host: SpecHost): Record<string, string> {
   const mode = hostConfig.NetworkMode ?? "";
   const ownNetwork = mode !== "host" && !mode.startsWith("container:");
   return {
     // The specification of the runtimes has no field for the NIS domain name.
     ...(config.Domainname && hostConfig.UTSMode !== "host" && { "kernel.domainname": config.Domainname }),
-    ...(ownNetwork && host.networkSysctls),
+    ...(ownNetwork && (users ? ofOwnGroups(host.networkSysctls) : host.networkSysctls)),
     ...hostConfig.Sysctls,
   };
 }

@@ -16,6 +16,7 @@ function mounts(host: HostConfig, more: Partial<MountsInput> = {}) {
     recursiveReadOnly: true,
     writableCgroups: false,
     closeCgroupTmpfs: false,
+    remapped: false,
     ...more,
   });
   return list;

@@ -26,6 +26,8 @@ export interface MountsInput {
   /** The kernel can make a mount read-only with all that is mounted below it (Linux 5.12). */
   recursiveReadOnly: boolean;
   writableCgroups: boolean;
+  /** The container's root is not the host's: it cannot mount what belongs to the host's IPC. */
+  remapped: boolean;
   /** The runtime leaves the tmpfs writable on which it mounts the hierarchies of cgroup v1: crun does. */
   closeCgroupTmpfs: boolean;
 }
@@ -35,6 +37,8 @@ export interface ContainerMounts {
   /** Needed by the most sharing of the mounts. */
   rootfsPropagation: string | undefined;
 }
+
+const queuesPath = "/dev/mqueue";
 
 export const initDestination = "/sbin/docker-init";
 
@@ -62,7 +66,7 @@ function systemMounts(writableSys: boolean, writableCgroups: boolean, closeTmpfs
     file("/sys", "sysfs", "sysfs", writableSys ? common : [...common, "ro"]),
     file("/sys/fs/cgroup", "cgroup", "cgroup", writableCgroups ? common : ["ro", ...common]),
     ...(closeTmpfs && !writableCgroups ? [remount] : []),
-    file("/dev/mqueue", "mqueue", "mqueue", common),
+    file(queuesPath, "mqueue", "mqueue", common),
   ];
 }
 
@@ -86,6 +90,7 @@ function shmMount({ host, shmPath }: MountsInput): MountSpec[] {
 export function containerMounts(input: MountsInput): ContainerMounts {
   const { host, mounts } = input;
   const privileged = host.Privileged ?? false;
+  const hostQueues = input.remapped && host.IpcMode === "host";
   const user = [
     ...mounts.map((mount) => userMount(mount, input.recursiveReadOnly)),
     ...Object.entries(host.Tmpfs ?? {}).map(([path, options]) =>
@@ -100,10 +105,17 @@ export function containerMounts(input: MountsInput): ContainerMounts {
     privileged || input.writableCgroups,
     input.closeCgroupTmpfs,
   );
+  const queues = hostQueues && isDirectory(queuesPath) ? [bindOf(queuesPath, queuesPath, ["rbind"])] : [];
+  const own = hostQueues ? system.filter(({ type }) => type !== "mqueue") : system;
   const placed = [...user, ...networkMounts(input.networkFiles, readOnly).filter(free)];
   const init = input.initPath ? [file(initDestination, "bind", input.initPath, ["bind", "ro"])] : [];
   return {
-    mounts: [...system.filter(free), ...shmMount(input).filter(free), ...init, ...placed.sort(byDepth)],
+    mounts: [
+      ...[...own, ...queues].filter(free),
+      ...shmMount(input).filter(free),
+      ...init,
+      ...placed.sort(byDepth),
+    ],
     rootfsPropagation: rootfsPropagation(mounts),
   };
 }

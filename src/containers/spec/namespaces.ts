@@ -37,13 +37,16 @@ export interface NamespaceInput {
   host: HostConfig;
   /** Of the network's namespace; null is the host's own. */
   netnsPath: string | null;
+  /** Of the user namespace; undefined is the host's own. */
+  userPath?: string | undefined;
   joined: JoinedPids;
   cgroupns: "host" | "private";
 }
 
 /** Each namespace that is not the host's: a new one, or that of `netnsPath` or another container. */
-export function namespaces({ host, netnsPath, joined, cgroupns }: NamespaceInput): NamespaceSpec[] {
+export function namespaces({ host, netnsPath, userPath, joined, cgroupns }: NamespaceInput): NamespaceSpec[] {
   const list: NamespaceSpec[] = [{ type: "mount" }];
+  if (userPath !== undefined) list.push({ type: "user", path: userPath });
   if (netnsPath !== null) list.push({ type: "network", path: netnsPath });
   if (host.UTSMode !== "host") list.push({ type: "uts" });
   if (host.PidMode !== "host") list.push(ownOrJoined("pid", host.PidMode, joined.pid));

@@ -1,6 +1,7 @@
 import { readSync } from "node:fs";
 import { errnoOf, invalidArgument } from "../../base/errors.ts";
 import {
+  chownAt,
   closeFd,
   makeDirectoryAt,
   openAt2,
@@ -9,6 +10,7 @@ import {
   resolveFlags,
   statusOf,
 } from "../../linux/file-at.ts";
+import type { Owner } from "./shm.ts";
 
 /** More than any passwd file that a host can work with. */
 const maxFile = 16 * 1024 * 1024;
@@ -63,8 +65,8 @@ export class RootfsView implements Disposable {
     }
   }
 
-  /** Makes the directory and those above it where they are missing (root's, 0755). Throws `invalidArgument`. */
-  makeDirectories(path: string): void {
+  /** Makes the directory and those above it where they are missing (`owner`'s, 0755). Throws `invalidArgument`. */
+  makeDirectories(path: string, owner?: Owner): void {
     if (path === "/" || this.#isDirectory(path)) return;
     let parent = this.#open("/", openFlags.path | openFlags.directory);
     let walked = "";
@@ -72,7 +74,7 @@ export class RootfsView implements Disposable {
       for (const part of path.split("/").filter((name) => name !== "")) {
         if (parent === undefined) return;
         walked = `${walked}/${part}`;
-        if (!this.#isDirectory(walked)) makeOne(parent, part, path);
+        if (!this.#isDirectory(walked)) makeOne(parent, part, path, owner);
         closeFd(parent);
         parent = this.#open(walked, openFlags.path | openFlags.directory);
       }
@@ -99,9 +101,10 @@ export class RootfsView implements Disposable {
 }
 
 /** A name that is there already (a link that leads nowhere) stays; the next step fails on it. */
-function makeOne(parent: number, name: string, whole: string): void {
+function makeOne(parent: number, name: string, whole: string, owner: Owner | undefined): void {
   try {
     makeDirectoryAt(parent, byteString(name), 0o755);
+    if (owner) chownAt(parent, byteString(name), owner.uid, owner.gid);
   } catch (error) {
     if (errnoOf(error) !== "EEXIST") throw error;
     throw invalidArgument(`Cannot mkdir: ${whole} is not a directory`);

@@ -1,8 +1,10 @@
 import type { ContainerConfig, HostConfig, Ulimit } from "../../api/containers.ts";
+import type { IdMaps } from "../../linux/user-namespace.ts";
 import type { SecurityOptions } from "../../security/security-opt.ts";
 import type { MountPoint } from "../../volumes/mount-point.ts";
 import type { NetworkFiles } from "./mounts.ts";
 import type { JoinedPids } from "./namespaces.ts";
+import type { Owner } from "./shm.ts";
 
 /** What `buildSpec` makes a specification of. */
 export interface SpecInput {
@@ -17,6 +19,8 @@ export interface SpecInput {
   networkFiles: NetworkFiles | undefined;
   /** The network namespace to join; null for the host's. */
   netnsPath: string | null;
+  /** The user namespace to join, its ids, and whom its root is on the host; undefined for the host's own. */
+  users?: (IdMaps & { path: string; root: Owner }) | undefined;
   /** Where the cgroup of the container is made, without its own name: `/docker`, or a slice for systemd. */
   cgroupParent: string;
   cgroupDriver: "cgroupfs" | "systemd";

@@ -42,7 +42,6 @@ export function checkConfig({ config, given }: LoadedConfig): void {
 
 /** What promises a protection that is not there must not be accepted in silence. */
 function refuse(config: LoadedConfig["config"]): void {
-  if (config.usernsRemap !== "") throw notImplemented("userns-remap is not supported");
   if (config.authorizationPlugins.length > 0) throw notImplemented("authorization plugins are not supported");
   if (config.selinuxEnabled) throw notImplemented("SELinux is not supported");
   if (config.rootless) throw notImplemented("rootless mode is not supported");

@@ -97,7 +97,6 @@ describe("flags and daemon.json", () => {
     [`{"labels":["a"]}`, [], `${inFile}configuration validation from file failed: bad attribute format: a`],
     [`{"Debug":true}`, [], `${inFile}the following directives don't match any configuration option: Debug`],
     ["{}", ["--default-runtime", "zip"], `${merged}specified default runtime 'zip' does not exist`],
-    ["{}", ["--userns-remap", "default"], `${merged}userns-remap is not supported`],
     ["{}", ["--nope"], "unknown flag: --nope\nSee 'dockerd --help'."],
     ["{}", ["-Z"], "unknown shorthand flag: 'Z' in -Z\nSee 'dockerd --help'."],
     ["{}", ["-H"], "flag needs an argument: 'H' in -H\nSee 'dockerd --help'."],

@@ -189,8 +189,11 @@ export const options = {
   containerd: stringOption("containerd", "Accepted; there is no containerd"),
   builder: ownOption(undefined, "", "", {}, map(any), (_, before) => before, { key: "builder" }),
   minApiVersion: stringOption(undefined, "", { key: "min-api-version" }),
-  /** Features that are refused: see `refused` in `check.ts`. */
-  usernsRemap: stringOption("userns-remap", "User namespace of containers (not supported)"),
+  usernsRemap: stringOption(
+    "userns-remap",
+    "User or group whose subordinate ids containers get (or: default)",
+  ),
+  /** Features that are refused: see `refuse` in `check.ts`. */
   authorizationPlugins: listOption("authorization-plugin", "Authorization plugin (not supported)", {
     key: "authorization-plugins",
   }),

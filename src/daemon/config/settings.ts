@@ -41,6 +41,7 @@ export function engineSettings(config: DaemonConfig): EngineSettings {
     dns: { servers: config.dns, search: config.dnsSearch, options: config.dnsOpts },
     initPath: config.initPath || initPrograms.find((path) => existsSync(path)),
     securityDefaults: securityDefaults(config),
+    userRemap: config.usernsRemap,
     supervisorCommand: commandOf("longshore-supervisor"),
     resolverCommand: commandOf("longshore-resolver"),
     cdiDirectories: config.cdiSpecDirs.length > 0 ? config.cdiSpecDirs : defaultCdiDirectories,
