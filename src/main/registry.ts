@@ -4,7 +4,8 @@ import { buildCommit, buildVersion } from "../base/build.ts";
 import { invalidArgument, isEngineError, messageOf } from "../base/errors.ts";
 import { createLogger, type Logger } from "../base/log.ts";
 import { noAccessLog, openAccessLog } from "../registry/access-log.ts";
-import type { Config } from "../registry/config.ts";
+import type { Config } from "../registry/config/config.ts";
+import type { Certificate } from "../registry/listener.ts";
 import { manage } from "../registry/manage.ts";
 import {
   type ManageOptions,
@@ -13,7 +14,7 @@ import {
   type SeedOptions,
   type ServeOptions,
 } from "../registry/options.ts";
-import { serveRegistry } from "../registry/server.ts";
+import { type RegistryServer, serveRegistry } from "../registry/server.ts";
 import { RegistryStore } from "../registry/store.ts";
 
 /** `docker-registry`: resolves with the exit code, 2 for arguments that make no sense. */
@@ -43,16 +44,32 @@ async function serve({ host, port, config }: ServeOptions): Promise<number> {
   const stopped = new Promise<string>((resolve) => {
     for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => resolve(signal));
   });
-  const tls = config.tls && { cert: readPem(config.tls.certificate), key: readPem(config.tls.key) };
+  for (const warning of config.warnings) log.warn(warning);
+  const tls = config.tls && readCertificate(config.tls);
   await using store = await RegistryStore.open(config.store);
   const accessLog = config.accessLog === undefined ? noAccessLog : openAccessLog(config.accessLog);
   const server = await serveRegistry(store, { host, port, log, tls, accessLog, options: config.registry });
   const cleaning = startCleaning(store, config, log);
+  process.on("SIGHUP", () => reload(server, config, log));
   log.info(`listening on ${server.url}`, { auth: config.registry.auth.kind });
   log.info("stopping", { signal: await stopped });
   clearInterval(cleaning);
   await server.stop();
   return 0;
+}
+
+/** Takes a renewed certificate; one that cannot be used is told, and the old one stays. */
+function reload(server: RegistryServer, { tls }: Config, log: Logger): void {
+  try {
+    if (tls) server.renew(readCertificate(tls));
+    log.info("reloaded", { certificate: tls?.certificate });
+  } catch (error) {
+    log.error("the certificate stays as it was", { error: messageOf(error) });
+  }
+}
+
+function readCertificate({ certificate, key }: { certificate: string; key: string }): Certificate {
+  return { cert: readPem(certificate), key: readPem(key) };
 }
 
 function readPem(path: string): string {

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import { isEngineError } from "../base/errors.ts";
-import { defaultRoot } from "./config.ts";
+import { defaultRoot } from "./config/config.ts";
 import { parseRegistryOptions } from "./options.ts";
 
 function outcome(...argv: string[]): unknown {

@@ -2,15 +2,8 @@ import { isIP } from "node:net";
 import { parseArgs } from "node:util";
 import { invalidArgument, messageOf } from "../base/errors.ts";
 import { logLevels } from "../base/log.ts";
-import {
-  applyEnvironment,
-  type Config,
-  defaultAddress,
-  defaultRoot,
-  readConfigFile,
-  setPath,
-  toConfig,
-} from "./config.ts";
+import { type Config, defaultAddress, defaultRoot, toConfig } from "./config/config.ts";
+import { applyEnvironment, readConfigFile, setPath } from "./config/tree.ts";
 
 export interface ServeOptions {
   command: "serve";
@@ -87,6 +80,7 @@ function parsed(argv: readonly string[]) {
         private: { type: "boolean" },
         proxy: { type: "string", multiple: true },
         "external-url": { type: "string" },
+        "trust-proxy": { type: "string", multiple: true },
         "access-log": { type: "string" },
         "log-level": { type: "string" },
         url: { type: "string" },
@@ -120,6 +114,7 @@ const keys: readonly [keyof Values, readonly string[]][] = [
   ["sign-up", ["auth", "accounts", "signup"]],
   ["private", ["auth", "accounts", "private"]],
   ["external-url", ["http", "host"]],
+  ["trust-proxy", ["http", "trustedproxies"]],
   ["access-log", ["log", "accesslog", "path"]],
   ["log-level", ["log", "level"]],
 ];
@@ -130,7 +125,7 @@ const storeFlags: readonly (keyof Values)[] = ["config", "root", "database"];
 function configOf(values: Values, file: string | undefined, environment: Environment): Config {
   const path = file ?? values.config;
   const tree = path === undefined ? {} : readConfigFile(path);
-  applyEnvironment(tree, environment);
+  const origins = applyEnvironment(tree, environment);
   for (const [flag, key] of keys) {
     const value = values[flag];
     if (value !== undefined) setPath(tree, key, flag === "accounts" ? values["sign-up"] === true : value);
@@ -139,7 +134,7 @@ function configOf(values: Values, file: string | undefined, environment: Environ
     const known = Array.isArray(tree.proxies) ? tree.proxies : [];
     tree.proxies = [...known, ...values.proxy.map(proxyOf)];
   }
-  return toConfig(tree);
+  return toConfig(tree, origins);
 }
 
 /** `docker.io=https://registry-1.docker.io` */
@@ -250,6 +245,7 @@ Options of serve:
       --private                  New repositories are private
       --proxy PREFIX=URL         Fetch what begins with PREFIX/ from another registry and keep it (may be repeated)
       --external-url URL         How clients reach this registry, where that differs
+      --trust-proxy NETWORK      Believe X-Forwarded-For, -Proto and -Host of this one (default: this machine; may be repeated)
       --access-log FILE          One JSON object a request; "-" is the standard output
       --log-level LEVEL          ${logLevels.join(", ")} (default "info")
 

@@ -1,3 +1,4 @@
+import { BlockList } from "node:net";
 import type { Logger } from "../base/log.ts";
 import { Accounts } from "./auth/accounts.ts";
 import { HtpasswdAuthenticator } from "./auth/htpasswd.ts";
@@ -27,6 +28,10 @@ export interface RegistryOptions {
   externalUrl: string | undefined;
   /** Whether clients may delete. */
   deletes: boolean;
+  /** Sent with every answer. */
+  headers: Readonly<Record<string, string>>;
+  /** Whose word counts for where a request came from. */
+  trustedProxies: BlockList;
 }
 
 export const defaultRegistryOptions: RegistryOptions = {
@@ -35,6 +40,8 @@ export const defaultRegistryOptions: RegistryOptions = {
   endpoints: [],
   externalUrl: undefined,
   deletes: true,
+  headers: {},
+  trustedProxies: new BlockList(),
 };
 
 /** The parts of a registry that its requests meet. */

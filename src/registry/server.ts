@@ -1,23 +1,19 @@
 import { randomUUID } from "node:crypto";
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import { createServer as createTlsServer } from "node:https";
-import type { AddressInfo } from "node:net";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import { isEngineError, messageOf } from "../base/errors.ts";
 import type { Logger } from "../base/log.ts";
 import { type AccessLog, noAccessLog } from "./access-log.ts";
 import { answerOf, RegistryError } from "./errors.ts";
 import { type Exchange, sendEmpty, sendJson } from "./http.ts";
+import { type Certificate, listen } from "./listener.ts";
+import { originOf } from "./origin.ts";
 import { defaultRegistryOptions, openRegistry, type Registry, type RegistryOptions } from "./registry.ts";
 import { type Call, route } from "./routes.ts";
 import { serveOther } from "./services.ts";
 import type { RegistryStore } from "./store.ts";
 
-/** A connection on which nothing moves for so long is closed. */
-const idleMillis = 5 * 60_000;
 /** How long the body of a refused request is taken and dropped. */
 const drainMillis = 30_000;
-/** What is under way at a stop may take so long to end. */
-const stopMillis = 10_000;
 const flushMillis = 5000;
 
 /** A registry that is listening. */
@@ -25,6 +21,8 @@ export interface RegistryServer {
   /** `http://127.0.0.1:5000`, with the port that was really taken. */
   url: string;
   registry: Registry;
+  /** New connections get this certificate. Throws `invalidArgument` for one that cannot be used. */
+  renew(certificate: Certificate): void;
   /** Takes no more requests, lets those under way end for a while, then cuts them off. */
   stop(): Promise<void>;
 }
@@ -33,8 +31,7 @@ interface ListenOptions {
   host: string;
   port: number;
   log: Logger;
-  /** Certificate chain and key, PEM. */
-  tls?: { cert: string; key: string } | undefined;
+  tls?: Certificate | undefined;
   accessLog?: AccessLog;
   options?: RegistryOptions;
 }
@@ -43,24 +40,17 @@ interface ListenOptions {
 export async function serveRegistry(store: RegistryStore, listening: ListenOptions): Promise<RegistryServer> {
   const { host, port, log, tls, accessLog = noAccessLog, options = defaultRegistryOptions } = listening;
   const registry = await openRegistry(store, options, log);
-  const handle = (request: IncomingMessage, response: ServerResponse) => {
-    // After a stop no connection is kept for further requests.
-    if (!server.listening) response.setHeader("Connection", "close");
-    void answer(request, response, registry, { accessLog, scheme: tls ? "https" : "http" });
-  };
-  const server: Server = tls ? createTlsServer(tls, handle) : createServer(handle);
-  // A big blob over a slow line takes long; what counts is whether bytes still come.
-  server.requestTimeout = 0;
-  server.timeout = idleMillis;
-  await listen(server, host, port);
+  const scheme = tls ? "https" : "http";
+  const listener = await listen({ host, port, tls }, (request, response) => {
+    void answer(request, response, registry, { accessLog, scheme });
+  });
   const flushing = setInterval(() => void flush(registry), flushMillis);
-  const { address, family, port: taken } = server.address() as AddressInfo;
-  const url = `${tls ? "https" : "http"}://${family === "IPv6" ? `[${address}]` : address}:${taken}`;
   return {
-    url,
+    url: `${scheme}://${listener.address}`,
     registry,
+    renew: (certificate) => listener.renew(certificate),
     stop: async () => {
-      await stop(server);
+      await listener.stop();
       clearInterval(flushing);
       await registry.notifier.stop();
       await flush(registry);
@@ -77,40 +67,6 @@ async function flush({ store, log }: Registry): Promise<void> {
   }
 }
 
-function listen(server: Server, host: string, port: number): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once("error", reject);
-    server.listen(port, host, () => {
-      server.off("error", reject);
-      resolve();
-    });
-  });
-}
-
-function stop(server: Server): Promise<void> {
-  return new Promise((resolve) => {
-    const done = () => {
-      clearTimeout(cut);
-      clearInterval(tidy);
-      resolve();
-    };
-    const cut = setTimeout(() => {
-      server.closeAllConnections();
-      done();
-    }, stopMillis);
-    // A connection may become idle only now, when its download has ended.
-    const tidy = setInterval(() => server.closeIdleConnections(), 50);
-    server.close(done);
-    server.closeIdleConnections();
-  });
-}
-
-/** The `Host` of a request, which stands in challenges and pages; what is none is not repeated. */
-function hostFrom({ headers }: IncomingMessage): string {
-  const { host = "" } = headers;
-  return /^[\w.[\]:-]+$/.test(host) && URL.canParse(`http://${host}`) ? host : "localhost";
-}
-
 /** Answers one request; never rejects. */
 async function answer(
   request: IncomingMessage,
@@ -122,9 +78,8 @@ async function answer(
   const [path = "", search = ""] = (request.url ?? "").split("?", 2);
   const { store, options } = registry;
   const { authorization } = request.headers;
-  const host = hostFrom(request);
-  const remote = request.socket.remoteAddress ?? "";
-  const info = { authorization, remote, origin: options.externalUrl ?? `${scheme}://${host}` };
+  const { externalUrl: fixed, trustedProxies: trusted } = options;
+  const info = { authorization, ...originOf(request, { scheme, trusted, fixed }) };
   const identity = await anonymous;
   const query = new URLSearchParams(search);
   const exchange: Exchange = {
@@ -147,6 +102,7 @@ async function answer(
     accessLog(exchange, { status, millis, bytes });
   });
   response.setHeader("X-Content-Type-Options", "nosniff");
+  for (const [name, value] of Object.entries(options.headers)) response.setHeader(name, value);
   try {
     await dispatch(exchange);
   } catch (error) {

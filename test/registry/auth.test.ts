@@ -190,6 +190,16 @@ test("who guesses passwords has to wait, others need not", async () => {
   expect((await registry.fetch("GET", "/token")).status).toBe(200);
 });
 
+test("guesses that are sent all at once are no more than those sent one after the other", async () => {
+  const { registry } = await start();
+  await using _stopped = registry;
+  const guesses = Array.from({ length: 30 }, (_, n) =>
+    registry.fetch("GET", "/token", { headers: { Authorization: `Basic ${btoa(`alice:guess ${n}`)}` } }),
+  );
+  const statuses = (await Promise.all(guesses)).map(({ status }) => status).sort();
+  expect(statuses).toEqual([...Array(10).fill(401), ...Array(20).fill(429)]);
+});
+
 test("htpasswd: users of the file may do everything, and the file is read anew", async () => {
   const folder = await mkdtemp("/tmp/registry-htpasswd-");
   const path = join(folder, "users");

@@ -8,26 +8,18 @@ async function temporaryFolder() {
   return { path, [Symbol.asyncDispose]: () => rm(path, { recursive: true }) };
 }
 
+/** A certificate for this machine, and its key. */
+async function makeCertificate(cert: string, key: string): Promise<void> {
+  const names = ["-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"];
+  const options = ["-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-keyout", key, "-out", cert];
+  const made = Bun.spawn(["openssl", "req", ...options, ...names], { stdout: "ignore", stderr: "ignore" });
+  expect(await made.exited).toBe(0);
+}
+
 test("users, organisations, tokens and repositories are managed while the server runs, over TLS", async () => {
   await using folder = await temporaryFolder();
   const at = (name: string) => join(folder.path, name);
-  const names = ["-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"];
-  const made = Bun.spawnSync([
-    "openssl",
-    "req",
-    "-x509",
-    "-newkey",
-    "rsa:2048",
-    "-nodes",
-    "-days",
-    "2",
-    "-keyout",
-    at("key"),
-    "-out",
-    at("cert"),
-    ...names,
-  ]);
-  expect(made.exitCode).toBe(0);
+  await makeCertificate(at("cert"), at("key"));
   const root = at("data");
   const manage = async (words: string, input = "") => run([...words.split(" "), "--root", root], input);
   expect(await manage("user add alice --password-stdin", "correct horse\n")).toEqual({
@@ -61,6 +53,19 @@ test("users, organisations, tokens and repositories are managed while the server
   expect((await manage(`token rm alice ${listed.split("\t")[0]}`)).code).toBe(0);
   expect((await get("/v2/", token)).status).toBe(401);
   expect((await manage("user ls")).stdout).toBe("alice\n");
+  // A certificate that cannot be used changes nothing, a renewed one is taken without a restart.
+  await Bun.write(at("cert"), "nonsense");
+  registry.child.kill("SIGHUP");
+  expect((await get("/v2/", "correct horse")).status).toBe(200);
+  await makeCertificate(at("cert"), at("key"));
+  registry.child.kill("SIGHUP");
+  const renewed = { ca: await Bun.file(at("cert")).text() };
+  const isRenewed = () =>
+    fetch(registry.url, { tls: renewed, keepalive: false } as RequestInit).then(
+      ({ ok }) => ok,
+      () => false,
+    );
+  while (!(await isRenewed())) await Bun.sleep(20);
   expect((await manage("gc --dry-run")).stdout).toBe(
     "0 tags, 0 manifests, 0 blobs would be freed: 0 bytes (0B)\n",
   );
@@ -119,9 +124,42 @@ test("a configuration in the form of Docker's registry, with the environment and
     [{ auth: { htpasswd: { path: "/no/such" } } }, "htpasswd file /no/such"],
     [{ proxies: [{ prefix: "UP", remoteurl: "https://x" }] }, "invalid prefix"],
     [{ collect: { interval: "soon" } }, "collect.interval is not a duration"],
+    [{ http: { addr: "127.0.0.1:0", trustedproxies: ["10.0.0.0/33"] } }, "10.0.0.0/33 is no address"],
+    [{ http: { addr: "127.0.0.1:0", headers: { "a b": ["x"] } } }, "http.headers.a b is not an HTTP header"],
   ] as const) {
     await write(more);
     const { code, stderr } = await run(["serve", file]);
     expect([code, stderr]).toEqual([2, expect.stringContaining(reason)]);
   }
+});
+
+test("headers of the configuration, the word of a proxy, and warnings of what has no effect", async () => {
+  await using folder = await temporaryFolder();
+  const file = join(folder.path, "config.yml");
+  await Bun.write(
+    file,
+    Bun.YAML.stringify({
+      version: 0.1,
+      storage: {
+        filesystem: { rootdirectory: join(folder.path, "data") },
+        cache: { blobdescriptor: "inmemory" },
+      },
+      http: { headers: { "Strict-Transport-Security": ["max-age=1000"] } },
+      auth: { accounts: { signup: true } },
+    }),
+  );
+  await using registry = await serve(file, "--addr", "127.0.0.1:0");
+  const proxied = { "X-Forwarded-Proto": "https", "X-Forwarded-Host": "hub.example.com" };
+  const answer = await fetch(`${registry.url}/v2/`, { headers: proxied });
+  expect(answer.headers.get("strict-transport-security")).toBe("max-age=1000");
+  expect(answer.headers.get("www-authenticate")).toStartWith('Bearer realm="https://hub.example.com/token"');
+  expect((await fetch(`${registry.url}/metrics`)).status).toBe(200);
+  const from = { "X-Forwarded-For": "203.0.113.7" };
+  expect((await fetch(`${registry.url}/metrics`, { headers: from })).status).toBe(401);
+
+  const refused = await run(["serve", file, "--addr", "nonsense"], "", {
+    REGISTRY_PORT: "tcp://10.0.0.1:5000",
+  });
+  expect([refused.code, refused.stderr]).toEqual([2, expect.stringContaining("invalid address: nonsense")]);
+  expect(registry.log()).toContain("configuration: storage.cache has no effect here");
 });

@@ -1,5 +1,5 @@
 import { readFile, stat } from "node:fs/promises";
-import { invalidArgument, messageOf } from "../../base/errors.ts";
+import { invalidArgument, messageOf, unavailable } from "../../base/errors.ts";
 import { sha256Of } from "../../oci/digester.ts";
 import { RegistryError } from "../errors.ts";
 import { type Authenticator, basicCredentials, type Identity, type RequestInfo } from "./identity.ts";
@@ -58,7 +58,9 @@ export class HtpasswdAuthenticator implements Authenticator {
       this.#known.clear();
       this.#version = version;
     } catch (error) {
-      throw invalidArgument(`htpasswd file ${this.#path}: ${messageOf(error)}`, error);
+      const reason = `htpasswd file ${this.#path}: ${messageOf(error)}`;
+      // It may be just being written; whoever asks can ask again.
+      throw this.#version === "" ? invalidArgument(reason, error) : unavailable(reason, error);
     }
   }
 
@@ -76,13 +78,13 @@ export class HtpasswdAuthenticator implements Authenticator {
     key: string,
     remote: string,
   ): Promise<void> {
-    await this.#throttle.check(user, remote);
-    const right = await Bun.password.verify(password, this.#users.get(user) ?? nobody);
-    if (!right || !this.#users.has(user)) {
-      await this.#throttle.failed(user, remote);
-      throw new RegistryError("UNAUTHORIZED");
-    }
-    await this.#throttle.succeeded(user, remote);
+    const isRight = await this.#throttle.attempt(user, remote, async () => {
+      // Another request with the same password may have been first.
+      if ((this.#known.get(key) ?? 0) >= Date.now()) return true;
+      const right = await Bun.password.verify(password, this.#users.get(user) ?? nobody);
+      return (right && this.#users.has(user)) || undefined;
+    });
+    if (!isRight) throw new RegistryError("UNAUTHORIZED");
     if (this.#known.size > 10_000) this.#known.clear();
     this.#known.set(key, Date.now() + knownMillis);
   }

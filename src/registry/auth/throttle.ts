@@ -1,3 +1,4 @@
+import { KeyedQueue } from "../../base/async.ts";
 import type { Clock } from "../../base/clock.ts";
 import { RegistryError } from "../errors.ts";
 import type { Database } from "../index/database.ts";
@@ -17,14 +18,28 @@ function subjectsOf(account: string, remote: string) {
 export class Throttle {
   readonly #database: Database;
   readonly #clock: Clock;
+  readonly #queue = new KeyedQueue();
 
   constructor(database: Database, clock: Clock) {
     this.#database = database;
     this.#clock = clock;
   }
 
-  /** Throws TOOMANYREQUESTS while there have been too many failures. */
-  async check(account: string, remote: string): Promise<void> {
+  /**
+   * What `verify` gives, counting it as a failed log-in when that is undefined. One attempt of an address at a time:
+   * who sends many at once must not get more than who sends one after the other. Throws TOOMANYREQUESTS while there
+   * have been too many failures.
+   */
+  attempt<T>(account: string, remote: string, verify: () => Promise<T | undefined>): Promise<T | undefined> {
+    return this.#queue.run(remote, async () => {
+      await this.#check(account, remote);
+      const result = await verify();
+      await (result === undefined ? this.#failed(account, remote) : this.#succeeded(account, remote));
+      return result;
+    });
+  }
+
+  async #check(account: string, remote: string): Promise<void> {
     const now = this.#clock.now();
     for (const { subject, limit } of subjectsOf(account, remote)) {
       const row = await this.#database.get<{ count: number; expires_at: number }>(
@@ -40,8 +55,7 @@ export class Throttle {
     }
   }
 
-  /** Counts one failure. */
-  async failed(account: string, remote: string): Promise<void> {
+  async #failed(account: string, remote: string): Promise<void> {
     const now = this.#clock.now();
     await this.#database.run("DELETE FROM failures WHERE expires_at <= ?", now);
     for (const { subject } of subjectsOf(account, remote)) {
@@ -55,7 +69,7 @@ export class Throttle {
   }
 
   /** A success ends the count of the one who had it. */
-  async succeeded(account: string, remote: string): Promise<void> {
+  async #succeeded(account: string, remote: string): Promise<void> {
     const sql = "SELECT count FROM failures WHERE subject = ?";
     const subject = `both ${account} ${remote}`;
     if (await this.#database.get(sql, subject)) {

@@ -88,13 +88,9 @@ export class TokenAuthenticator implements Authenticator {
 
   /** Throws UNAUTHORIZED, TOOMANYREQUESTS. */
   async logIn(user: string, password: string, remote: string): Promise<Login> {
-    await this.#throttle.check(user, remote);
-    const limit = await this.accounts.logIn(user, password);
-    if (limit === undefined) {
-      await this.#throttle.failed(user, remote);
+    const limit = await this.#throttle.attempt(user, remote, () => this.accounts.logIn(user, password));
+    if (limit === undefined)
       throw new RegistryError("UNAUTHORIZED", { message: "incorrect username or password" });
-    }
-    await this.#throttle.succeeded(user, remote);
     return { account: user, limit };
   }
 

@@ -1,11 +1,12 @@
-import { readFileSync } from "node:fs";
-import { invalidArgument, messageOf } from "../base/errors.ts";
-import { type LogLevel, logLevels } from "../base/log.ts";
-import { parseGoDuration } from "../base/units.ts";
-import type { Endpoint } from "./notifications.ts";
-import type { UpstreamOptions } from "./proxy/upstream.ts";
-import type { AuthOptions, RegistryOptions } from "./registry.ts";
-import type { StoreOptions } from "./store.ts";
+import { BlockList, isIP } from "node:net";
+import { invalidArgument } from "../../base/errors.ts";
+import { type LogLevel, logLevels } from "../../base/log.ts";
+import type { Endpoint } from "../notifications.ts";
+import type { UpstreamOptions } from "../proxy/upstream.ts";
+import type { AuthOptions, RegistryOptions } from "../registry.ts";
+import type { StoreOptions } from "../store.ts";
+import { Section } from "./section.ts";
+import type { Tree } from "./tree.ts";
 
 export const defaultAddress = "127.0.0.1:5000";
 export const defaultRoot = "/var/lib/longshore-registry";
@@ -22,160 +23,24 @@ export interface Config {
   registry: RegistryOptions;
   /** How often what nobody needs is freed, in milliseconds; 0 for never. */
   collectMillis: number;
+  /** What was said and has no effect. */
+  warnings: readonly string[];
 }
-
-type Tree = { [key: string]: unknown };
 
 const hourMillis = 3600_000;
-const nanosPerMilli = 1e6;
 
-/** Reads a file in YAML or JSON, in the form of Docker's registry (`config.yml`). Throws `invalidArgument`. */
-export function readConfigFile(path: string): Tree {
-  try {
-    const tree: unknown = Bun.YAML.parse(readFileSync(path, "utf8"));
-    if (tree === null || tree === undefined) return {};
-    if (typeof tree !== "object" || Array.isArray(tree)) throw invalidArgument("it is not a map");
-    return tree as Tree;
-  } catch (error) {
-    throw invalidArgument(`configuration file ${path}: ${messageOf(error)}`, error);
-  }
-}
-
-/** Sets `a.b.c` in the tree, as flags and variables like `REGISTRY_A_B_C` do. */
-export function setPath(tree: Tree, path: readonly string[], value: unknown): void {
-  const [key = "", ...rest] = path;
-  if (rest.length === 0) {
-    tree[key] = value;
-    return;
-  }
-  const below = tree[key];
-  const next: Tree =
-    typeof below === "object" && below !== null && !Array.isArray(below) ? (below as Tree) : {};
-  tree[key] = next;
-  setPath(next, rest, value);
-}
-
-/** Applies `REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY=…` and the like. */
-export function applyEnvironment(
-  tree: Tree,
-  environment: Readonly<Record<string, string | undefined>>,
-): void {
-  for (const [name, value] of Object.entries(environment)) {
-    if (!name.startsWith("REGISTRY_") || value === undefined) continue;
-    setPath(tree, name.slice("REGISTRY_".length).toLowerCase().split("_"), Bun.YAML.parse(value));
-  }
-}
-
-/** Reads the values of a map, and at the end refuses the keys that nobody asked for. */
-class Section {
-  readonly #values: Tree;
-  readonly #path: string;
-  readonly #asked = new Set<string>();
-  readonly #below: Section[] = [];
-
-  constructor(values: unknown, path: string) {
-    if (values !== undefined && values !== null && (typeof values !== "object" || Array.isArray(values))) {
-      throw invalidArgument(`configuration: ${path} is not a map`);
-    }
-    this.#values = (values ?? {}) as Tree;
-    this.#path = path;
-  }
-
-  has(key: string): boolean {
-    return this.#values[key] !== undefined;
-  }
-
-  #name(key: string): string {
-    return this.#path === "" ? key : `${this.#path}.${key}`;
-  }
-
-  section(key: string): Section {
-    this.#asked.add(key);
-    const section = new Section(this.#values[key], this.#name(key));
-    this.#below.push(section);
-    return section;
-  }
-
-  list(key: string): Section[] {
-    this.#asked.add(key);
-    const value = this.#values[key] ?? [];
-    if (!Array.isArray(value)) throw invalidArgument(`configuration: ${this.#name(key)} is not a list`);
-    const sections = value.map((item, index) => new Section(item, `${this.#name(key)}[${index}]`));
-    this.#below.push(...sections);
-    return sections;
-  }
-
-  string(key: string): string | undefined {
-    this.#asked.add(key);
-    const value = this.#values[key];
-    if (value === undefined || value === null) return undefined;
-    if (typeof value === "object") throw invalidArgument(`configuration: ${this.#name(key)} is not a text`);
-    return String(value);
-  }
-
-  required(key: string): string {
-    const value = this.string(key);
-    if (value === undefined || value === "")
-      throw invalidArgument(`configuration: ${this.#name(key)} is missing`);
-    return value;
-  }
-
-  boolean(key: string, otherwise: boolean): boolean {
-    const text = this.string(key);
-    if (text === undefined) return otherwise;
-    if (text !== "true" && text !== "false")
-      throw invalidArgument(`configuration: ${this.#name(key)} is not true or false`);
-    return text === "true";
-  }
-
-  millis(key: string, otherwise: number): number {
-    const text = this.string(key);
-    if (text === undefined) return otherwise;
-    const nanos = parseGoDuration(text);
-    if (nanos === undefined || nanos < 0)
-      throw invalidArgument(`configuration: ${this.#name(key)} is not a duration like 30s`);
-    return nanos / nanosPerMilli;
-  }
-
-  strings(key: string): string[] {
-    this.#asked.add(key);
-    const value = this.#values[key] ?? [];
-    if (!Array.isArray(value)) throw invalidArgument(`configuration: ${this.#name(key)} is not a list`);
-    return value.map(String);
-  }
-
-  /** A map of texts, or of lists of texts (as HTTP headers are written). */
-  headers(key: string): Record<string, string> {
-    this.#asked.add(key);
-    const value = this.#values[key] ?? {};
-    return Object.fromEntries(
-      Object.entries(value).map(([name, text]) => [
-        name,
-        Array.isArray(text) ? text.join(", ") : String(text),
-      ]),
-    );
-  }
-
-  /** Keys that Docker's registry knows and that have no meaning here. */
-  ignore(...keys: string[]): void {
-    for (const key of keys) this.#asked.add(key);
-  }
-
-  /** Throws `invalidArgument` for a key that means nothing, here or below. */
-  close(): void {
-    for (const key of Object.keys(this.#values)) {
-      if (!this.#asked.has(key)) throw invalidArgument(`configuration: ${this.#name(key)} is not known`);
-    }
-    for (const section of this.#below) section.close();
-  }
-}
-
-/** What a configuration says. Throws `invalidArgument`, naming the key. */
-export function toConfig(tree: Tree): Config {
+/**
+ * What a configuration says. `origins` tells which keys came from which variables of the environment, where there may be
+ * some that are not meant for us (Kubernetes makes a REGISTRY_PORT for a service called registry): those are only
+ * warned of. Throws `invalidArgument`, naming the key.
+ */
+export function toConfig(tree: Tree, origins: ReadonlyMap<string, string> = new Map()): Config {
   const top = new Section(tree, "");
-  top.ignore("version", "health", "catalog", "validation", "redis");
+  const warnings: string[] = [];
+  top.string("version");
+  top.ignore("health", "catalog", "validation", "redis");
   const http = top.section("http");
-  http.ignore("secret", "headers", "debug", "http2", "relativeurls", "draintimeout", "net");
+  http.ignore("secret", "debug", "http2", "relativeurls", "draintimeout", "net");
   const tls = http.section("tls");
   tls.ignore("minimumtls", "ciphersuites");
   const log = top.section("log");
@@ -195,11 +60,41 @@ export function toConfig(tree: Tree): Config {
       endpoints: endpointsOf(top.section("notifications")),
       externalUrl: externalUrlOf(http.string("host")),
       deletes: storage.section("delete").boolean("enabled", true),
+      headers: http.headers("headers"),
+      trustedProxies: trustedOf(http),
     },
     collectMillis: top.section("collect").millis("interval", hourMillis),
+    warnings,
   };
-  top.close();
+  top.close({
+    refuse: (path) => {
+      const names = variablesFor(path, origins);
+      if (names.length === 0) throw invalidArgument(`configuration: ${path} is not known`);
+      warnings.push(...names.map((name) => `the variable ${name} means nothing here`));
+    },
+    warn: (path) => warnings.push(`configuration: ${path} has no effect here`),
+  });
   return config;
+}
+
+/** The variables that a key, or what is below it, came from. */
+function variablesFor(path: string, origins: ReadonlyMap<string, string>): string[] {
+  return [...origins].filter(([key]) => key === path || key.startsWith(`${path}.`)).map(([, name]) => name);
+}
+
+/** Addresses or networks (`10.0.0.0/8`); this machine where none are named. */
+function trustedOf(http: Section): BlockList {
+  const listed = http.strings("trustedproxies");
+  const trusted = new BlockList();
+  for (const text of listed.length > 0 ? listed : ["127.0.0.0/8", "::1"]) {
+    const [address = "", bits] = text.split("/", 2);
+    const family = isIP(address);
+    const most = family === 4 ? 32 : 128;
+    if (family === 0 || (bits !== undefined && !(/^\d{1,3}$/.test(bits) && Number(bits) <= most)))
+      throw invalidArgument(`configuration: http.trustedproxies: ${text} is no address or network`);
+    trusted.addSubnet(address, Number(bits ?? most), family === 4 ? "ipv4" : "ipv6");
+  }
+  return trusted;
 }
 
 function logLevelOf(text: string): LogLevel {
