@@ -9,7 +9,6 @@ import {
   makeDirectoryAt,
   openAt,
   openFlags,
-  setTimesAt,
   statusAt,
 } from "../linux/file-at.ts";
 import { openArchive } from "./archive-source.ts";
@@ -177,7 +176,8 @@ class TargetTree implements Disposable {
   place(selected: Selected, target: string, from: CopyFrom): { folder: ByteString; name: ByteString } {
     const path = fromText(target.replace(/^\/+|\/+$/g, ""));
     if (isDirectory(selected.status) && selected.name === "") {
-      this.#makeLike(path, selected, from);
+      // Its content is copied, and not the directory itself.
+      this.make(path);
       return { folder: path, name: "" };
     }
     const intoDirectory =
@@ -199,18 +199,6 @@ class TargetTree implements Disposable {
       if (errnoOf(error) === "ENOENT" || errnoOf(error) === "ENOTDIR") return false;
       throw error;
     }
-  }
-
-  /** The target of a directory's content; a new one is like the directory itself. */
-  #makeLike(path: ByteString, { status }: Selected, from: CopyFrom): void {
-    if (path === "" || this.#isDirectory(path)) return;
-    this.make(path);
-    const { dir, base } = this.#root.locate(path, false);
-    const owner = from.owner ?? status;
-    const mode = from.mode === undefined ? status.mode & 0o7777 : parseFileMode(from.mode)(status.mode, true);
-    chownAt(dir, base, owner.uid, owner.gid);
-    chmodAt(dir, base, mode);
-    setTimesAt(dir, base, status.mtime);
   }
 
   /** Makes a directory with its parents, where they are missing: 0755, and the owner's. */

@@ -50,7 +50,7 @@ export function scratchState(platform: Platform): StageState {
   return {
     platform,
     layers: [],
-    config: {},
+    config: { WorkingDir: "/" },
     history: [],
     author: undefined,
     created: undefined,

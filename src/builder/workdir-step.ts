@@ -31,6 +31,8 @@ export async function workdirStep(
 
 function ownerOf(rootfs: string, user: string): { uid: number; gid: number } {
   if (user === "") return { uid: 0, gid: 0 };
+  // BuildKit takes a number for that of the group too, whatever /etc/passwd says.
+  if (/^\d+$/.test(user)) return { uid: Number(user), gid: Number(user) };
   using view = new RootfsView(rootfs);
   const { uid, gid } = resolveUser(user, [], {
     passwd: () => view.readText("/etc/passwd"),

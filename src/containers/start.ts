@@ -93,11 +93,11 @@ async function bringUp(deps: ContainerDeps, container: Container) {
   );
   await using undo = new Cleanups();
   undo.add(() => removeRunDirectory(deps, id));
+  undo.add(() => unmountRootfs(deps, id));
   await needLayers(deps, container);
   undo.add(() => deps.network.release(id));
   const connection = await connectNetwork(deps, container);
   using users = containerUsers(deps, container, connection);
-  undo.add(() => unmountRootfs(deps, id));
   undo.add(() => deps.volumes.release(id));
   mountRootfs(deps, container, users?.remap);
   mountSharedMemory(deps, container, users?.remap.root);

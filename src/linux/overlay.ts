@@ -129,9 +129,11 @@ let contextWorks = true;
 
 /**
  * Mounts an overlay; costs about 0.4 ms. Takes the mount API of Linux 6.7 where it is there, else mount(2), which has
- * room for about 220 layers. Without an upper directory the kernel asks for at least two layers.
+ * room for about 220 layers. Without an upper directory the kernel asks for at least two layers. Images can have a
+ * layer several times, which the kernel refuses: the topmost has it all.
  */
-export function mountOverlay(overlay: OverlayMount): void {
+export function mountOverlay({ lower, ...others }: OverlayMount): void {
+  const overlay: OverlayMount = { lower: [...new Set(lower)], ...others };
   if (contextWorks) {
     try {
       if (mountWithContext(overlay)) return;

@@ -74,8 +74,9 @@ export class StagedMounts {
   }
 
   /** A view of `layers` (the topmost first) that cannot be written. */
-  overlay(container: string, layers: readonly string[]): string {
+  overlay(container: string, all: readonly string[]): string {
     const target = this.#place(container, true);
+    const layers = [...new Set(all)];
     // An overlay without an upper directory takes two layers at least. These outlive the container's start.
     const fillers = ["1", "2"].map((name) => join(this.#root, emptyName, name)).slice(layers.length);
     for (const filler of fillers) mkdirSync(filler, { recursive: true });

@@ -54,6 +54,13 @@ test("without an upper directory nothing can be written", () => {
   expect(() => writeFileSync(join(target, "top"), "")).toThrow("EROFS");
 });
 
+test("a layer that is there several times counts once, where it is on top", () => {
+  const target = make("merged");
+  const [top = "", below = ""] = layers(2);
+  mountOverlay({ target, lower: [top, below, top, below] });
+  expect(readFileSync(join(target, "top"), "utf8")).toBe("layer 0");
+});
+
 test("a layer that is missing is an error that names it, and nothing is mounted", () => {
   const target = make("merged");
   expect(() => mountOverlay({ target, lower: [join(directory, "gone"), ...layers(1)] })).toThrow("gone");
