@@ -10,6 +10,8 @@ const megabytes = 1000;
 const requests = 300;
 const ports: Readonly<Record<string, number>> = { longshore: 18_081, "docker.io": 18_082, podman: 18_083 };
 const barePort = 18_084;
+/** It ends with the namespaces that it is in. */
+const bare: Bun.Subprocess[] = [];
 
 /** What is served: a file of one gigabyte without content, and a small one. */
 function site(bench: Bench): string {
@@ -61,7 +63,8 @@ function bareServer(measure: Measure): Floor {
   return {
     what: "busybox httpd on the host",
     async prepare(bench) {
-      Bun.spawn(["busybox", "httpd", "-f", "-p", String(barePort), "-h", site(bench)]);
+      const server = ["busybox", "httpd", "-f", "-p", String(barePort), "-h", site(bench)];
+      if (bare.length === 0) bare.push(Bun.spawn(server));
       await answering(bench.hostAddress, barePort);
     },
     measure: (bench) => measure(bench.hostAddress, barePort),

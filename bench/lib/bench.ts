@@ -14,6 +14,8 @@ export interface BenchOptions {
   folder: string;
   /** The peers to measure beside. */
   peers: readonly string[];
+  /** What our daemon finds in its environment beside the usual. */
+  env?: Readonly<Record<string, string>>;
 }
 
 /** Docker's bridge: a bridge of its own, so that its `docker0` does not come into being. */
@@ -44,13 +46,13 @@ export class Bench implements AsyncDisposable {
     this.view = view;
   }
 
-  static async open({ folder, peers }: BenchOptions): Promise<Bench> {
+  static async open({ folder, peers, env = {} }: BenchOptions): Promise<Bench> {
     const bench = new Bench(folder, await TestRegistry.start(), await RuntimeView.open());
     await output(["ip", "link", "add", peerBridge.name, "type", "bridge"]);
     await output(["ip", "address", "add", `${peerBridge.address}/24`, "dev", peerBridge.name]);
     await output(["ip", "link", "set", peerBridge.name, "up"]);
     mkdirSync(join(bench.run, "config"));
-    await bench.#add(bench.#longshore());
+    await bench.#add(bench.#longshore(env));
     if (peers.includes("docker.io")) await bench.#tryToAdd("docker.io", () => bench.#docker());
     if (peers.includes("podman")) await bench.#tryToAdd("podman", () => bench.#podman());
     return bench;
@@ -60,8 +62,8 @@ export class Bench implements AsyncDisposable {
     return [...new Set(this.contestants.map(({ engine }) => engine))];
   }
 
-  #longshore(): Engine {
-    return this.#daemon("longshore", join(dist, "docker"), [join(dist, "dockerd")]);
+  #longshore(env: Readonly<Record<string, string>>): Engine {
+    return this.#daemon("longshore", join(dist, "docker"), [join(dist, "dockerd")], env);
   }
 
   #docker(): Engine {
@@ -72,12 +74,18 @@ export class Bench implements AsyncDisposable {
     ]);
   }
 
-  #daemon(name: "longshore" | "docker.io", docker: string, dockerd: readonly string[]): Engine {
+  #daemon(
+    name: "longshore" | "docker.io",
+    docker: string,
+    dockerd: readonly string[],
+    env: Readonly<Record<string, string>> = {},
+  ): Engine {
     const { disk, run, registry } = this;
     return new DaemonEngine({
       name,
       docker,
       dockerd: [...dockerd, `--registry-mirror=http://${registry}`],
+      env,
       disk,
       run,
       cgroupParent: `${this.cgroupParent}/${name}`,

@@ -31,7 +31,7 @@ export function renderTable(results: readonly CaseResult[]): string {
     result.target === undefined ? "" : `≤ ${result.target}`,
     verdict(result),
   ]);
-  return align([header, ...rows]);
+  return alignRows([header, ...rows], 2);
 }
 
 function cell({ measured, failures }: CaseResult, label: string): string {
@@ -46,12 +46,12 @@ function verdict({ target, ratios }: CaseResult): string {
   return ratio <= target ? "met" : "MISSED";
 }
 
-/** The first two columns to the left, the others to the right. */
-function align(rows: readonly (readonly string[])[]): string {
+/** The first `left` columns to the left, the others to the right. */
+export function alignRows(rows: readonly (readonly string[])[], left: number): string {
   const widths = rows[0]?.map((_, at) => Math.max(...rows.map((row) => row[at]?.length ?? 0))) ?? [];
   const line = (row: readonly string[]) =>
     row
-      .map((text, at) => (at < 2 ? text.padEnd(widths[at] ?? 0) : text.padStart(widths[at] ?? 0)))
+      .map((text, at) => (at < left ? text.padEnd(widths[at] ?? 0) : text.padStart(widths[at] ?? 0)))
       .join("  ")
       .trimEnd();
   return `${rows.map(line).join("\n")}\n`;

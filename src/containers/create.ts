@@ -9,6 +9,7 @@ import { rfc3339Nano } from "../base/clock.ts";
 import { Cleanups } from "../base/disposables.ts";
 import { invalidArgument, messageOf } from "../base/errors.ts";
 import { newId, shortId } from "../base/ids.ts";
+import { tracer } from "../base/trace.ts";
 import type { Image } from "../images/image.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { Platform } from "../oci/platform.ts";
@@ -98,7 +99,7 @@ async function make(
   });
   undo.add(() => deps.volumes.forgetContainer(id, mounts, { removeAnonymous: true }));
   undo.add(() => removeHome(deps, id));
-  makeHome(deps, id);
+  tracer.span("rootfs.home", () => makeHome(deps, id), id);
   const links = planLinks(deps, hostConfig);
   await fillVolumes(deps, { id, layers: image.layers, mounts });
   const container: Container = {
@@ -118,7 +119,7 @@ async function make(
     },
     state: initialState,
   };
-  deps.set.insert(container);
+  tracer.span("store.insert", () => deps.set.insert(container), id);
   undo.keep();
   return container;
 }

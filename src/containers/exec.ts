@@ -2,7 +2,9 @@ import type { Duplex, Transform } from "node:stream";
 import type { ExecConfig, ExecStartConfig } from "../api/exec.ts";
 import { conflict, invalidArgument, messageOf } from "../base/errors.ts";
 import { newId } from "../base/ids.ts";
+import { tracer } from "../base/trace.ts";
 import { isEnding } from "../linux/process.ts";
+import type { ExecRequest } from "../runtime/supervisor/protocol.ts";
 import { joinStreams } from "./attach.ts";
 import { type Container, isRunning } from "./container.ts";
 import type { ContainerDeps } from "./deps.ts";
@@ -114,7 +116,7 @@ export async function runExec(deps: ContainerDeps, exec: Exec, options: ExecStar
   exec.running = true;
   tellOfExec(deps, "exec_start", exec);
   try {
-    const started = await deps.supervisor.exec({
+    const request: ExecRequest = {
       id: container.id,
       execId: exec.id,
       processSpec: buildExecProcess(
@@ -137,7 +139,8 @@ export async function runExec(deps: ContainerDeps, exec: Exec, options: ExecStar
       tty: config.Tty ?? false,
       openStdin: config.AttachStdin ?? false,
       ...(console === undefined ? {} : { consoleSize: console }),
-    });
+    };
+    const started = await tracer.span("runtime.exec", () => deps.supervisor.exec(request), container.id);
     exec.pid = started.pid;
   } catch (error) {
     exec.running = false;

@@ -1,6 +1,7 @@
 import { nextTurn } from "../base/async.ts";
 import { rfc3339Nano } from "../base/clock.ts";
 import { messageOf } from "../base/errors.ts";
+import { tracer } from "../base/trace.ts";
 import type { Exit } from "../runtime/supervisor/protocol.ts";
 import type { Container } from "./container.ts";
 import type { ContainerDeps } from "./deps.ts";
@@ -15,8 +16,13 @@ import { startInTurn } from "./start.ts";
 export function watchExits(deps: ContainerDeps): Disposable {
   return deps.supervisor.exits.on((exit) => {
     if (exit.execId === undefined) void containerExited(deps, exit);
-    else tellExecEnd(deps, deps.execs.exited(exit.execId, exit.exitCode));
+    else execExited(deps, exit, exit.execId);
   });
+}
+
+function execExited(deps: ContainerDeps, exit: Exit, execId: string): void {
+  tracer.since("exit.told", exit.finishedAt, exit.id);
+  tellExecEnd(deps, deps.execs.exited(execId, exit.exitCode));
 }
 
 function tellExecEnd(deps: ContainerDeps, exec: Exec | undefined): void {
@@ -49,7 +55,8 @@ async function exitInTurn(deps: ContainerDeps, exit: Exit): Promise<void> {
   const restart =
     demanded ||
     (!autoRemove && shouldRestart(hostConfig.RestartPolicy, { ...container.state, ...outcome(exit) }));
-  recordExit(deps, container, exit, { autoRemove, restart });
+  tracer.since("exit.told", exit.finishedAt, exit.id);
+  tracer.span("exit.record", () => recordExit(deps, container, exit, { autoRemove, restart }), exit.id);
   if (exit.oomKilled) deps.events("oom", container, {});
   deps.events("die", container, {
     exitCode: String(exit.exitCode),
@@ -96,7 +103,7 @@ async function clearAfterExit(
   autoRemove: boolean,
 ): Promise<void> {
   const { id } = container;
-  await deps.network.release(id);
+  await tracer.span("exit.network", () => deps.network.release(id), id);
   deps.waiters.exited(id, { exitCode });
   if (autoRemove) {
     // Who has stopped it tells of that first.
@@ -107,11 +114,16 @@ async function clearAfterExit(
   }
   // Unmounting waits for the kernel for milliseconds: those who wait are answered first.
   await nextTurn();
+  await tracer.span("exit.clear", () => clearAway(deps, id, autoRemove), id);
+}
+
+/** What nobody waits for any more. */
+async function clearAway(deps: ContainerDeps, id: string, removed: boolean): Promise<void> {
   unmountRootfs(deps, id);
   await deps.volumes.release(id);
   await deps.supervisor.delete(id);
   await removeRunDirectory(deps, id);
-  if (autoRemove) await removeHome(deps, id);
+  if (removed) await removeHome(deps, id);
 }
 
 function scheduleRestart(deps: ContainerDeps, container: Container, ranFor: number): void {

@@ -1,7 +1,8 @@
 import { rfc3339Nano } from "../base/clock.ts";
 import { Cleanups } from "../base/disposables.ts";
 import { conflict, invalidArgument, messageOf, notFound, notModified } from "../base/errors.ts";
-import type { ConsoleSize, RuntimeBinary } from "../runtime/supervisor/protocol.ts";
+import { tracer } from "../base/trace.ts";
+import type { ConsoleSize, RuntimeBinary, StartRequest } from "../runtime/supervisor/protocol.ts";
 import { makeBundle } from "./bundle.ts";
 import { type Container, isRunning } from "./container.ts";
 import type { ContainerDeps } from "./deps.ts";
@@ -96,13 +97,13 @@ async function bringUp(deps: ContainerDeps, container: Container) {
   undo.add(() => unmountRootfs(deps, id));
   await needLayers(deps, container);
   undo.add(() => deps.network.release(id));
-  const connection = await connectNetwork(deps, container);
+  const connection = await tracer.span("network.connect", () => connectNetwork(deps, container), id);
   using users = containerUsers(deps, container, connection);
   undo.add(() => deps.volumes.release(id));
-  mountRootfs(deps, container, users?.remap);
+  tracer.span("rootfs.mount", () => mountRootfs(deps, container, users?.remap), id);
   mountSharedMemory(deps, container, users?.remap.root);
-  await makeBundle(deps, container, { connection, users });
-  const started = await deps.supervisor.start({
+  await tracer.span("runtime.bundle", () => makeBundle(deps, container, { connection, users }), id);
+  const request: StartRequest = {
     id,
     bundle: paths.bundle,
     runtime: runtimeOf(deps, container),
@@ -111,7 +112,8 @@ async function bringUp(deps: ContainerDeps, container: Container) {
     stdinOnce: spec.config.StdinOnce ?? false,
     log,
     ...consoleSize(spec.hostConfig.ConsoleSize),
-  });
+  };
+  const started = await tracer.span("runtime.start", () => deps.supervisor.start(request), id);
   deps.volumes.started(id);
   undo.keep();
   return started;

@@ -1,5 +1,6 @@
 import { internal, isEngineError, messageOf } from "../base/errors.ts";
 import { shortId } from "../base/ids.ts";
+import { tracer } from "../base/trace.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { Descriptor } from "../oci/manifest.ts";
 import { downloadBlob } from "./download-blob.ts";
@@ -65,7 +66,7 @@ class Download {
   async run(): Promise<boolean> {
     const missing = !this.#context.blobs.has(this.#blob.digest);
     try {
-      if (missing) await this.#fetch();
+      if (missing) await tracer.span("layer.download", () => this.#fetch());
     } finally {
       this.#offset = this.#blob.size;
       this.#nearEnd.resolve();
@@ -156,7 +157,7 @@ class Extraction {
     const { digest: blob } = this.#blob;
     const onProgress = (consumed: number) => this.#update(consumed);
     try {
-      await layers.unpack({ diffId, blob, signal, onProgress });
+      await tracer.span("layer.unpack", () => layers.unpack({ diffId, blob, signal, onProgress }));
     } catch (error) {
       if (isEngineError(error, "cancelled")) throw error;
       throw internal(`failed to register layer: ${messageOf(error)}`, error);

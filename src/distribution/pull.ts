@@ -1,4 +1,5 @@
 import { isDiskFull } from "../base/errors.ts";
+import { tracer } from "../base/trace.ts";
 import type { BlobStore } from "../images/blobs.ts";
 import type { ImageStore } from "../images/images.ts";
 import type { LayerStore } from "../images/layers.ts";
@@ -89,7 +90,9 @@ async function pullOne(
   const { reference, signal } = request;
   const name = reference.digest ?? reference.tag ?? "latest";
   const known = stores.images.targetOf(reference);
-  const top = await resolveTop(repository, stores.blobs, name, known, signal);
+  const top = await tracer.span("registry.resolve", () =>
+    resolveTop(repository, stores.blobs, name, known, signal),
+  );
   progress({
     status: `Pulling from ${reference.path}`,
     id: reference.digest === undefined ? name : familiarString(reference),
@@ -109,8 +112,10 @@ async function pullOne(
   const lease = stores.blobs.lease(`pull-${top.digest}`);
   try {
     const content = await pullContent(context, top, request.platform ?? hostPlatform(), lease);
-    stores.images.put(content.target, reference);
-    stores.images.addRepository(content.target.digest, reference);
+    tracer.span("store.image", () => {
+      stores.images.put(content.target, reference);
+      stores.images.addRepository(content.target.digest, reference);
+    });
     lease.release();
     progress({ status: `Digest: ${top.digest}` });
     if (request.platform !== undefined)

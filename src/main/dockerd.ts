@@ -3,6 +3,7 @@ import { dirname } from "node:path";
 import { buildCommit, buildVersion, dockerRelease } from "../base/build.ts";
 import { conflict, isEngineError, messageOf } from "../base/errors.ts";
 import { createLogger, type Logger } from "../base/log.ts";
+import { setTracer } from "../base/trace.ts";
 import { type DaemonConfig, loadConfig } from "../daemon/config/config.ts";
 import { helpText } from "../daemon/config/help.ts";
 import { endpointsOf } from "../daemon/config/hosts.ts";
@@ -79,6 +80,7 @@ async function serve(
   const stopped = new Promise<string>((resolve) => {
     for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => resolve(signal));
   });
+  using _tracing = await traceTo(process.env.DOCKERD_TRACE);
   await using engine = await openEngine(engineSettings(config), log);
   let current = config;
   onReload = () => {
@@ -97,6 +99,20 @@ async function serve(
   for (const one of listening) one[Symbol.dispose]();
   await server.close(shutdownGraceMillis);
   return 0;
+}
+
+/** `DOCKERD_TRACE=FILE`: what the daemon does, as OpenTelemetry's spans. Loaded only then. */
+async function traceTo(path: string | undefined): Promise<Disposable | undefined> {
+  if (!path) return undefined;
+  const { TraceFile } = await import("../daemon/tracing/trace-file.ts");
+  const file = new TraceFile(path);
+  const tracing = setTracer(file);
+  return {
+    [Symbol.dispose]: () => {
+      tracing[Symbol.dispose]();
+      file[Symbol.dispose]();
+    },
+  };
 }
 
 function traceOf(error: unknown): string {

@@ -16,6 +16,7 @@ import {
   notImplemented,
 } from "../../base/errors.ts";
 import type { Logger } from "../../base/log.ts";
+import { tracer } from "../../base/trace.ts";
 import type { Handlers, HijackFormat } from "./handler.ts";
 import { duplexOf } from "./hijack.ts";
 import { type Framing, ReplyWriter } from "./reply.ts";
@@ -118,7 +119,9 @@ export class Exchange {
       () => this.#abort.signal,
     );
     this.#reply.status(match.operation.response.status);
-    await this.#respond(match, handler, request);
+    await tracer.request(`${this.#method} ${match.operation.path}`, this.#head.headers.traceparent, () =>
+      this.#respond(match, handler, request),
+    );
   }
 
   /** A page of another site, in the browser of somebody who can reach the daemon, must not command it. */
@@ -170,7 +173,10 @@ export class Exchange {
       case "json": {
         const value = await handler(request, this.#reply);
         this.#reply.header("Content-Type", "application/json");
-        return this.#reply.whole(encodeText(response.schema ?? unreachable(), value, this.#version));
+        const text = tracer.span("api.encode", () =>
+          encodeText(response.schema ?? unreachable(), value, this.#version),
+        );
+        return this.#reply.whole(text);
       }
       case "text": {
         const text = (await handler(request, this.#reply)) as string;

@@ -1,5 +1,6 @@
 import { invalidArgument, notFound } from "../../base/errors.ts";
 import { Filters } from "../../base/filters.ts";
+import { tracer } from "../../base/trace.ts";
 import { attachToContainer } from "../../containers/attach.ts";
 import { createContainer } from "../../containers/create.ts";
 import type { ContainerDeps } from "../../containers/deps.ts";
@@ -25,7 +26,9 @@ export function containerHandlers(deps: ContainerDeps): Handlers {
   return defineHandlers({
     async ContainerList({ query }) {
       const filters = Filters.from(query.filters, listFilters);
-      const found = listContainers(deps, { all: query.all, limit: query.limit, filters });
+      const found = tracer.span("containers.list", () =>
+        listContainers(deps, { all: query.all, limit: query.limit, filters }),
+      );
       return Promise.all(
         containerSummaries(deps, found).map(({ container, summary }) =>
           addSizes(deps, container, summary, query.size),
