@@ -1,14 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import {
-  chmodSync,
-  closeSync,
-  copyFileSync,
-  mkdirSync,
-  mkdtempSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from "node:fs";
+import { chmodSync, closeSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { bindSocket } from "../../src/linux/inet-socket.ts";
 import type { SyscallError } from "../../src/linux/libc.ts";
@@ -16,6 +7,7 @@ import { TestDaemon } from "../harness/daemon.ts";
 import { run, until } from "../harness/process.ts";
 import { TestRegistry } from "../harness/registry.ts";
 import { hostAddress, IsolatedHost, outsideAddress } from "./isolated-host.ts";
+import { importBusybox } from "./local-image.ts";
 
 /*
  * A whole daemon in a network namespace of its own, with real servers and clients in containers, on its host and on
@@ -32,7 +24,7 @@ beforeAll(async () => {
   registry = await TestRegistry.start();
   host = new IsolatedHost();
   daemon = await TestDaemon.start({ registry });
-  await importBusybox();
+  await importBusybox(daemon, folder);
   pages = join(folder, "pages");
   mkdirSync(join(pages, "cgi-bin"), { recursive: true });
   // The server in the container listens on IPv6 too, and writes IPv4 addresses so.
@@ -46,15 +38,6 @@ afterAll(async () => {
   await registry?.[Symbol.asyncDispose]();
   rmSync(folder, { recursive: true });
 });
-
-async function importBusybox(): Promise<void> {
-  const bin = join(folder, "image/bin");
-  mkdirSync(bin, { recursive: true });
-  copyFileSync(Bun.which("busybox") ?? "/bin/busybox", join(bin, "busybox"));
-  for (const name of ["sh", "httpd", "echo", "tr", "sed"]) symlinkSync("busybox", join(bin, name));
-  await run(["tar", "-C", join(folder, "image"), "-cf", join(folder, "image.tar"), "."]);
-  await daemon.must("import", join(folder, "image.tar"), "busybox");
-}
 
 /** Programs of the host run in the containers. */
 const system = ["/usr", "/lib", "/lib64"].flatMap((path) => ["-v", `${path}:${path}:ro`]);
