@@ -17,7 +17,7 @@ interface DownloadEvents {
  * Throws `internal` with `mismatch` as its message when that does not help.
  */
 export async function downloadBlob(
-  context: PullContext,
+  context: Pick<PullContext, "transport" | "repository" | "blobs" | "signal">,
   blob: Descriptor,
   mismatch: string,
   events: DownloadEvents = {},

@@ -146,9 +146,10 @@ async function pullLayers(
   const diffIds = hadConfig ? (await config).diffIds : undefined;
   const missing = new Set<Digest>();
   manifest.layers.forEach(({ digest }, at) => {
-    const diffId = diffIds?.[at];
-    if (!context.blobs.has(digest) || (diffId !== undefined && !context.layers.has(diffId)))
-      missing.add(digest);
+    const dropped = context.blobs.dropped(digest)?.diffId;
+    const diffId = diffIds?.[at] ?? dropped;
+    const hasBlob = context.blobs.has(digest) || dropped !== undefined;
+    if (!hasBlob || (diffId !== undefined && !context.layers.has(diffId))) missing.add(digest);
   });
   if (hadConfig && missing.size === 0) return false;
   const unique = new Map(manifest.layers.map((layer) => [layer.digest, layer]));

@@ -112,9 +112,10 @@ async function pullOne(
   const lease = stores.blobs.lease(`pull-${top.digest}`);
   try {
     const content = await pullContent(context, top, request.platform ?? hostPlatform(), lease);
+    const anonymous = Object.keys(request.credentials ?? {}).every((key) => key === "serveraddress");
     tracer.span("store.image", () => {
       stores.images.put(content.target, reference);
-      stores.images.addRepository(content.target.digest, reference);
+      stores.images.addRepository(content.target.digest, reference, anonymous);
     });
     lease.release();
     progress({ status: `Digest: ${top.digest}` });

@@ -82,7 +82,9 @@ function isComplete(blobs: BlobStore, descriptor: Descriptor): boolean {
   const { parsed } = read(blobs, descriptor);
   if (isIndex(parsed)) return parsed.manifests.every((child) => isComplete(blobs, child));
   const layers = parsed.layers.filter(({ mediaType }) => !isForeignLayerType(mediaType));
-  return [parsed.config, ...layers].every(({ digest }) => blobs.has(digest));
+  return [parsed.config, ...layers].every(
+    ({ digest }) => blobs.has(digest) || blobs.dropped(digest) !== undefined,
+  );
 }
 
 function add(plan: PushPlan, blobs: BlobStore, descriptor: Descriptor): void {

@@ -72,6 +72,9 @@ async function pushOne(request: PushRequest, stores: PushStores, progress: Progr
     request.platform ?? hostPlatform(),
     request.platform !== undefined,
   );
+  // What is sent stays, whatever becomes of the image's names.
+  using lease = stores.blobs.lease();
+  lease.add(target.digest, ...plan.layers.map(({ blob }) => blob.digest));
   for (const { name } of plan.layers.toReversed()) progress(layerStatus(shortId(name), "Preparing"));
   const mounts = mountSources(stores.images, reference);
   const repository = await Repository.open(stores.transport, reference, {
@@ -86,7 +89,9 @@ async function pushOne(request: PushRequest, stores: PushStores, progress: Progr
     await ping(candidate, all);
     return candidate;
   });
-  const context: UploadContext = { transport: stores.transport, client, blobs: stores.blobs, signal: all };
+  const { transport, blobs } = stores;
+  const credentials = { domain: reference.domain, credentials: request.credentials ?? {} };
+  const context: UploadContext = { transport, client, blobs, credentials, signal: all };
   await uploadAll(stop, [
     ...plan.layers
       .toReversed()
@@ -96,7 +101,7 @@ async function pushOne(request: PushRequest, stores: PushStores, progress: Progr
   await putDocuments(client, reference, plan.documents, all);
   const last = plan.documents.at(-1);
   if (last === undefined) throw internal("a push without a manifest");
-  stores.images.addRepository(id, reference);
+  stores.images.addRepository(id, reference, false);
   report(reference, last, plan.insteadOf, progress);
 }
 

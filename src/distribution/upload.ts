@@ -2,6 +2,8 @@ import { sleep } from "../base/async.ts";
 import { cancelled, isEngineError, messageOf } from "../base/errors.ts";
 import type { BlobStore } from "../images/blobs.ts";
 import type { Descriptor } from "../oci/manifest.ts";
+import { bringBack } from "./bring-back.ts";
+import type { Credentials } from "./credentials.ts";
 import {
   appendUpload,
   askUpload,
@@ -17,6 +19,8 @@ export interface UploadContext {
   transport: RegistryTransport;
   client: RegistryClient;
   blobs: BlobStore;
+  /** Of the registry that is pushed to. */
+  credentials: { domain: string; credentials: Credentials };
   signal: AbortSignal;
 }
 
@@ -92,6 +96,7 @@ class Upload {
       if (this.#location === undefined) return { kind: "mounted", from: mountFrom ?? "" };
     }
     if (this.offset < size) {
+      await bringBack(this.#context, digest);
       const { offset } = this;
       const body = countBytes(blobs.stream(digest, offset), offset, this.#onProgress);
       const part = { offset, length: size - offset, body };

@@ -6,6 +6,7 @@ import type { BuilderDeps } from "../builder/deps.ts";
 import type { ContainerDeps, DnsSettings } from "../containers/deps.ts";
 import type { ProxySettings } from "../distribution/proxies.ts";
 import type { RegistryTransport, TransferOptions } from "../distribution/transport.ts";
+import type { BlobDropper } from "../images/blob-dropper.ts";
 import type { BlobStore } from "../images/blobs.ts";
 import type { ImageStore } from "../images/images.ts";
 import type { LayerStore } from "../images/layers.ts";
@@ -24,6 +25,8 @@ export interface EngineSettings {
   labels: readonly string[];
   /** Where images are got from. */
   transfer: TransferOptions & { proxies: ProxySettings };
+  /** Compressed blobs stay when their layers are unpacked. */
+  keepLayerBlobs: boolean;
   network: NetworkConfig;
   logDriver: string;
   logOptions: Readonly<Record<string, string>>;
@@ -61,6 +64,7 @@ export interface Engine extends AsyncDisposable {
   images: ImageStore;
   blobs: BlobStore;
   layers: LayerStore;
+  dropper: BlobDropper;
   workers: DiskWorkers;
   /** For archives that clients read at their own pace, apart from the others. */
   packers: DiskWorkers;

@@ -20,6 +20,7 @@ import { readCgroupFeatures } from "../containers/spec/cgroup-features.ts";
 import { readSpecHost, warmUp } from "../containers/spec/spec-host.ts";
 import { Waiters } from "../containers/waiters.ts";
 import { createTransport } from "../distribution/transport.ts";
+import { BlobDropper } from "../images/blob-dropper.ts";
 import { BlobStore } from "../images/blobs.ts";
 import { ImageStore } from "../images/images.ts";
 import { LayerStore } from "../images/layers.ts";
@@ -144,6 +145,9 @@ export async function openEngine(settings: EngineSettings, log: Logger): Promise
   undo.add(() => watching[Symbol.dispose]());
   await reconcile(containers, inits);
   await imageParts.images.reconcile();
+  const dropper = new BlobDropper({ ...imageParts, log }, settings.keepLayerBlobs);
+  undo.add(() => dropper[Symbol.asyncDispose]());
+  dropper.soon();
   startByPolicy(containers);
   // The first container need not pay for it.
   setTimeout(() => warmUp(containers.specHost)).unref();
@@ -152,7 +156,7 @@ export async function openEngine(settings: EngineSettings, log: Logger): Promise
     ...settings.transfer,
     log,
   });
-  const { cache, cacheMounts, ...imageStores } = imageParts;
+  const { cache, cacheMounts, trash: _, ...imageStores } = imageParts;
   const steps = undo.keep();
   return {
     id: new MetaTable(database).once("id", () => crypto.randomUUID()),
@@ -163,6 +167,7 @@ export async function openEngine(settings: EngineSettings, log: Logger): Promise
     containers,
     volumes: volumeParts.volumes,
     ...imageStores,
+    dropper,
     transport,
     builder: { containers, ...imageStores, transport, cache, cacheMounts },
     cgroup,
@@ -260,7 +265,7 @@ export function openImages({ dataRoot, log, database, events, set }: ImageParts)
       }),
     onEvent: ({ action, id, name }) => events?.emit("image", action, id, { name }),
   });
-  return { workers, packers, blobs, layers, images, cache, cacheMounts };
+  return { workers, packers, trash, blobs, layers, images, cache, cacheMounts };
 }
 
 /** The supervisor is needed only as long as containers run. */

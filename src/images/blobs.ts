@@ -22,7 +22,7 @@ import { algorithmOf, type Digest, parseDigest } from "../oci/digest.ts";
 import { sha256Of } from "../oci/digester.ts";
 import { maxImageConfigSize } from "../oci/image-config.ts";
 import type { Database } from "../store/database.ts";
-import { BlobTable, LeaseTable } from "../store/images.ts";
+import { BlobTable, type DroppedBlob, LeaseTable } from "../store/images.ts";
 import { digestPath, listDigests, syncFolder, writeHashed } from "./files.ts";
 import { Ingest } from "./ingest.ts";
 import { type Lease, StoredLease } from "./leases.ts";
@@ -340,6 +340,24 @@ export class BlobStore {
   leased(): Digest[] {
     this.#leases.deleteExpired(this.#clock.now());
     return this.#leases.digests();
+  }
+
+  /** What is known of a blob that was dropped; undefined when it is here, or never was. */
+  dropped(digest: Digest): DroppedBlob | undefined {
+    return this.#table.droppedBlob(digest);
+  }
+
+  /** Gives up the file of a blob that a registry can give again, and whose layer is here for good. */
+  drop(blob: DroppedBlob): void {
+    this.#table.drop(blob);
+    this.#trash.take(this.path(blob.digest));
+  }
+
+  /** Blobs count as dropped only as long as their layer is here; `hasLayer` says whether it is. */
+  forgetDropped(hasLayer: (diffId: Digest) => boolean): void {
+    for (const { digest, diffId } of this.#table.dropped()) {
+      if (!hasLayer(diffId)) this.#table.deleteDropped(digest);
+    }
   }
 
   /** Moves a blob to the trash. Only for the collector, which knows that nothing refers to it. */

@@ -30,6 +30,7 @@ export function collect(roots: Iterable<Digest>, stores: CollectedStores): Colle
     reclaimed += layers.size(diffId);
     layers.discard(diffId);
   }
+  blobs.forgetDropped((diffId) => layers.has(diffId));
   return { reclaimed };
 }
 

@@ -21,7 +21,7 @@ import { findImage, imageNamed } from "./lookup.ts";
 import { noSuchImage, shownNames, storedName } from "./names.ts";
 import { removeImage } from "./remove.ts";
 import { removePlatforms } from "./remove-platform.ts";
-import { saveImages } from "./save.ts";
+import { type SaveSource, saveImages, selectContent } from "./save.ts";
 import type { Trash } from "./trash.ts";
 
 export interface ImageStoreOptions {
@@ -334,17 +334,30 @@ export class ImageStore {
     return this.#table.repositoriesOf(id);
   }
 
-  /** The image was pulled from there, or pushed there. */
-  addRepository(id: Digest, reference: Reference): void {
-    this.#table.addRepository(id, fullName(reference));
+  /** The image was pulled from there, or pushed there; `open`: and anybody may pull it. */
+  addRepository(id: Digest, reference: Reference, open: boolean): void {
+    this.#table.addRepository(id, fullName(reference), open);
+  }
+
+  /** The repositories that give the image to anybody. */
+  openRepositoriesOf(id: Digest): string[] {
+    return this.#table.openRepositoriesOf(id);
   }
 
   /** `docker save`: see `saveImages`. */
   save(nameOrIds: readonly string[], platforms: readonly Platform[] = []): AsyncGenerator<Uint8Array> {
+    return saveImages(this.#saveSource(), nameOrIds, platforms);
+  }
+
+  /** All that a `save` of these reads, of what is here or was dropped. Throws `notFound`. */
+  savedContent(nameOrIds: readonly string[], platforms: readonly Platform[] = []): Digest[] {
+    return [...selectContent(this.#saveSource(), nameOrIds, platforms).content];
+  }
+
+  #saveSource(): SaveSource {
     const resolve = (nameOrId: string, wanted?: Platform) => this.resolve(nameOrId, wanted);
     const { onEvent, blobs } = this.#parts();
-    const source = { blobs, content: this.#content, resolve, names: () => this.names(), onEvent };
-    return saveImages(source, nameOrIds, platforms);
+    return { blobs, content: this.#content, resolve, names: () => this.names(), onEvent };
   }
 
   /** `docker load`: see `loadImages`. */

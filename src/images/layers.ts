@@ -291,6 +291,11 @@ export class LayerStore {
     this.#table.setSynced(fresh.map(({ diffId }) => diffId));
   }
 
+  /** Whether a layer that is there survives a power failure by now. */
+  isSynced(diffId: Digest): boolean {
+    return this.has(diffId) && this.#table.isSynced(diffId);
+  }
+
   /** Stops unpacking; what is unpacked is kept. */
   async stop(): Promise<void> {
     clearTimeout(this.#syncTimer);

@@ -44,23 +44,10 @@ export function saveImages(
   nameOrIds: readonly string[],
   platforms: readonly Platform[] = [],
 ): AsyncGenerator<Uint8Array> {
-  const [platform, ...more] = platforms;
-  const selections = nameOrIds.flatMap((nameOrId) => select(source, nameOrId, platform));
-  // Of several platforms, the index is the root, with only their content.
-  const single = more.length === 0 ? platform : undefined;
-  const roots = selections.map((selection) => target(source.blobs, selection.image, single));
-  const chosen = more.length === 0 ? [] : platforms;
-  const images = selections.flatMap(({ image }) => [
-    image,
-    ...chosen.slice(1).map((one) => source.resolve(image.id, one)),
-  ]);
-  const tops =
-    chosen.length === 0 ? roots.map(({ digest }) => digest) : images.map((one) => one.manifestDigest);
-  const blobs = new Set<Digest>(roots.map(({ digest }) => digest));
-  for (const top of tops) for (const digest of source.content.reachable(top)) blobs.add(digest);
+  const { selections, roots, images, content } = selectContent(source, nameOrIds, platforms);
   const layers = new Set(images.flatMap(({ manifest }) => manifest.layers.map(({ digest }) => digest)));
   // Layers last: who reads the archive knows by then which of them it needs.
-  const present = [...blobs]
+  const present = [...content]
     .filter((digest) => source.blobs.has(digest))
     .sort()
     .sort((a, b) => Number(layers.has(a)) - Number(layers.has(b)));
@@ -79,6 +66,29 @@ export function saveImages(
     { name: "manifest.json", bytes: json(selections.map(dockerManifest)) },
     { name: "oci-layout", bytes: json({ imageLayoutVersion: "1.0.0" }) },
   ]);
+}
+
+/** The images that are meant, each with the document that stands for it, and all that belongs to them. */
+export function selectContent(
+  source: SaveSource,
+  nameOrIds: readonly string[],
+  platforms: readonly Platform[],
+): { selections: Selection[]; roots: Descriptor[]; images: Image[]; content: Set<Digest> } {
+  const [platform, ...more] = platforms;
+  const selections = nameOrIds.flatMap((nameOrId) => select(source, nameOrId, platform));
+  // Of several platforms, the index is the root, with only their content.
+  const single = more.length === 0 ? platform : undefined;
+  const roots = selections.map((selection) => target(source.blobs, selection.image, single));
+  const chosen = more.length === 0 ? [] : platforms;
+  const images = selections.flatMap(({ image }) => [
+    image,
+    ...chosen.slice(1).map((one) => source.resolve(image.id, one)),
+  ]);
+  const tops =
+    chosen.length === 0 ? roots.map(({ digest }) => digest) : images.map((one) => one.manifestDigest);
+  const content = new Set<Digest>(roots.map(({ digest }) => digest));
+  for (const top of tops) for (const digest of source.content.reachable(top)) content.add(digest);
+  return { selections, roots, images, content };
 }
 
 /** A repository without a tag stands for all its tags, as Docker has it. */

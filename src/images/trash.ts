@@ -14,6 +14,7 @@ export class Trash {
   readonly #folder: string;
   readonly #workers: DiskWorkers;
   readonly #random: RandomBytes;
+  readonly #removals = new Map<string, Promise<unknown>>();
 
   constructor(dataRoot: string, workers: DiskWorkers, random: RandomBytes = cryptoRandom) {
     this.#folder = join(dataRoot, "trash");
@@ -35,8 +36,17 @@ export class Trash {
   /** Deletes what has been moved here. */
   async empty(): Promise<void> {
     const names = readdirSync(this.#folder).filter((name) => name.startsWith(prefix));
-    await Promise.all(
-      names.map((name) => this.#workers.run("removeTree", { path: join(this.#folder, name) })),
-    );
+    await Promise.all(names.map((name) => this.#remove(name)));
+  }
+
+  /** Those who empty it at the same time wait for the same removal: two of one tree would trip over each other. */
+  #remove(name: string): Promise<unknown> {
+    const known = this.#removals.get(name);
+    if (known) return known;
+    const removal = this.#workers
+      .run("removeTree", { path: join(this.#folder, name) })
+      .finally(() => this.#removals.delete(name));
+    this.#removals.set(name, removal);
+    return removal;
   }
 }

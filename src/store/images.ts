@@ -33,6 +33,13 @@ export const imageMigrations: readonly Migration[] = [
             PRIMARY KEY (image, repository)
           ) STRICT;`,
   },
+  {
+    id: "dropped-blobs-1",
+    sql: `ALTER TABLE image_repositories ADD COLUMN open INTEGER NOT NULL DEFAULT 0;
+          CREATE TABLE dropped_blobs (
+            digest TEXT PRIMARY KEY, size INTEGER NOT NULL, diff_id TEXT NOT NULL, repositories TEXT NOT NULL
+          ) STRICT;`,
+  },
 ];
 
 export interface BlobRow {
@@ -46,15 +53,32 @@ export interface IngestRow extends BlobRow {
   touched: number;
 }
 
+/** A blob whose layer is here, and whose file is not: a registry gives it again. */
+export interface DroppedBlob extends BlobRow {
+  diffId: Digest;
+  /** Full names of repositories that have it. */
+  repositories: string[];
+}
+
 export class BlobTable {
   readonly #database: Database;
   /** What the table holds: lists of images ask for each blob. */
   readonly #sizes: Map<Digest, number>;
+  readonly #dropped: Map<Digest, DroppedBlob>;
 
   constructor(database: Database) {
     this.#database = database;
     const rows = database.all<BlobRow>("SELECT digest, size FROM blobs");
     this.#sizes = new Map(rows.map(({ digest, size }) => [digest, size]));
+    const dropped = database.all<BlobRow & { diff_id: Digest; repositories: string }>(
+      "SELECT digest, size, diff_id, repositories FROM dropped_blobs",
+    );
+    this.#dropped = new Map(
+      dropped.map(({ digest, size, diff_id, repositories }) => [
+        digest,
+        { digest, size, diffId: diff_id, repositories: repositories.split(" ") },
+      ]),
+    );
   }
 
   all(): BlobRow[] {
@@ -70,8 +94,38 @@ export class BlobTable {
     this.#database.transaction(() => {
       this.#database.run("INSERT OR REPLACE INTO blobs (digest, size) VALUES (?, ?)", digest, size);
       this.deleteIngest(digest);
+      this.deleteDropped(digest);
     });
     this.#sizes.set(digest, size);
+  }
+
+  dropped(): DroppedBlob[] {
+    return [...this.#dropped.values()];
+  }
+
+  droppedBlob(digest: Digest): DroppedBlob | undefined {
+    return this.#dropped.get(digest);
+  }
+
+  /** From now on it is one that a registry has to give again. */
+  drop(blob: DroppedBlob): void {
+    const { digest, size, diffId, repositories } = blob;
+    this.#database.transaction(() => {
+      this.#database.run(
+        "INSERT OR REPLACE INTO dropped_blobs (digest, size, diff_id, repositories) VALUES (?, ?, ?, ?)",
+        digest,
+        size,
+        diffId,
+        repositories.join(" "),
+      );
+      this.delete(digest);
+    });
+    this.#dropped.set(digest, blob);
+  }
+
+  deleteDropped(digest: Digest): void {
+    if (!this.#dropped.delete(digest)) return;
+    this.#database.run("DELETE FROM dropped_blobs WHERE digest = ?", digest);
   }
 
   delete(digest: Digest): void {
@@ -142,6 +196,11 @@ export class LayerTable {
 
   setDiskBytes(diffId: Digest, bytes: number): void {
     this.#database.run("UPDATE layers SET disk = ? WHERE diff_id = ?", bytes, diffId);
+  }
+
+  /** Whether its files are known to be on the disk. */
+  isSynced(diffId: Digest): boolean {
+    return this.#database.get("SELECT 1 FROM layers WHERE diff_id = ? AND boot = ''", diffId) !== undefined;
   }
 
   /** The files of all these layers are on the disk. */
@@ -255,9 +314,21 @@ export class ImageTable {
       .map(({ repository }) => repository);
   }
 
-  addRepository(id: Digest, repository: string): void {
-    const sql = "INSERT OR IGNORE INTO image_repositories (image, repository) VALUES (?, ?)";
-    this.#database.run(sql, id, repository);
+  /** `open`: it was had without credentials. */
+  addRepository(id: Digest, repository: string, open: boolean): void {
+    const sql = `INSERT INTO image_repositories (image, repository, open) VALUES (?, ?, ?)
+                 ON CONFLICT (image, repository) DO UPDATE SET open = max(open, excluded.open)`;
+    this.#database.run(sql, id, repository, open ? 1 : 0);
+  }
+
+  /** Those of its repositories that gave it to somebody without credentials. */
+  openRepositoriesOf(id: Digest): string[] {
+    return this.#database
+      .all<{ repository: string }>(
+        "SELECT repository FROM image_repositories WHERE image = ? AND open ORDER BY repository",
+        id,
+      )
+      .map(({ repository }) => repository);
   }
 
   deleteName(name: string): void {

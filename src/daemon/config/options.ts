@@ -125,6 +125,11 @@ export const options = {
   insecureRegistries: listOption("insecure-registry", "Registry to use without verified TLS", {
     key: "insecure-registries",
   }),
+  keepLayerBlobs: boolOption(
+    "keep-layer-blobs",
+    "Keep layers as they were downloaded, beside what is unpacked of them",
+    { initial: true },
+  ),
   maxConcurrentDownloads: intOption("max-concurrent-downloads", "Layers of a pull to fetch at once", {
     initial: 3,
   }),

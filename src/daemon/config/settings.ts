@@ -28,6 +28,7 @@ export function engineSettings(config: DaemonConfig): EngineSettings {
     debug: config.debug,
     labels: config.labels,
     transfer: transferSettings(config),
+    keepLayerBlobs: config.keepLayerBlobs,
     network: networkSettings(config),
     logDriver: config.logDriver,
     logOptions: config.logOpts,

@@ -12,6 +12,7 @@ import { imageSummaries, imageSummaryFilters } from "../../engine/image-list.ts"
 import { attestationsOf } from "../../engine/image-manifests.ts";
 import { imagePruneFilters, pruneImages } from "../../engine/image-prune.ts";
 import { type ImportRequest, importImage } from "../../engine/import-image.ts";
+import { saveImages } from "../../engine/save-images.ts";
 import { parseDigest } from "../../oci/digest.ts";
 import { type Platform, parsePlatform } from "../../oci/platform.ts";
 import {
@@ -122,6 +123,7 @@ export function imageHandlers(engine: Engine): Handlers {
         { transport, blobs, layers, images },
         (message) => void reply.send(message),
       );
+      engine.dropper.soon();
       for (const one of pulled) {
         const name = familiarString(one.reference);
         event("pull", name, name);
@@ -142,6 +144,7 @@ export function imageHandlers(engine: Engine): Handlers {
         { transport, blobs, images },
         (message) => void reply.send(message),
       );
+      engine.dropper.soon();
       event("push", familiarString(reference), familiarString(reference));
     },
 
@@ -162,9 +165,10 @@ export function imageHandlers(engine: Engine): Handlers {
       return pruneImages(engine, Filters.from(query.filters, imagePruneFilters));
     },
 
-    ImageGet: ({ params, query }) => images.save([params.name], platformsOf(query.platform)),
+    ImageGet: ({ params, query, signal }) =>
+      saveImages(engine, [params.name], platformsOf(query.platform), signal),
 
-    ImageGetAll: ({ query }) => images.save(query.names, platformsOf(query.platform)),
+    ImageGetAll: ({ query, signal }) => saveImages(engine, query.names, platformsOf(query.platform), signal),
 
     async ImageLoad({ body, signal, query }, reply) {
       await images.load(body, {
