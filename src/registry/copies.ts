@@ -9,6 +9,12 @@ import type { Storage } from "./storage/storage.ts";
 const leftMillis = 60_000;
 const batch = 500;
 
+/** A key of the storage, and since when it is out of date. */
+export interface DueCopy {
+  storage_key: string;
+  due_at: number;
+}
+
 /**
  * The storage's copies of manifests and tags, for the day when the index is lost. Each change of the index says in the
  * same transaction which copies it makes out of date (`copies`); they are brought up to what the index says afterwards,
@@ -20,7 +26,7 @@ export class Copies {
   readonly #clock: Clock;
   /** Copies are made in the order of the changes. */
   readonly #queue = new KeyedQueue();
-  #made: { storage_key: string; due_at: number }[] = [];
+  #made: DueCopy[] = [];
 
   constructor(storage: Storage, database: Database, clock: Clock) {
     this.#storage = storage;
@@ -29,9 +35,13 @@ export class Copies {
   }
 
   /** Says, within the transaction of a change, that copies are out of date; gives what `make` wants. */
-  async due(queries: Queries, name: string, what: { digest?: Digest; tags: readonly string[] }) {
-    const keys = what.tags.map((tag) => tagKey(name, tag));
-    if (what.digest !== undefined) keys.unshift(manifestKey(name, what.digest));
+  async due(
+    queries: Queries,
+    name: string,
+    what: { digests?: readonly Digest[]; tags: readonly string[] },
+  ): Promise<DueCopy[]> {
+    const manifests = (what.digests ?? []).map((digest) => manifestKey(name, digest));
+    const keys = [...manifests, ...what.tags.map((tag) => tagKey(name, tag))];
     const now = this.#clock.now();
     for (const key of keys) {
       await queries.run(
@@ -45,7 +55,7 @@ export class Copies {
   }
 
   /** Makes the copies that are due, once the change is committed. */
-  async make(name: string, due: readonly { storage_key: string; due_at: number }[]): Promise<void> {
+  async make(name: string, due: readonly DueCopy[]): Promise<void> {
     await this.#queue.run(name, async () => {
       for (const one of due) {
         await this.#update(one.storage_key);
@@ -96,7 +106,7 @@ export class Copies {
   async mend(): Promise<number> {
     await this.settle();
     for (let mended = 0; ; ) {
-      const rows = await this.#database.all<{ storage_key: string; due_at: number }>(
+      const rows = await this.#database.all<DueCopy>(
         `SELECT storage_key, due_at FROM copies WHERE due_at < ? ORDER BY storage_key LIMIT ${batch}`,
         this.#clock.now() - leftMillis,
       );

@@ -29,6 +29,7 @@ export async function collect(
   const before = clock.now() - grace;
   const { tags, manifests } = await applyRetention(parts, dryRun);
   if (dryRun) return { tags, manifests, ...(await unused(database, before)) };
+  await database.run("DELETE FROM tokens WHERE expires_at <= ? AND kind <> 'access'", clock.now());
   await unlinkUnused(database, before);
   let freed = 0;
   let bytes = 0;

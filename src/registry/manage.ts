@@ -89,6 +89,11 @@ const commands: Record<ManageOptions["command"], Record<string, Entry>> = {
   repository: {
     ls: { words: "", flags: [], run: listRepositories },
     set: { words: "NAME KEY=VALUE...", flags: [], run: setRepository },
+    rm: {
+      words: "NAME",
+      flags: [],
+      run: async ({ store }, [name = ""]) => store.manifests.removeRepository(name),
+    },
   },
 };
 

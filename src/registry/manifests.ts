@@ -11,7 +11,7 @@ import type { Database, Queries, Transaction } from "./index/database.ts";
 import { checkReferences, type RepositoryContent } from "./manifest-check.ts";
 import { describe, insertManifest, type ManifestRow } from "./manifest-rows.ts";
 import { matchesPattern } from "./patterns.ts";
-import { touchRepository } from "./repositories.ts";
+import { nameUnknown, touchRepository } from "./repositories.ts";
 
 /** A manifest as it was pushed. */
 export interface StoredManifest {
@@ -89,7 +89,7 @@ export class Manifests {
     });
     const due = await this.#database.transaction(async (queries) => {
       await this.#insert(queries, row, document, { tags, partial, isPrivate });
-      return this.#copies.due(queries, name, { digest, tags });
+      return this.#copies.due(queries, name, { digests: [digest], tags });
     });
     await this.#copies.make(name, due);
     const subject = document.subject?.digest;
@@ -136,13 +136,56 @@ export class Manifests {
     const gone = await this.#database.transaction(async (queries) => {
       const { digest, tags } = (await removeRows(queries, name, reference)) ?? {};
       if (digest === undefined || tags === undefined) return undefined;
-      const what = isDigest(reference) ? { digest, tags } : { tags };
+      const what = isDigest(reference) ? { digests: [digest], tags } : { tags };
       return { digest, due: await this.#copies.due(queries, name, what) };
     });
     if (!gone) throw manifestUnknown(name, reference);
     await this.#copies.make(name, gone.due);
     return gone.digest;
   }
+
+  /**
+   * Deletes a repository with all that is in it and all that was said of it; its content goes with the next collection.
+   * Throws NAME_UNKNOWN, and IMMUTABLE while it has a tag that may not be deleted.
+   */
+  async removeRepository(name: string): Promise<void> {
+    const due = await this.#database.transaction(async (queries) => {
+      const gone = await removeAllRows(queries, name);
+      return this.#copies.due(queries, name, gone);
+    });
+    await this.#copies.make(name, due);
+  }
+}
+
+/** The tables with rows of a repository, by the column that has its name. */
+const tablesOf = [
+  ["tags", "repository"],
+  ["manifests", "repository"],
+  ["manifest_references", "repository"],
+  ["repository_blobs", "repository"],
+  ["grants", "repository"],
+  ["stars", "repository"],
+  ["repositories", "name"],
+] as const;
+
+async function removeAllRows(queries: Transaction, name: string) {
+  await lock(queries, name);
+  const sql = "SELECT immutable FROM repositories WHERE name = ? AND pushed_at IS NOT NULL";
+  const row = await queries.get<{ immutable: string }>(sql, name);
+  if (!row) throw nameUnknown(name);
+  const tags = await queries.all<{ name: string }>("SELECT name FROM tags WHERE repository = ?", name);
+  const kept = tags.find((tag) => matchesPattern(row.immutable, tag.name));
+  if (kept) throw immutable(name, kept.name);
+  const manifests = await queries.all<{ digest: Digest }>(
+    "SELECT digest FROM manifests WHERE repository = ?",
+    name,
+  );
+  for (const [table, column] of tablesOf) await queries.run(`DELETE FROM ${table} WHERE ${column} = ?`, name);
+  return { digests: manifests.map(({ digest }) => digest), tags: tags.map((tag) => tag.name) };
+}
+
+function immutable(name: string, tag: string): RegistryError {
+  return new RegistryError("IMMUTABLE", { message: `the tag ${tag} is immutable`, details: [{ name, tag }] });
 }
 
 /** One change of a repository at a time, over all instances. */
@@ -190,7 +233,7 @@ async function refuseImmutable(queries: Queries, name: string, tag: string, dige
     tag,
   );
   if (!row || row.digest === digest || !matchesPattern(row.immutable, tag)) return;
-  throw new RegistryError("IMMUTABLE", { message: `the tag ${tag} is immutable`, details: [{ name, tag }] });
+  throw immutable(name, tag);
 }
 
 function parse(bytes: Uint8Array, contentType?: string): Manifest | Index {

@@ -227,7 +227,7 @@ Commands:
   user add|rm|ls|passwd|admin    Manage users (serve --accounts)
   organisation add|rm|ls|member  Manage organisations
   token add|rm|ls                Manage access tokens
-  repository ls|set              Manage repositories
+  repository ls|set|rm           Manage repositories
 
 Options of all but seed:
       --config FILE              YAML or JSON, in the form of Docker's registry; REGISTRY_HTTP_ADDR and the like work too

@@ -2,7 +2,7 @@ import { isRepositoryPath } from "../oci/reference.ts";
 import type { Action } from "./auth/identity.ts";
 import { RegistryError } from "./errors.ts";
 import { deleteBlob, getBlob } from "./handlers/blobs.ts";
-import { catalog, listReferrers, listTags, ping } from "./handlers/discovery.ts";
+import { catalog, deleteRepository, listReferrers, listTags, ping } from "./handlers/discovery.ts";
 import { deleteManifest, getManifest, putManifest } from "./handlers/manifests.ts";
 import { appendChunk, cancelUpload, finishUpload, startUpload, uploadStatus } from "./handlers/uploads.ts";
 import type { Exchange } from "./http.ts";
@@ -80,6 +80,8 @@ const resources: readonly Match[] = [
     PUT: putManifest,
     DELETE: deleteManifest,
   }),
+  // Not in the specification; the path is that of Docker's first registry.
+  resource(/^\/v1\/repositories\/(?<name>.+?)\/?$/, ["name"], { DELETE: deleteRepository }),
   resource(/^\/v2\/(?<name>.+)\/referrers\/(?<digest>[^/]+)$/, ["name", "digest"], { GET: listReferrers }),
 ];
 

@@ -118,7 +118,7 @@ const anonymous = Promise.resolve({
 
 async function dispatch(exchange: Exchange): Promise<void> {
   const { request, response, path, registry } = exchange;
-  if (!path.startsWith("/v2/") && path !== "/v2") return await serveOther(exchange);
+  if (!/^\/(?:v2$|v2\/|v1\/repositories\/)/.test(path)) return await serveOther(exchange);
   response.setHeader("Docker-Distribution-Api-Version", "registry/2.0");
   refuseBrowsers(request);
   const call = await authorized(exchange, () => route(path, request.method ?? ""));

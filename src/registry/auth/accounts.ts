@@ -80,6 +80,20 @@ export class Accounts {
     return row && { ...row, administrator: Boolean(row.administrator) };
   }
 
+  /** One page of the accounts whose name or address has `text` in it. */
+  async search(text: string, { limit, offset }: { limit: number; offset: number }): Promise<Account[]> {
+    const pattern = `%${text.toLowerCase().replace(/[\\%_]/g, "\\$&")}%`;
+    const rows = await this.database.all<Account>(
+      `SELECT name, kind, email, administrator, description, created_at FROM accounts
+       WHERE name LIKE ? ESCAPE '\\' OR LOWER(email) LIKE ? ESCAPE '\\' ORDER BY name LIMIT ? OFFSET ?`,
+      pattern,
+      pattern,
+      limit,
+      offset,
+    );
+    return rows.map((row) => ({ ...row, administrator: Boolean(row.administrator) }));
+  }
+
   async list(kind: Account["kind"]): Promise<Account[]> {
     const rows = await this.database.all<Account>(
       "SELECT name, kind, email, administrator, description, created_at FROM accounts WHERE kind = ? ORDER BY name",
@@ -122,6 +136,12 @@ export class Accounts {
     if (added === 0) throw conflict(`the name ${account.name} is taken`);
   }
 
+  /** True for a name that has repositories, though perhaps no account: whoever gets it gets those. */
+  async hasRepositories(name: string): Promise<boolean> {
+    const sql = "SELECT name FROM repositories WHERE name > ? AND name < ? LIMIT 1";
+    return (await this.database.get(sql, `${name}/`, `${name}0`)) !== undefined;
+  }
+
   /** Throws `notFound`. */
   async require(name: string, kind: Account["kind"]): Promise<Account> {
     const account = await this.get(name);
@@ -129,7 +149,10 @@ export class Accounts {
     return account;
   }
 
-  /** Removes an account with its tokens and rights; its repositories stay. Throws `notFound`. */
+  /**
+   * Removes an account with its tokens and rights. Its repositories stay, for the administrators, and its name can be
+   * given again by them only. Throws `notFound`.
+   */
   async remove(name: string, kind: Account["kind"]): Promise<void> {
     await this.require(name, kind);
     await this.database.transaction(async (queries) => {
@@ -327,10 +350,6 @@ export class Accounts {
 
   async endSession(token: string): Promise<void> {
     await this.database.run("DELETE FROM tokens WHERE hash = ? AND kind = 'session'", sha256Of(token));
-  }
-
-  async removeExpiredTokens(): Promise<void> {
-    await this.database.run("DELETE FROM tokens WHERE expires_at <= ?", this.clock.now());
   }
 
   /** The role that user and password, or a token in its place, stand for; undefined when they are wrong. */

@@ -1,7 +1,7 @@
 import type { Digest } from "../../oci/digest.ts";
 import { type Descriptor, maxManifestSize } from "../../oci/manifest.ts";
 import { mediaTypes } from "../../oci/media-types.ts";
-import { digestFrom, type Exchange, pathOf, sendJson } from "../http.ts";
+import { digestFrom, type Exchange, notify, pathOf, sendEmpty, sendJson } from "../http.ts";
 import { fetchPage, nextLink, pageRequest } from "../pages.ts";
 
 /** GET /v2/: this is a registry. */
@@ -20,6 +20,13 @@ export async function catalog(exchange: Exchange): Promise<void> {
     "/v2/_catalog",
   );
   sendJson(exchange, 200, { repositories: page }, headers);
+}
+
+/** DELETE of a repository with all that is in it. */
+export async function deleteRepository(exchange: Exchange, { name }: { name: string }): Promise<void> {
+  await exchange.store.manifests.removeRepository(name);
+  await notify(exchange, "delete", { mediaType: "", digest: "", repository: name });
+  sendEmpty(exchange, 202);
 }
 
 /** The tags of a repository, sorted, in pages (`n`, `last`). */

@@ -1,4 +1,4 @@
-import { isEngineError } from "../../base/errors.ts";
+import { conflict, isEngineError } from "../../base/errors.ts";
 import { isRole } from "../auth/identity.ts";
 import type { TokenAuthenticator } from "../auth/tokens.ts";
 import { RegistryError } from "../errors.ts";
@@ -96,6 +96,7 @@ export async function signUp(exchange: PageExchange): Promise<Page> {
   const name = (form.get("name") ?? "").trim();
   try {
     const { accounts } = tokensOf(exchange);
+    await refuseTaken(exchange, name);
     await accounts.createUser(name, form.get("password") ?? "", {
       email: (form.get("email") ?? "").slice(0, 200),
     });
@@ -104,6 +105,13 @@ export async function signUp(exchange: PageExchange): Promise<Page> {
     return signUpForm(exchange, error.message);
   }
   return { redirect: `/u/${name}`, cookie: await beginSession(exchange, name) };
+}
+
+/** Throws `conflict` for a name that would give its owner what others pushed or what an upstream has. */
+async function refuseTaken(exchange: PageExchange, name: string): Promise<void> {
+  const isMirror = exchange.registry.options.upstreams.some(({ prefix }) => prefix.split("/")[0] === name);
+  if (isMirror || (await tokensOf(exchange).accounts.hasRepositories(name)))
+    throw conflict(`the name ${name} is taken`);
 }
 
 /** The account that is logged in. Throws UNAUTHORIZED. */
@@ -192,6 +200,7 @@ export async function deleteToken(exchange: PageExchange): Promise<Page> {
 export async function createOrganisation(exchange: PageExchange): Promise<Page> {
   const name = (exchange.form.get("organisation") ?? "").trim();
   try {
+    await refuseTaken(exchange, name);
     await tokensOf(exchange).accounts.createOrganisation(name, own(exchange));
   } catch (error) {
     if (!isEngineError(error, "invalidArgument") && !isEngineError(error, "conflict")) throw error;

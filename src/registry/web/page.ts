@@ -90,7 +90,7 @@ function accountLinks({ registry, visitor }: PageExchange): Content {
     const { auth } = registry.options;
     return html`<a href="/login">Log in</a>${auth.kind === "accounts" && auth.signUp && html`<a class="button first" href="/signup">Create account</a>`}`;
   }
-  return html`<a href="/u/${visitor.account}">${visitor.account}</a><a href="/settings">Settings</a>
+  return html`<a href="/u/${visitor.account}">${visitor.account}</a><a href="/settings">Settings</a>${visitor.administrator && html`<a href="/admin">Administration</a>`}
 <form method="post" action="/logout">${guard(visitor)}<button class="plain" type="submit">Log out</button></form>`;
 }
 

@@ -117,6 +117,23 @@ export async function deleteTag(exchange: PageExchange, { name }: NameParams): P
   return { redirect: `/r/${name}` };
 }
 
+/** POST `/r/NAME/-/delete`: the name has to be typed, since nothing brings a repository back. */
+export async function deleteRepository(exchange: PageExchange, { name }: NameParams): Promise<Page> {
+  const { store, form } = exchange;
+  const repository = await requireAdmin(exchange, name);
+  if ((form.get("name") ?? "").trim() !== name)
+    return settingsOf(exchange, repository, { error: `to delete it, type its name: ${name}` });
+  try {
+    await store.manifests.removeRepository(name);
+  } catch (error) {
+    if (!(error instanceof RegistryError && error.kind === "IMMUTABLE")) throw error;
+    return settingsOf(exchange, repository, { error: error.message });
+  }
+  await notify(exchange, "delete", { mediaType: "", digest: "", repository: name });
+  const slash = name.indexOf("/");
+  return { redirect: slash > 0 ? `/u/${name.slice(0, slash)}` : "/" };
+}
+
 /** POST `/r/NAME/-/star`: sets the star, or takes it away. */
 export async function star(exchange: PageExchange, { name }: NameParams): Promise<Page> {
   const { store, visitor } = exchange;
@@ -170,8 +187,10 @@ ${
       html`<tr><td><a href="/u/${account}">${account}</a></td><td>${role}</td><td><form method="post" action="/r/${name}/-/access">${guard(visitor)}<input type="hidden" name="account" value="${account}"><input type="hidden" name="role" value="none"><button class="plain" type="submit" aria-label="Remove ${account}">Remove</button></form></td></tr>`,
   )}</tbody></table>
 <form class="row" method="post" action="/r/${name}/-/access">${guard(visitor)}<span><label for="account">User</label><input id="account" name="account" required></span><span><label for="role">May</label>${roleSelect("role")}</span><button type="submit">Allow</button></form></div>`
-}`;
-  return { title: `Settings of ${name}`, body, ...more };
+}
+<h2>Delete</h2><form class="card row" method="post" action="/r/${name}/-/delete">${guard(visitor)}
+<span><label for="gone">To delete the repository with all its tags, type its name</label><input id="gone" name="name" required placeholder="${name}" autocomplete="off" autocapitalize="none"></span><button class="danger" type="submit">Delete ${name}</button></form>`;
+  return { title: `Settings of ${name}`, body, ...more, ...(more.error !== undefined && { status: 400 }) };
 }
 
 /** POST `/r/NAME/-/settings` */

@@ -3,6 +3,7 @@ import { isRepositoryPath } from "../../oci/reference.ts";
 import { answerOf, RegistryError } from "../errors.ts";
 import { type Exchange, readBody } from "../http.ts";
 import * as account from "./account.ts";
+import { adminPage, changeAccount, collectNow } from "./admin.ts";
 import { explore } from "./explore.ts";
 import { html } from "./html.ts";
 import { namespacePage, setMember } from "./namespace.ts";
@@ -28,14 +29,19 @@ const routes: readonly { method: "GET" | "POST"; path: RegExp; handle: Handler }
   { method: "POST", path: /^\/settings\/tokens\/delete$/, handle: account.deleteToken },
   { method: "POST", path: /^\/settings\/organisations$/, handle: account.createOrganisation },
   { method: "POST", path: /^\/settings\/password$/, handle: account.changePassword },
+  { method: "GET", path: /^\/admin$/, handle: adminPage },
+  { method: "POST", path: /^\/admin\/accounts$/, handle: changeAccount },
+  { method: "POST", path: /^\/admin\/collect$/, handle: collectNow },
   { method: "GET", path: /^\/u\/(?<name>[^/]+)$/, handle: namespacePage },
   { method: "POST", path: /^\/u\/(?<name>[^/]+)\/-\/members$/, handle: setMember },
   { method: "GET", path: /^\/r\/(?<name>.+)\/-\/tags\/(?<tag>[^/]+)$/, handle: tagPage },
+  { method: "GET", path: /^\/r\/(?<name>.+)\/-\/manifests\/(?<tag>[^/]+:[^/]+)$/, handle: tagPage },
   { method: "GET", path: /^\/r\/(?<name>.+)\/-\/settings$/, handle: repository.settingsPage },
   { method: "POST", path: /^\/r\/(?<name>.+)\/-\/settings$/, handle: repository.saveSettings },
   { method: "POST", path: /^\/r\/(?<name>.+)\/-\/access$/, handle: repository.setAccess },
   { method: "POST", path: /^\/r\/(?<name>.+)\/-\/star$/, handle: repository.star },
   { method: "POST", path: /^\/r\/(?<name>.+)\/-\/delete-tag$/, handle: repository.deleteTag },
+  { method: "POST", path: /^\/r\/(?<name>.+)\/-\/delete$/, handle: repository.deleteRepository },
   { method: "GET", path: /^\/r\/(?<name>.+)$/, handle: repository.repositoryPage },
 ];
 

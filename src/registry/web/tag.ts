@@ -9,8 +9,10 @@ import { ago, size } from "./parts.ts";
 import { repositoryFor, repositoryHead } from "./repository.ts";
 
 const maxReferrers = 50;
+/** Characters of a document. */
+const maxShown = 200_000;
 
-/** `/r/NAME/-/tags/TAG`: platforms, layers and history; `?platform=DIGEST` chooses one of an index. */
+/** `/r/NAME/-/tags/TAG` and `/r/NAME/-/manifests/DIGEST`: platforms, layers and history; `?platform=DIGEST` chooses one of an index. */
 export async function tagPage(
   exchange: PageExchange,
   { name, tag }: { name: string; tag: string },
@@ -29,9 +31,10 @@ export async function tagPage(
     : isIndex(document)
       ? undefined
       : top;
-  const reference = `${hostOf(exchange)}/${name}:${tag}`;
+  const short = `${name}${isDigest(tag) ? "@" : ":"}${tag}`;
+  const reference = `${hostOf(exchange)}/${short}`;
   const body = html`${await repositoryHead(exchange, repository, role, "tag")}
-<h2>${name}:${tag}</h2>
+<h2 class="name">${short}</h2>
 ${command(`docker pull ${reference}`)}
 <div class="card"><dl><dt>Digest</dt><dd><code>${top.digest}</code></dd><dt>Type</dt><dd>${top.mediaType}</dd></dl></div>
 ${
@@ -42,12 +45,21 @@ ${
   )}</nav>`
 }
 ${image && (await imagePart(exchange, name, image))}
-${await referrersPart(exchange, name, top)}`;
-  return { title: `${name}:${tag}`, body };
+${await referrersPart(exchange, name, top)}
+${documentPart(isIndex(document) ? "Index" : "Manifest", top)}
+${chosen && image && documentPart("Manifest of this platform", image)}`;
+  return { title: short, body };
 }
 
 function parsed({ bytes, mediaType }: StoredManifest): Manifest | Index {
   return parseManifestOrIndex(bytes, mediaType);
+}
+
+/** The document itself, folded up. */
+function documentPart(title: string, { digest, bytes }: StoredManifest): Html {
+  const text = JSON.stringify(JSON.parse(Buffer.from(bytes).toString("utf8")), undefined, 2);
+  return html`<details class="card"><summary class="name">${title}</summary><p class="dim small"><code>${digest}</code>, ${size(bytes.byteLength)}</p>
+<pre tabindex="0"><code>${text.length > maxShown ? `${text.slice(0, maxShown)}\n…` : text}</code></pre></details>`;
 }
 
 function ignoreUnknown(error: unknown): undefined {
@@ -136,7 +148,7 @@ async function referrersPart(
   for await (const referrer of store.referrers.list(name, digest)) {
     if (rows.length >= maxReferrers) break;
     rows.push(
-      html`<tr><td>${referrer.artifactType ?? referrer.mediaType}</td><td><code>${referrer.digest}</code></td><td class="num">${size(referrer.size)}</td></tr>`,
+      html`<tr><td>${referrer.artifactType ?? referrer.mediaType}</td><td><a href="/r/${name}/-/manifests/${referrer.digest}"><code>${referrer.digest}</code></a></td><td class="num">${size(referrer.size)}</td></tr>`,
     );
   }
   return rows.length === 0
