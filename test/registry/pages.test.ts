@@ -78,7 +78,8 @@ test.skipIf(!hasChromium)(
   async () => {
     await using registry = await TestRegistry.start({ auth: accounts });
     const directory = new Accounts(registry.store.database, registry.store.clock);
-    await directory.createUser("alice", password);
+    await directory.createUser("alice", password, { email: "a".repeat(90), administrator: true });
+    await directory.createUser("b".repeat(39), password, { email: "b".repeat(90) });
     await directory.createOrganisation("acme", "alice");
     registry.credentials = `alice:${await directory.createToken("alice", "access", { label: "x".repeat(60) })}`;
     const long = `acme/${"a-long-name-".repeat(10)}x`;
@@ -106,6 +107,7 @@ test.skipIf(!hasChromium)(
       `/r/${long}/-/settings`,
       `/r/${long}/-/tags/${"t".repeat(128)}`,
       "/settings",
+      "/admin",
       "/signup",
       "/login",
       "/nothing",

@@ -189,7 +189,7 @@ ${
 <form class="row" method="post" action="/r/${name}/-/access">${guard(visitor)}<span><label for="account">User</label><input id="account" name="account" required></span><span><label for="role">May</label>${roleSelect("role")}</span><button type="submit">Allow</button></form></div>`
 }
 <h2>Delete</h2><form class="card row" method="post" action="/r/${name}/-/delete">${guard(visitor)}
-<span><label for="gone">To delete the repository with all its tags, type its name</label><input id="gone" name="name" required placeholder="${name}" autocomplete="off" autocapitalize="none"></span><button class="danger" type="submit">Delete ${name}</button></form>`;
+<span><label for="gone">To delete the repository with all its tags, type its name</label><input id="gone" name="name" required placeholder="${name}" autocomplete="off" autocapitalize="none"></span><button class="danger" type="submit">Delete this repository</button></form>`;
   return { title: `Settings of ${name}`, body, ...more, ...(more.error !== undefined && { status: 400 }) };
 }
 
