@@ -2,6 +2,7 @@ import type { ErrorCode } from "../base/errors.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { Change } from "./changes.ts";
 import type { CopyFrom, CopyJob, Owner } from "./copy.ts";
+import type { LookJob, Seen } from "./look.ts";
 import type { PackKind, PackSource } from "./pack.ts";
 import type { Unpacked, UnpackJob } from "./unpack.ts";
 
@@ -31,6 +32,8 @@ export interface DiskJobs {
   digest: { ask: CopyFrom; answer: { digest: string } };
   /** Makes a directory with its parents in a root file system. */
   makeDirectory: { ask: { root: string; path: string; owner: Owner }; answer: null };
+  /** What a path leads to, asked where nobody waits. */
+  look: { ask: LookJob; answer: Seen };
   /** Writes out what the file system of a path holds in memory. */
   syncFileSystem: { ask: { path: string }; answer: null };
 }

@@ -17,6 +17,9 @@ interface Task {
 
 const idleMillis = 10_000;
 
+/** How long a job that was cancelled may take to notice: after that its thread is stuck in a system call. */
+const cancelMillis = 10_000;
+
 /**
  * Threads for disk work, so that the event loop stays free and layers are unpacked side by side. They are started when
  * there is work, at most `limit` at a time, and end when there has been none for ten seconds.
@@ -55,9 +58,23 @@ export class DiskWorkers implements Disposable {
     // A task that runs sees the flag; it is over when its worker says so, since until then it writes files.
     Atomics.store(new Int32Array(task.request.cancel), 0, 1);
     const at = this.#waiting.indexOf(task);
-    if (at < 0) return;
+    if (at < 0) {
+      setTimeout(() => this.#giveUp(task), cancelMillis).unref();
+      return;
+    }
     this.#waiting.splice(at, 1);
     task.reject(cancelled("context canceled"));
+  }
+
+  /** Its thread waits for a file system that does not answer: another one takes its place. It ends when it hears. */
+  #giveUp(task: Task): void {
+    const [worker] = [...this.#busy].find(([, one]) => one === task) ?? [];
+    if (!worker) return;
+    this.#busy.delete(worker);
+    worker.unref();
+    worker.onmessage = () => worker.terminate();
+    task.reject(cancelled("context canceled"));
+    this.#dispatch();
   }
 
   #dispatch(): void {

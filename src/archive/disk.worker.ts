@@ -5,6 +5,7 @@ import { compareTrees, hashFile } from "./compare-trees.ts";
 import { copyInto, digestSelection, makeDirectoryIn } from "./copy.ts";
 import type { DiskJobs, DiskReply, DiskRequest } from "./disk-jobs.ts";
 import { diskUsage } from "./disk-usage.ts";
+import { look } from "./look.ts";
 import { packToFile } from "./pack.ts";
 import { sendPieces } from "./pack-stream.ts";
 import { removeTree } from "./remove-tree.ts";
@@ -54,6 +55,8 @@ function run(request: DiskRequest): DiskJobs[DiskRequest["kind"]]["answer"] {
     case "makeDirectory":
       makeDirectoryIn(request.ask);
       return null;
+    case "look":
+      return look(request.ask);
     case "syncFileSystem":
       syncFileSystem(request.ask.path);
       return null;

@@ -6,6 +6,7 @@ import { pipeline } from "node:stream/promises";
 import type { DiskWorkers } from "../archive/disk-workers.ts";
 import type { PackSource } from "../archive/pack.ts";
 import { packStream } from "../archive/pack-stream.ts";
+import type { UnpackJob } from "../archive/unpack.ts";
 import { errnoOf, forbidden, invalidArgument, notFound } from "../base/errors.ts";
 import { newId } from "../base/ids.ts";
 import { closeFd } from "../linux/file-at.ts";
@@ -15,6 +16,7 @@ import type { ContainerDeps } from "./deps.ts";
 import { absolutePath, findFile, missing, type PathStat } from "./file-stat.ts";
 import { FileView, idleView, mountOf, runningView } from "./file-view.ts";
 import { containerPaths } from "./paths.ts";
+import { reach } from "./reach.ts";
 import { mountRootfs, removeRunDirectory, unmountRootfs } from "./rootfs.ts";
 import { RootfsView } from "./spec/rootfs-view.ts";
 import { resolveUser } from "./spec/user.ts";
@@ -23,12 +25,13 @@ import { resolveUser } from "./spec/user.ts";
 export type ArchiveDeps = ContainerDeps & { workers: DiskWorkers; packers: DiskWorkers };
 
 /** `docker cp` out of a container: what the path is, and its archive. Throws `notFound`. */
-export function readArchive(
+export async function readArchive(
   deps: ArchiveDeps,
   container: Container,
   called: string,
   path: string,
-): { stat: PathStat; archive: AsyncGenerator<Uint8Array> } {
+): Promise<{ stat: PathStat; archive: AsyncGenerator<Uint8Array> }> {
+  await reach(deps, container, absolutePath(path));
   const found = findFile(deps, container, called, path);
   deps.events("archive-path", container, {});
   const { dir, base } = found.place;
@@ -83,6 +86,7 @@ export async function extractArchive(
   const folder = join(deps.roots.dataRoot, "tmp");
   await mkdir(folder, { recursive: true, mode: 0o700 });
   const file = join(folder, `archive-${newId(deps.random)}`);
+  await reach(deps, container, absolutePath(request.path));
   try {
     // The container's turn must not be held for as long as a client takes to send.
     await pipeline(Readable.from(request.archive), createWriteStream(file, { mode: 0o600 }), {
@@ -134,7 +138,7 @@ async function extract(
 ): Promise<void> {
   using _ = view;
   checkTarget(view, path, request);
-  await deps.workers.run("unpack", {
+  const job: UnpackJob = {
     sources: [file],
     directory: view.root,
     options: {
@@ -147,7 +151,8 @@ async function extract(
         ...(request.asUser ? ownerOf(container, view) : {}),
       },
     },
-  });
+  };
+  await deps.workers.run("unpack", job, { signal: request.signal });
 }
 
 function checkTarget(view: FileView, path: string, request: ExtractRequest): void {

@@ -13,6 +13,7 @@ import type { SecurityOptions } from "../security/security-opt.ts";
 import type { UserRemap } from "../security/user-remap.ts";
 import type { ResourceTable } from "../store/resources.ts";
 import type { ContainerVolumes } from "../volumes/container-volumes.ts";
+import type { HostPaths } from "../volumes/host-paths.ts";
 import type { Container } from "./container.ts";
 import type { ContainerSet } from "./container-set.ts";
 import type { Execs } from "./execs.ts";
@@ -79,6 +80,7 @@ export interface ContainerDeps {
   layers: Pick<LayerStore, "has" | "path" | "size">;
   network: NetworkManager;
   volumes: ContainerVolumes;
+  hostPaths: HostPaths;
   supervisor: SupervisorClient;
   /** One change of a container at a time. */
   turns: KeyedQueue;

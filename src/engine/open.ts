@@ -44,6 +44,7 @@ import { networkMigrations } from "../store/networks.ts";
 import { ResourceTable, resourceMigrations } from "../store/resources.ts";
 import { volumeMigrations } from "../store/volumes.ts";
 import { ContainerVolumes, type MountableImages } from "../volumes/container-volumes.ts";
+import { HostPaths } from "../volumes/host-paths.ts";
 import { pluginDrivers } from "../volumes/plugin-driver.ts";
 import { VolumeStore } from "../volumes/volumes.ts";
 import { databaseName, openRoots } from "./data-root.ts";
@@ -59,6 +60,9 @@ const turnsPatience = 5000;
 
 /** How many archives of containers' files are made at a time; more of them wait. */
 const maxPackers = 16;
+
+/** How many threads may wait for file systems of the host that do not answer; they take no more than their stacks. */
+const maxLookers = 32;
 
 export const migrations = [
   ...metaMigrations,
@@ -92,6 +96,7 @@ export async function openEngine(settings: EngineSettings, log: Logger): Promise
   const imageParts = openImages({ dataRoot, log, database, events, set });
   undo.add(() => imageParts.workers[Symbol.dispose]());
   undo.add(() => imageParts.packers[Symbol.dispose]());
+  undo.add(() => imageParts.lookers[Symbol.dispose]());
   const resolver = new ResolverClient({ execRoot, command: settings.resolverCommand, log });
   const userRemap = openUserRemap(settings.userRemap);
   undo.add(() => userRemap?.[Symbol.dispose]());
@@ -125,6 +130,7 @@ export async function openEngine(settings: EngineSettings, log: Logger): Promise
     layers: imageParts.layers,
     network,
     volumes: volumeParts.containerVolumes,
+    hostPaths: volumeParts.hostPaths,
     supervisor,
     turns: new KeyedQueue(),
     waiters: new Waiters(),
@@ -156,7 +162,7 @@ export async function openEngine(settings: EngineSettings, log: Logger): Promise
     ...settings.transfer,
     log,
   });
-  const { cache, cacheMounts, trash: _, ...imageStores } = imageParts;
+  const { cache, cacheMounts, trash: _trash, lookers: _lookers, ...imageStores } = imageParts;
   const steps = undo.keep();
   return {
     id: new MetaTable(database).once("id", () => crypto.randomUUID()),
@@ -183,12 +189,13 @@ function openVolumes(
     database,
     events,
   }: Pick<ImageParts, "log" | "database"> & { settings: EngineSettings; events: EventBus },
-  { images, layers }: ReturnType<typeof openImages>,
+  { images, layers, lookers }: ReturnType<typeof openImages>,
 ) {
   const { dataRoot, execRoot } = settings;
   const plugins = new Plugins(dockerPluginFolders);
   const tell = (action: string, name: string, attributes: Record<string, string>) =>
     events.emit("volume", action, name, attributes);
+  const hostPaths = new HostPaths(lookers);
   const volumes = new VolumeStore({
     database,
     dataRoot,
@@ -202,10 +209,11 @@ function openVolumes(
     store: volumes,
     images: mountableImages(images, layers),
     stagingRoot: join(execRoot, "mounts"),
+    paths: hostPaths,
     events: tell,
     log,
   });
-  return { volumes, containerVolumes };
+  return { volumes, containerVolumes, hostPaths };
 }
 
 function mountableImages(images: ImageStore, layers: LayerStore): MountableImages {
@@ -242,6 +250,7 @@ export function openImages({ dataRoot, log, database, events, set }: ImageParts)
   const workers = new DiskWorkers();
   // A client that reads slowly holds a thread.
   const packers = new DiskWorkers(maxPackers);
+  const lookers = new DiskWorkers(maxLookers);
   const trash = new Trash(dataRoot, workers);
   const blobs = new BlobStore({ dataRoot, database, trash, clock, log });
   const bootId = readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
@@ -265,7 +274,7 @@ export function openImages({ dataRoot, log, database, events, set }: ImageParts)
       }),
     onEvent: ({ action, id, name }) => events?.emit("image", action, id, { name }),
   });
-  return { workers, packers, trash, blobs, layers, images, cache, cacheMounts };
+  return { workers, packers, lookers, trash, blobs, layers, images, cache, cacheMounts };
 }
 
 /** The supervisor is needed only as long as containers run. */

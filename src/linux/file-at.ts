@@ -39,7 +39,14 @@ export const openFlags = {
 } as const;
 
 /** What `openat2` may pass on the way (openat2(2)). */
-export const resolveFlags = { noMagicLinks: 0x02, noSymlinks: 0x04, beneath: 0x08, inRoot: 0x10 } as const;
+export const resolveFlags = {
+  noMagicLinks: 0x02,
+  noSymlinks: 0x04,
+  beneath: 0x08,
+  inRoot: 0x10,
+  /** Fails with `EAGAIN` where the kernel would have to ask a file system (Linux 5.12). */
+  cached: 0x20,
+} as const;
 
 export const fileTypes = {
   mask: 0o170000,
@@ -57,6 +64,7 @@ const AT_FDCWD = -100;
 const AT_SYMLINK_NOFOLLOW = 0x100;
 const AT_REMOVEDIR = 0x200;
 const AT_EMPTY_PATH = 0x1000;
+const AT_STATX_DONT_SYNC = 0x4000;
 const STATX_BASIC_STATS = 0x7ff;
 
 /** Two names at most go into one call; the kernel takes none that is longer (PATH_MAX), and says so. */
@@ -220,6 +228,28 @@ export function statusOf(fd: number): FileStatus {
   const view = statx(fd, "", AT_EMPTY_PATH);
   if (!view) throw new SyscallError("statx", 2);
   return toStatus(view);
+}
+
+/**
+ * What a path of the host leads to, where the kernel knows without asking anybody and a local disk has it; undefined
+ * where somebody would have to be asked, who may never answer: FUSE, network file systems.
+ */
+export function knownAtOnce(path: string): "directory" | "other" | undefined {
+  let fd: number;
+  try {
+    fd = openAt2(AT_FDCWD, Buffer.from(path).toString("latin1"), openFlags.path, resolveFlags.cached);
+  } catch {
+    // Not known, or the kernel is too old to tell.
+    return undefined;
+  }
+  try {
+    const view = statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC);
+    // File systems without a block device have 0 for their major number.
+    if (!view || view.getUint32(136, true) === 0) return undefined;
+    return (toStatus(view).mode & fileTypes.mask) === fileTypes.directory ? "directory" : "other";
+  } finally {
+    closeFd(fd);
+  }
 }
 
 /** The target of a symbolic link, as a byte string. */

@@ -1,4 +1,5 @@
-import { chownSync, existsSync, mkdirSync, readdirSync } from "node:fs";
+import { chownSync, mkdirSync, readdirSync } from "node:fs";
+import { isAbsolute } from "node:path/posix";
 import type { ContainerConfig, HostConfig } from "../api/containers.ts";
 import { errnoOf, internal, invalidArgument } from "../base/errors.ts";
 import { cryptoRandom, type RandomBytes } from "../base/ids.ts";
@@ -10,6 +11,7 @@ import type { Database } from "../store/database.ts";
 import { ResourceTable } from "../store/resources.ts";
 import { VolumeUserTable } from "../store/volume-users.ts";
 import { copyUp } from "./copy-up.ts";
+import type { HostPaths } from "./host-paths.ts";
 import type { MountPoint } from "./mount-point.ts";
 import { planMounts } from "./plan-mounts.ts";
 import { type MountOwners, openSubpath, StagedMounts } from "./staged-mounts.ts";
@@ -31,6 +33,7 @@ export interface ContainerVolumesOptions {
   images: MountableImages;
   /** Where mounts are made ready for the runtime. */
   stagingRoot: string;
+  paths: HostPaths;
   log: Logger;
   events?: VolumeEvents;
   random?: RandomBytes;
@@ -67,6 +70,7 @@ export class ContainerVolumes {
   /** What is mounted for the moment of a start. */
   readonly staged: StagedMounts;
   readonly #images: MountableImages;
+  readonly #paths: HostPaths;
   readonly #events: VolumeEvents;
   readonly #random: RandomBytes;
   /** The volumes of running containers. */
@@ -79,6 +83,7 @@ export class ContainerVolumes {
     this.#mounts = new VolumeMounts(store, this.#users, options.log);
     this.staged = new StagedMounts(options.stagingRoot, new ResourceTable(database));
     this.#images = options.images;
+    this.#paths = options.paths;
     this.#events = options.events ?? (() => {});
     this.#random = options.random ?? cryptoRandom;
   }
@@ -90,7 +95,9 @@ export class ContainerVolumes {
   async plan(id: string, request: PlanRequest): Promise<MountPoint[]> {
     const { config, hostConfig, volumesFrom } = request;
     const mountsOf = (name: string) => volumesFrom(name).spec.mounts;
-    const mounts = planMounts({ config, hostConfig, mountsOf, random: this.#random });
+    const missing = await this.#missingSources(hostConfig);
+    const exists = (path: string) => !missing.has(path);
+    const mounts = planMounts({ config, hostConfig, mountsOf, exists, random: this.#random });
     const made: string[] = [];
     try {
       const planned: MountPoint[] = [];
@@ -101,6 +108,16 @@ export class ContainerVolumes {
       for (const name of made) await this.#store.remove(name);
       throw error;
     }
+  }
+
+  /** Of `--mount type=bind`, those that have to be there. */
+  async #missingSources({ Mounts }: HostConfig): Promise<Set<string>> {
+    const missing = new Set<string>();
+    for (const { Type, Source = "", BindOptions } of Mounts ?? []) {
+      if (Type !== "bind" || !isAbsolute(Source) || BindOptions?.CreateMountpoint) continue;
+      if ((await this.#paths.look(Source)) === "missing") missing.add(Source);
+    }
+    return missing;
   }
 
   async #claim(id: string, mount: MountPoint, made: string[]): Promise<MountPoint> {
@@ -147,7 +164,7 @@ export class ContainerVolumes {
     { rootfs, remapped }: StartingContainer,
   ): Promise<void> {
     for (const { name, destination, idMap } of this.unfilled(id, mounts)) {
-      const content = await this.#mounts.acquire(name, id);
+      const content = await this.#content(name, id);
       const isMapped = idMap ?? remapped;
       const target = isMapped ? this.#mapped(id, name, content, { idMap, remapped }) : content;
       await copyUp(rootfs, destination, target);
@@ -200,14 +217,31 @@ export class ContainerVolumes {
   }
 
   async #source(id: string, mount: MountPoint, remapped: RemappedIds | undefined): Promise<string> {
-    if (mount.type === "bind") readyBind(mount);
-    if (mount.type === "volume") return await this.#mounts.acquire(mount.name, id);
+    if (mount.type === "bind") await this.#readyBind(mount);
+    if (mount.type === "volume") return this.#content(mount.name, id);
     if (mount.type !== "image" || !mount.image) return mount.source;
     const layers = await this.#images.layers(mount.image);
     return this.staged.overlay(
       id,
       remapped ? layers.map((layer) => this.staged.remap(id, layer, remapped)) : layers,
     );
+  }
+
+  /** Where a volume's content is; a driver may have it on a server. Throws `unavailable` when that does not answer. */
+  async #content(name: string, id: string): Promise<string> {
+    const place = await this.#mounts.acquire(name, id);
+    if (this.#users.mountedFor(name).includes(id)) await this.#paths.look(place);
+    return place;
+  }
+
+  async #readyBind({ source, createSource }: MountPoint): Promise<void> {
+    if ((await this.#paths.look(source)) !== "missing") return;
+    if (!createSource) {
+      throw invalidArgument(
+        `invalid mount config for type "bind": bind source path does not exist: ${source}`,
+      );
+    }
+    makeSource(source);
   }
 
   /** The container has its mounts: what was only there for the runtime to take goes. */
@@ -274,11 +308,7 @@ export class ContainerVolumes {
 
 const byteString = (text: string) => Buffer.from(text).toString("latin1");
 
-function readyBind({ source, createSource }: MountPoint): void {
-  if (existsSync(source)) return;
-  if (!createSource) {
-    throw invalidArgument(`invalid mount config for type "bind": bind source path does not exist: ${source}`);
-  }
+function makeSource(source: string): void {
   try {
     mkdirSync(source, { recursive: true, mode: 0o755 });
   } catch (error) {

@@ -1,4 +1,3 @@
-import { existsSync } from "node:fs";
 import { isAbsolute, normalize } from "node:path/posix";
 import type { Mount } from "../api/mount.ts";
 import { invalidArgument } from "../base/errors.ts";
@@ -11,6 +10,7 @@ export interface ParseMountOptions {
   requireSource: boolean;
   /** The name of a volume that has none. */
   newName: () => string;
+  /** Whether there is something at a path of the host; needed with `requireSource`. */
   exists?: (path: string) => boolean;
 }
 
@@ -65,8 +65,7 @@ function problemOfBind(mount: Mount, source: string, options: ParseMountOptions)
   const { Propagation: propagation, CreateMountpoint: create } = mount.BindOptions ?? {};
   if (propagation && !isPropagationMode(propagation)) return `invalid propagation mode: ${propagation}`;
   if (!isAbsolute(source)) return notAbsolute(source);
-  const exists = options.exists ?? existsSync;
-  if (options.requireSource && !create && !exists(source)) {
+  if (options.requireSource && !create && !options.exists?.(source)) {
     return `bind source path does not exist: ${source}`;
   }
   return undefined;

@@ -1,4 +1,5 @@
 import { expect, test } from "bun:test";
+import { existsSync } from "node:fs";
 import type { ContainerConfig, HostConfig } from "../api/containers.ts";
 import type { MountPoint } from "./mount-point.ts";
 import { planMounts } from "./plan-mounts.ts";
@@ -8,7 +9,7 @@ function plan(
   config: ContainerConfig = {},
   others: Record<string, MountPoint[]> = {},
 ) {
-  return planMounts({ config, hostConfig, mountsOf: (name) => others[name] ?? [] });
+  return planMounts({ config, hostConfig, mountsOf: (name) => others[name] ?? [], exists: existsSync });
 }
 const shown = (mounts: MountPoint[]) =>
   mounts.map((m) =>

@@ -11,6 +11,8 @@ export interface PlanInput {
   hostConfig: HostConfig;
   /** The mounts of another container, by name or id (`--volumes-from`). Throws `notFound`. */
   mountsOf: (container: string) => readonly MountPoint[];
+  /** Whether there is something at a path of the host. */
+  exists: (path: string) => boolean;
   random?: RandomBytes;
 }
 
@@ -19,11 +21,11 @@ export interface PlanInput {
  * path that image or user declare as one; the later takes the place of the earlier. Names for new volumes are made
  * here, the volumes are not. `HostConfig.Tmpfs` is checked only. Throws `invalidArgument` with Docker's words.
  */
-export function planMounts({ config, hostConfig, mountsOf, random }: PlanInput): MountPoint[] {
+export function planMounts({ config, hostConfig, mountsOf, exists, random }: PlanInput): MountPoint[] {
   const newName = () => newId(random);
   const byDestination = new Map<string, MountPoint>();
   for (const mount of fromOthers(hostConfig, mountsOf)) byDestination.set(mount.destination, mount);
-  for (const mount of explicit(hostConfig, newName)) byDestination.set(mount.destination, mount);
+  for (const mount of explicit(hostConfig, newName, exists)) byDestination.set(mount.destination, mount);
   const driver = hostConfig.VolumeDriver ?? "";
   for (const path of Object.keys(config.Volumes ?? {})) {
     const mount = declared(path, driver, newName);
@@ -53,7 +55,7 @@ function fromOthers(hostConfig: HostConfig, mountsOf: PlanInput["mountsOf"]): Mo
 }
 
 /** Binds and mounts, no two for one place. */
-function explicit(hostConfig: HostConfig, newName: () => string): MountPoint[] {
+function explicit(hostConfig: HostConfig, newName: () => string, exists: PlanInput["exists"]): MountPoint[] {
   const taken = new Set<string>();
   for (const path of Object.keys(hostConfig.Tmpfs ?? {})) taken.add(checkTmpfs(path));
   const once = (mount: MountPoint, shown: string): MountPoint => {
@@ -67,7 +69,7 @@ function explicit(hostConfig: HostConfig, newName: () => string): MountPoint[] {
     return once(mount, mount.destination);
   });
   const mounts = (hostConfig.Mounts ?? []).map((spec) =>
-    once(parseMount(spec, { requireSource: true, newName }), spec.Target ?? ""),
+    once(parseMount(spec, { requireSource: true, newName, exists }), spec.Target ?? ""),
   );
   return [...binds, ...mounts];
 }

@@ -1,12 +1,15 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { DiskWorkers } from "../archive/disk-workers.ts";
+import { messageOf } from "../base/errors.ts";
 import { Filters } from "../base/filters.ts";
 import { silentLogger } from "../base/log.ts";
 import { Database } from "../store/database.ts";
 import { resourceMigrations } from "../store/resources.ts";
 import { volumeMigrations } from "../store/volumes.ts";
 import { ContainerVolumes, type MountableImages } from "./container-volumes.ts";
+import { HostPaths } from "./host-paths.ts";
 import { VolumeStore } from "./volumes.ts";
 
 let directory: string;
@@ -25,6 +28,7 @@ function open() {
       store,
       images: noImages,
       stagingRoot: join(directory, "mounts"),
+      paths: new HostPaths(new DiskWorkers(1)),
       log: silentLogger,
       events: tell,
     }),
@@ -217,7 +221,7 @@ test("a missing source of -v is made, one of --mount is an error", async () => {
     volumesFrom: none,
   });
   rmSync(gone, { recursive: true });
-  await expect(containers.prepare("c2", mounts, { rootfs: directory })).rejects.toThrow(
-    `invalid mount config for type "bind": bind source path does not exist: ${gone}`,
-  );
+  // `rejects` hears no threads while it waits.
+  const refused = await containers.prepare("c2", mounts, { rootfs: directory }).catch(messageOf);
+  expect(refused).toBe(`invalid mount config for type "bind": bind source path does not exist: ${gone}`);
 });

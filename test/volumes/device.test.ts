@@ -1,12 +1,14 @@
 import { expect, test } from "bun:test";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { DiskWorkers } from "../../src/archive/disk-workers.ts";
 import { silentLogger } from "../../src/base/log.ts";
 import { readMounts } from "../../src/linux/mountinfo.ts";
 import { Database } from "../../src/store/database.ts";
 import { resourceMigrations } from "../../src/store/resources.ts";
 import { volumeMigrations } from "../../src/store/volumes.ts";
 import { ContainerVolumes, type MountableImages } from "../../src/volumes/container-volumes.ts";
+import { HostPaths } from "../../src/volumes/host-paths.ts";
 import { VolumeStore } from "../../src/volumes/volumes.ts";
 
 const DriverOpts = { type: "tmpfs", device: "tmpfs", o: "size=1m,uid=7,noexec" };
@@ -25,11 +27,13 @@ const noImages: MountableImages = {
 
 async function withVolumes(use: (open: () => Volumes, directory: string) => Promise<void>): Promise<void> {
   const directory = mkdtempSync("/tmp/longshore-volume-device-");
+  using lookers = new DiskWorkers(1);
   using database = Database.open(":memory:", [...resourceMigrations, ...volumeMigrations]);
   const open = () => {
     const store = new VolumeStore({ database, dataRoot: directory });
     const stagingRoot = join(directory, "mounts");
-    const parts = { database, store, stagingRoot, images: noImages, log: silentLogger };
+    const paths = new HostPaths(lookers);
+    const parts = { database, store, stagingRoot, images: noImages, paths, log: silentLogger };
     return { store, containers: new ContainerVolumes(parts) };
   };
   try {

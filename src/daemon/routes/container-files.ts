@@ -1,7 +1,8 @@
 import { invalidArgument } from "../../base/errors.ts";
 import { exportContainer, extractArchive, readArchive } from "../../containers/archive.ts";
-import { findFile, type PathStat } from "../../containers/file-stat.ts";
+import { absolutePath, findFile, type PathStat } from "../../containers/file-stat.ts";
 import { containerPaths } from "../../containers/paths.ts";
+import { reach } from "../../containers/reach.ts";
 import { commitContainer } from "../../engine/commit.ts";
 import type { Engine } from "../../engine/engine.ts";
 import { defineHandlers, type Handlers, type Reply } from "../http/handler.ts";
@@ -12,13 +13,15 @@ export function containerFileHandlers(engine: Engine): Handlers {
   const deps = { ...engine.containers, workers: engine.workers, packers: engine.packers };
   const find = (id: string) => deps.set.find(id);
   return defineHandlers({
-    ContainerArchiveInfo({ params, query }, reply) {
-      using found = findFile(deps, find(params.id), params.id, required(query.path));
+    async ContainerArchiveInfo({ params, query }, reply) {
+      const [container, path] = [find(params.id), required(query.path)];
+      await reach(deps, container, absolutePath(path));
+      using found = findFile(deps, container, params.id, path);
       tell(reply, found.stat);
     },
 
-    ContainerArchive({ params, query }, reply) {
-      const { stat, archive } = readArchive(deps, find(params.id), params.id, required(query.path));
+    async ContainerArchive({ params, query }, reply) {
+      const { stat, archive } = await readArchive(deps, find(params.id), params.id, required(query.path));
       tell(reply, stat);
       return archive;
     },
