@@ -40,13 +40,19 @@ export async function prepareMounts(
   return new Mounts(context, mounts, script, script === undefined ? keys : [...keys, cacheKey(script)]);
 }
 
-/** Variables replaced; targets absolute. */
+/** Variables replaced; targets absolute. Secrets and agents have places of their own, all else the working folder. */
 function expanded({ words, state }: StepContext, mount: RunMount): RunMount {
   const word = (text: string | undefined) => (text === undefined ? undefined : words.word(text));
-  const target = word(mount.target);
+  const placed = mount.type === "secret" || mount.type === "ssh";
+  const written = word(mount.target);
+  const target =
+    written === undefined && placed
+      ? undefined
+      : posix.resolve("/", state.config.WorkingDir ?? "/", written ?? "");
+  if (target === "/") throw invalidArgument('invalid mount target "/"');
   return {
     ...mount,
-    target: target === undefined ? undefined : posix.resolve("/", state.config.WorkingDir ?? "/", target),
+    target,
     source: word(mount.source),
     id: word(mount.id),
     mode: word(mount.mode),

@@ -70,6 +70,8 @@ export class Environment {
   }
 }
 
+const hereDocument = new Expander("\\");
+
 /** Replaces variables; the names of those without a value are collected for the build checks. */
 export class Words {
   readonly #expander: Expander;
@@ -94,9 +96,9 @@ export class Words {
     return this.#told(this.#expander.words(text, this.#variables));
   }
 
-  /** Quotes stay: the text of a here-document. */
+  /** The text of a here-document: quotes stay, and the escape is a backslash, whatever the directive says. */
   text(text: string): string {
-    return this.#told(this.#expander.word(text, this.#variables, { keepQuotes: true }));
+    return this.#told(hereDocument.word(text, this.#variables, { keepQuotes: true }));
   }
 
   #told<T>({ value, unset }: Expanded<T>): T {

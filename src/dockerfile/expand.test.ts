@@ -67,6 +67,11 @@ test.each([
   ['"a', "unexpected end of statement while looking for matching double-quote"],
 ])("%s is refused", (text, message) => expect(() => word(text)).toThrow(message));
 
-test("quotes can be kept", () => {
-  expect(new Expander("\\").word(`'$a' "$a"`, variables, { keepQuotes: true }).value).toBe(`'$a' "1"`);
+test.each([
+  [`'$a' "$a"`, `'1' "1"`],
+  ["don't", "don't"],
+  ['5"', '5"'],
+  ["\\$a \\\\\n\\n", "$a \\\nn"],
+])("%j, quotes being kept, is %j", (text, expected) => {
+  expect(new Expander("\\").word(text, variables, { keepQuotes: true }).value).toBe(expected);
 });

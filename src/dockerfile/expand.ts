@@ -25,7 +25,7 @@ export class Expander {
     this.#escape = escapeToken;
   }
 
-  /** One word: spaces stay. `keepQuotes` leaves quotes and escapes as they are. */
+  /** One word: spaces stay. With `keepQuotes` quotes are characters like others. */
   word(text: string, variables: Variables, options: { keepQuotes?: boolean } = {}): Expanded<string> {
     const run = new Expansion(text, this.#escape, variables, options.keepQuotes ?? false);
     const value = run.until("");
@@ -75,8 +75,8 @@ class Expansion {
         this.#at++;
         return result;
       }
-      if (char === "'") result += this.#quoted(this.#single());
-      else if (char === '"') result += this.#quoted(this.#double());
+      if (char === "'" && !this.#keepQuotes) result += this.#quoted(this.#single());
+      else if (char === '"' && !this.#keepQuotes) result += this.#quoted(this.#double());
       else if (char === "$") result += this.#split(this.#dollar());
       else result += this.#plain(rawEscapes);
     }
@@ -95,7 +95,7 @@ class Expansion {
   #plain(rawEscapes: boolean): string {
     const char = this.#next();
     if (char !== this.#escape) return this.#split(char);
-    if (rawEscapes || this.#keepQuotes) {
+    if (rawEscapes) {
       if (this.#at >= this.#text.length) return this.#quoted(char);
       return this.#quoted(char + this.#next());
     }
@@ -103,11 +103,11 @@ class Expansion {
   }
 
   #single(): string {
-    const from = this.#at++;
-    const end = this.#text.indexOf("'", this.#at);
+    const from = ++this.#at;
+    const end = this.#text.indexOf("'", from);
     if (end < 0) throw new ExpandError("unexpected end of statement while looking for matching single-quote");
     this.#at = end + 1;
-    return this.#keepQuotes ? this.#text.slice(from, end + 1) : this.#text.slice(from + 1, end);
+    return this.#text.slice(from, end);
   }
 
   #double(): string {
@@ -123,7 +123,7 @@ class Expansion {
       else result += this.#inDouble();
     }
     this.#at++;
-    return this.#keepQuotes ? `"${result}"` : result;
+    return result;
   }
 
   /** Between double quotes an escape means something before a quote, a dollar and itself only. */
@@ -132,7 +132,7 @@ class Expansion {
     if (char !== this.#escape || this.#at >= this.#text.length) return char;
     const next = this.#next();
     const escapes = next === '"' || next === "$" || next === this.#escape;
-    return escapes && !this.#keepQuotes ? next : char + next;
+    return escapes ? next : char + next;
   }
 
   /** Text that stays in one word. */

@@ -57,7 +57,7 @@ export function parseRunMount(text: string): RunMount {
   const sharing = values.get("sharing") ?? "shared";
   if (!isOneOf(sharings, sharing))
     throw new Error(`unsupported sharing value "${sharing}"${meant(sharing, sharings)}`);
-  const mount: RunMount = {
+  return {
     type,
     target: values.get("target"),
     from: values.get("from"),
@@ -72,10 +72,6 @@ export function parseRunMount(text: string): RunMount {
     gid: values.get("gid"),
     size: values.get("size"),
   };
-  if ((type === "bind" || type === "cache" || type === "tmpfs") && !mount.target) {
-    throw new Error(`mount target must be specified, "target" is missing for type "${type}"`);
-  }
-  return mount;
 }
 
 function checkKeys(type: RunMount["type"], values: ReadonlyMap<string, string | undefined>): void {

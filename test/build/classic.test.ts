@@ -127,7 +127,7 @@ describe("a build", () => {
       "WORKDIR /j/k",
       "ENV a=b",
       "COPY <<one <<'two' ./",
-      "$a",
+      "$a isn't \\$a",
       "one",
       "$a",
       "two",
@@ -150,7 +150,7 @@ describe("a build", () => {
     expect(await list("/e")).toBe(". 755 7:8\n./r.md 600 7:8\n./sub 600 7:8\n./sub/deep 600 7:8");
     expect(await list("/f")).toBe(". 755 1:1\n./sub 755 1:1\n./sub/deep 644 1:1");
     expect(await run("copies", "cat", "/g/d/sub/deep", "/h/in/x", "/l/m")).toBe("deeppacked\nt");
-    expect(await run("copies", "sh", "-c", "ls /i; pwd; cat one two")).toBe("a.tgz\n/j/k\nb\n$a");
+    expect(await run("copies", "sh", "-c", "ls /i; pwd; cat one two")).toBe("a.tgz\n/j/k\nb isn't $a\n$a");
   });
 
   test("mounts: caches stay, secrets and tmpfs do not, binds are of a stage", async () => {
@@ -162,13 +162,15 @@ describe("a build", () => {
       "RUN --mount=type=cache,target=/cache echo $n >> /cache/list; cat /cache/list > /seen",
       "RUN --mount=from=s,target=/s --mount=type=tmpfs,target=/t cat /s/f > /bound; echo x > /t/x; echo y > /s/y || echo refused >> /bound",
       "RUN --mount=target=/ctx,rw touch /ctx/new && cat /ctx/file >> /bound",
+      "WORKDIR /work",
+      "RUN --mount=from=s cat f >> /bound",
     ].join("\n");
     const build = (n: string) =>
       post({ Dockerfile, file: "context\n" }, { t: "mounts", buildargs: JSON.stringify({ n }) });
     await build("1");
     await build("2");
     expect(await run("mounts", "cat", "/seen")).toBe("1\n2");
-    expect(await run("mounts", "cat", "/bound")).toBe("from-stage\nrefused\ncontext");
+    expect(await run("mounts", "cat", "/bound")).toBe("from-stage\nrefused\ncontext\nfrom-stage");
     expect(await run("mounts", "sh", "-c", "ls -d /cache /s /t /ctx 2>&1 | grep -c 'No such'")).toBe("4");
   });
 
@@ -245,6 +247,11 @@ describe("what is wrong is told", () => {
       "a bad substitution",
       { Dockerfile: "FROM busybox\nWORKDIR ${a" },
       "dockerfile parse error on line 2: syntax error: missing '}'",
+    ],
+    [
+      "a mount over everything",
+      { Dockerfile: "FROM busybox\nRUN --mount=type=cache true" },
+      'invalid mount target "/"',
     ],
     [
       "a user who is not there",
