@@ -22,7 +22,7 @@ export async function baseImage(
   const request = {
     reference,
     platform,
-    credentials: options.credentials(reference.domain),
+    credentials: await options.credentials(reference.domain),
     signal: options.signal,
   };
   await pull(request, deps, (message) => progress.pulling(vertex, message));

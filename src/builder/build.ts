@@ -134,9 +134,12 @@ class BuildRun implements AsyncDisposable {
   /** `--from`: a stage, a context of `--build-context`, the context itself (""), or an image. */
   async #source(planned: PlannedStage, name: string, instruction: Instruction): Promise<SourceFiles> {
     const { options } = this.#shared;
-    if (name === "") return contextFiles(options.context);
+    if (name === "") {
+      if (this.#shared.indexOf(instruction) === undefined) options.context.all?.();
+      return contextFiles(options.context);
+    }
     const named = options.namedContexts.get(name);
-    if (named !== undefined && "directory" in named) return contextFiles(named);
+    if (named !== undefined && !("image" in named)) return contextFiles(named);
     const stage = this.plan.sourceOf(planned, name, instruction);
     const state = stage === undefined ? await this.#imageSource(planned, name) : await this.#stage(stage);
     return { key: state.key, isContext: false, directory: () => this.#mounted(state) };
@@ -164,7 +167,7 @@ class BuildRun implements AsyncDisposable {
     if (known !== undefined) return known;
     const made = WorkRoot.create(this.#shared.deps, state).then((root) => {
       this.#cleanups.add(() => root[Symbol.asyncDispose]());
-      return root.mount();
+      return root.mountPlain();
     });
     this.#roots.set(state.key, made);
     return made;
@@ -176,8 +179,13 @@ class BuildRun implements AsyncDisposable {
   }
 }
 
-function contextFiles({ directory }: BuildContext): SourceFiles {
-  return { key: undefined, isContext: true, directory: async () => directory };
+function contextFiles(context: BuildContext): SourceFiles {
+  return {
+    key: undefined,
+    isContext: true,
+    directory: () => context.directory(),
+    stamp: async (paths) => context.stamp?.(paths),
+  };
 }
 
 /** The number of each instruction among all that are carried out, as the classic builder counts. */

@@ -36,7 +36,7 @@ export async function openContext(deps: BuilderDeps, request: ContextRequest): P
     if (remoteDockerfile !== undefined) writeFileSync(join(directory, "Dockerfile"), remoteDockerfile);
     else await unpack(deps, archive, directory, request.signal);
     return {
-      directory,
+      directory: async () => directory,
       close,
       dockerfile: async (name) => {
         const wanted = remoteDockerfile === undefined ? name : "Dockerfile";

@@ -6,6 +6,7 @@ import type { ImageStore } from "../images/images.ts";
 import type { LayerStore } from "../images/layers.ts";
 import type { BuildCache } from "./cache.ts";
 import type { CacheMounts } from "./cache-mounts.ts";
+import type { ContextStore } from "./session/context-store.ts";
 
 /** What the functions of this folder work with. */
 export interface BuilderDeps {
@@ -17,4 +18,5 @@ export interface BuilderDeps {
   transport: RegistryTransport;
   cache: BuildCache;
   cacheMounts: CacheMounts;
+  contexts: ContextStore;
 }

@@ -3,9 +3,17 @@ import type { Credentials } from "../distribution/credentials.ts";
 import type { Platform } from "../oci/platform.ts";
 import type { Reference } from "../oci/reference.ts";
 
-/** A folder on the disk that `COPY` reads from. */
+/** Files that `COPY` reads from. */
 export interface BuildContext {
-  directory: string;
+  /** Where they are on the disk, once they are there. */
+  directory(): Promise<string>;
+  /**
+   * Stands for what these paths name, without a look at the content: the same stamp, the same files. Undefined where
+   * nothing but the content tells.
+   */
+  stamp?(paths: readonly string[]): Promise<string | undefined>;
+  /** More is needed than the Dockerfile itself says: a base image's triggers take what they like. */
+  all?(): void;
 }
 
 /** Where `RUN --mount=type=secret` finds its secrets. */
@@ -41,7 +49,7 @@ export interface BuildOptions {
   secrets: Secrets;
   agent: Agents;
   /** By the registry's name. */
-  credentials: (registry: string) => Credentials;
+  credentials: (registry: string) => Credentials | Promise<Credentials>;
   tags: readonly Reference[];
   /** SOURCE_DATE_EPOCH in seconds: the time that everything in the image gets. */
   epoch: number | undefined;

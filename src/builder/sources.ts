@@ -29,6 +29,7 @@ export async function quickKey(
   from: string,
   selection: Selection,
 ): Promise<string | undefined> {
-  const { key } = await context.source(from);
-  return key === undefined ? undefined : cacheKey(key, selection);
+  const { key, stamp } = await context.source(from);
+  const known = key ?? (await stamp?.(selection.paths));
+  return known === undefined ? undefined : cacheKey(known, selection);
 }

@@ -31,6 +31,8 @@ export interface SourceFiles {
   key: string | undefined;
   /** A context has no owners: its files are root's. */
   isContext: boolean;
+  /** Stands for what these paths name of a context, where it knows. */
+  stamp?(paths: readonly string[]): Promise<string | undefined>;
   /** Where they are, until the build ends. */
   directory(): Promise<string>;
 }

@@ -68,6 +68,13 @@ export class WorkRoot implements AsyncDisposable {
     return rootfs;
   }
 
+  /** Mounts the files of the stage alone, without what every container gets for its mounts. */
+  mountPlain(): string {
+    const { upper } = containerPaths(this.#deps.containers.roots, this.container.id);
+    for (const path of stubFiles) rmSync(join(upper, path), { force: true });
+    return this.mount();
+  }
+
   async unmount(): Promise<void> {
     if (!this.#mounted) return;
     unmountRootfs(this.#deps.containers, this.container.id);

@@ -10,7 +10,7 @@ import { pruned } from "./object-events.ts";
 
 export const buildPruneFilters = ["until", "unused-for", "id", "type", "description"];
 
-/** A record of the cache: the layer of a step, or the folder of a `RUN --mount=type=cache`. */
+/** A record of the cache: the layer of a step, or a folder that builds keep. */
 interface Entry {
   record: BuildCache;
   /** Milliseconds since 1970. */
@@ -47,17 +47,22 @@ async function layerEntries(engine: Engine): Promise<Entry[]> {
   );
 }
 
-async function mountEntries({ builder, workers }: Engine): Promise<Entry[]> {
-  const { folder } = builder.cacheMounts;
+/** Folders that builds keep: of `RUN --mount=type=cache`, and what clients have sent as contexts. */
+async function folderEntries({ builder, workers }: Engine): Promise<Entry[]> {
+  const stores = [
+    { store: builder.cacheMounts, Type: "exec.cachemount", Description: "cache mount" },
+    { store: builder.contexts, Type: "source.local", Description: "local source" },
+  ];
+  const folders = stores.flatMap((kind) => kind.store.list().map((name) => ({ ...kind, name })));
   return Promise.all(
-    builder.cacheMounts.list().map(async (name) => {
-      const path = join(folder, name);
+    folders.map(async ({ store, Type, Description, name }) => {
+      const path = join(store.folder, name);
       const { birthtime, mtimeMs } = statSync(path);
       const record = {
         ID: name,
-        Type: "exec.cachemount",
-        Description: "cache mount",
-        InUse: builder.cacheMounts.isUsed(name),
+        Type,
+        Description,
+        InUse: store.isUsed(name),
         Shared: false,
         Size: await workers.run("diskUsage", { path }),
         CreatedAt: birthtime.toISOString(),
@@ -88,7 +93,7 @@ export async function cacheLayerBytes(engine: Engine): Promise<number> {
 
 /** The part of `docker system df` that is about builds. */
 export async function buildCacheUsage(engine: Engine) {
-  const entries = [...(await layerEntries(engine)), ...(await mountEntries(engine))];
+  const entries = [...(await layerEntries(engine)), ...(await folderEntries(engine))];
   const Items = entries.map(({ record }) => record);
   const total = exclusiveBytes(entries);
   const busy = entries.filter(({ record }) => record.InUse);
@@ -119,7 +124,7 @@ export async function pruneBuildCache(
   { all, filters, keep }: BuildPrune,
 ): Promise<BuildPruneResponse> {
   const limit = pruneLimit(renamed(filters), engine.clock.nowNanos());
-  const entries = [...(await layerEntries(engine)), ...(await mountEntries(engine))];
+  const entries = [...(await layerEntries(engine)), ...(await folderEntries(engine))];
   entries.sort((one, other) => one.used - other.used);
   let left = exclusiveBytes(entries);
   const going = entries.filter(({ record, used }) => {
@@ -128,13 +133,14 @@ export async function pruneBuildCache(
     left -= record.Shared ? 0 : record.Size;
     return true;
   });
-  const mounts = going.filter(({ diffId }) => diffId === undefined);
-  for (const { record, diffId } of going) {
-    if (diffId === undefined) engine.builder.cacheMounts.discard(record.ID);
+  const folders = going.filter(({ diffId }) => diffId === undefined);
+  for (const { record } of going) {
+    if (record.Type === "exec.cachemount") engine.builder.cacheMounts.discard(record.ID);
+    else if (record.Type === "source.local") engine.builder.contexts.discard(record.ID);
     else engine.builder.cache.delete(record.ID);
   }
   const { reclaimed } = await engine.images.collect();
-  const SpaceReclaimed = reclaimed + mounts.reduce((sum, { record }) => sum + record.Size, 0);
+  const SpaceReclaimed = reclaimed + folders.reduce((sum, { record }) => sum + record.Size, 0);
   pruned(engine.events, "builder", SpaceReclaimed);
   return { CachesDeleted: going.length > 0 ? going.map(({ record }) => record.ID) : null, SpaceReclaimed };
 }

@@ -9,6 +9,7 @@ import { cryptoRandom } from "../base/ids.ts";
 import type { Logger } from "../base/log.ts";
 import { BuildCache } from "../builder/cache.ts";
 import { CacheMounts } from "../builder/cache-mounts.ts";
+import { ContextStore } from "../builder/session/context-store.ts";
 import { type Container, isRunning } from "../containers/container.ts";
 import { ContainerSet } from "../containers/container-set.ts";
 import type { ContainerDeps, ContainerSettings } from "../containers/deps.ts";
@@ -162,7 +163,7 @@ export async function openEngine(settings: EngineSettings, log: Logger): Promise
     ...settings.transfer,
     log,
   });
-  const { cache, cacheMounts, trash: _trash, lookers: _lookers, ...imageStores } = imageParts;
+  const { cache, cacheMounts, contexts, trash: _trash, lookers: _lookers, ...imageStores } = imageParts;
   const steps = undo.keep();
   return {
     id: new MetaTable(database).once("id", () => crypto.randomUUID()),
@@ -175,7 +176,7 @@ export async function openEngine(settings: EngineSettings, log: Logger): Promise
     ...imageStores,
     dropper,
     transport,
-    builder: { containers, ...imageStores, transport, cache, cacheMounts },
+    builder: { containers, ...imageStores, transport, cache, cacheMounts, contexts },
     cgroup,
     securityOptions: securityOptions(containers, cgroup),
     [Symbol.asyncDispose]: () => runCleanups(steps),
@@ -259,6 +260,7 @@ export function openImages({ dataRoot, log, database, events, set }: ImageParts)
   layers.reconcile();
   const cache = new BuildCache(new BuildCacheTable(database), layers, clock);
   const cacheMounts = new CacheMounts(dataRoot, trash);
+  const contexts = new ContextStore(dataRoot, trash);
   const images = new ImageStore({
     retained: () => cache.digests(),
     database,
@@ -274,7 +276,7 @@ export function openImages({ dataRoot, log, database, events, set }: ImageParts)
       }),
     onEvent: ({ action, id, name }) => events?.emit("image", action, id, { name }),
   });
-  return { workers, packers, lookers, trash, blobs, layers, images, cache, cacheMounts };
+  return { workers, packers, lookers, trash, blobs, layers, images, cache, cacheMounts, contexts };
 }
 
 /** The supervisor is needed only as long as containers run. */

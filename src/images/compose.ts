@@ -10,27 +10,55 @@ export interface Parts {
   config: ImageConfig;
   /** As many as the configuration has diffIds, the lowest first. */
   layers: readonly Descriptor[];
+  /** Of the manifest. */
+  annotations?: Readonly<Record<string, string>>;
 }
 
 /**
  * Writes an image's configuration and manifest (OCI), and returns the descriptor of the manifest. All layers are in
  * `blobs`.
  */
-export function compose(blobs: BlobStore, { config, layers }: Parts): Descriptor {
+export function compose(blobs: BlobStore, { config, layers, annotations }: Parts): Descriptor {
   const configDigest = blobs.put(json(config));
   return writeManifest(blobs, {
     mediaType: mediaTypes.ociManifest,
     config: describe(blobs, configDigest, mediaTypes.ociConfig),
     layers,
+    annotations,
   });
+}
+
+/** Writes an index (OCI) of manifests that are in `blobs`, and returns its descriptor. */
+export function composeIndex(
+  blobs: BlobStore,
+  {
+    manifests,
+    annotations,
+  }: { manifests: readonly Descriptor[]; annotations: Readonly<Record<string, string>> },
+): Descriptor {
+  const mediaType = mediaTypes.ociIndex;
+  const digest: Digest = blobs.put(json({ schemaVersion: 2, mediaType, manifests, ...some(annotations) }));
+  return describe(blobs, digest, mediaType);
+}
+
+const some = (annotations: Readonly<Record<string, string>> | undefined) =>
+  annotations === undefined || Object.keys(annotations).length === 0 ? {} : { annotations };
+
+interface ManifestParts {
+  mediaType: string;
+  config: Descriptor;
+  layers: readonly Descriptor[];
+  annotations?: Readonly<Record<string, string>> | undefined;
 }
 
 /** Writes a manifest with its fields in the usual order. */
 export function writeManifest(
   blobs: BlobStore,
-  { mediaType, config, layers }: { mediaType: string; config: Descriptor; layers: readonly Descriptor[] },
+  { mediaType, config, layers, annotations }: ManifestParts,
 ): Descriptor {
-  const digest: Digest = blobs.put(json({ schemaVersion: 2, mediaType, config, layers }));
+  const digest: Digest = blobs.put(
+    json({ schemaVersion: 2, mediaType, config, layers, ...some(annotations) }),
+  );
   return describe(blobs, digest, mediaType);
 }
 

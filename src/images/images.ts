@@ -354,6 +354,25 @@ export class ImageStore {
     return [...selectContent(this.#saveSource(), nameOrIds, platforms).content];
   }
 
+  /**
+   * Gives `use` the archive of an image that need not be an image here: written, but without a row. `called`: the full
+   * names that the archive gives it.
+   */
+  archived(
+    target: Descriptor,
+    called: readonly string[],
+    use: (archive: AsyncGenerator<Uint8Array>) => Promise<void>,
+  ): Promise<void> {
+    const { digest: id, mediaType, size } = target;
+    const row = { id, mediaType, size, tagged: undefined };
+    const resolve = (_: string, platform?: Platform) => {
+      const variant = this.#choose(row, platform);
+      if (!variant) throw noSuchImage(id);
+      return this.#toImage(row, variant);
+    };
+    return use(saveImages({ ...this.#saveSource(), resolve, onEvent: () => {} }, [id], [], called));
+  }
+
   #saveSource(): SaveSource {
     const resolve = (nameOrId: string, wanted?: Platform) => this.resolve(nameOrId, wanted);
     const { onEvent, blobs } = this.#parts();

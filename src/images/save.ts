@@ -37,14 +37,16 @@ const blobName = (digest: Digest) => `blobs/${algorithmOf(digest)}/${hexOf(diges
 /**
  * `docker save`: one tar that is an OCI image layout, and has Docker's `manifest.json` for older readers. All that can
  * be wrong is thrown here (`notFound`); the returned stream is then read as it is written out. The same images always
- * give the same bytes.
+ * give the same bytes. `called`: full names that the archive gives the image instead of those that it has here.
  */
 export function saveImages(
   source: SaveSource,
   nameOrIds: readonly string[],
   platforms: readonly Platform[] = [],
+  called?: readonly string[],
 ): AsyncGenerator<Uint8Array> {
-  const { selections, roots, images, content } = selectContent(source, nameOrIds, platforms);
+  const { selections: found, roots, images, content } = selectContent(source, nameOrIds, platforms);
+  const selections = called === undefined ? found : found.map((one) => ({ ...one, names: [...called] }));
   const layers = new Set(images.flatMap(({ manifest }) => manifest.layers.map(({ digest }) => digest)));
   // Layers last: who reads the archive knows by then which of them it needs.
   const present = [...content]

@@ -1,7 +1,7 @@
 import type { QueryOf } from "../../api/operations.ts";
 import type { JSONMessage } from "../../api/progress.ts";
 import { Cleanups } from "../../base/disposables.ts";
-import { invalidArgument, notImplemented } from "../../base/errors.ts";
+import { invalidArgument } from "../../base/errors.ts";
 import { build } from "../../builder/build.ts";
 import { type OpenedContext, openContext } from "../../builder/context.ts";
 import { exportImage } from "../../builder/export-image.ts";
@@ -129,9 +129,7 @@ function buildArgs(given: Record<string, string | null> | undefined): Map<string
 }
 
 /** To take these silently would build something else than was asked for. */
-function refuseUnsupported({ version, squash, outputs, securityopt }: QueryOf<"ImageBuild">): void {
-  if (version === "2")
-    throw notImplemented("BuildKit's form of POST /build is not supported: use the classic one");
+function refuseUnsupported({ squash, outputs, securityopt }: QueryOf<"ImageBuild">): void {
   if (squash) throw invalidArgument("squash is only supported with experimental mode");
   if ((outputs ?? []).length > 0) throw invalidArgument("outputs are not supported by the classic builder");
   if ((securityopt ?? []).length > 0) {

@@ -1,9 +1,16 @@
+import { serveGrpc } from "../../api/grpc/server.ts";
+import type { JSONMessage } from "../../api/progress.ts";
 import { invalidArgument } from "../../base/errors.ts";
 import { Filters } from "../../base/filters.ts";
+import { Sessions } from "../../builder/session/sessions.ts";
 import type { Credentials } from "../../distribution/credentials.ts";
 import { buildPruneFilters, pruneBuildCache } from "../../engine/build-cache.ts";
 import type { Engine } from "../../engine/engine.ts";
 import { classicBuild } from "../build/classic-build.ts";
+import { controlMethods } from "../build/control.ts";
+import { sessionBuild } from "../build/session-build.ts";
+import { errorDetails } from "../build/solve-error.ts";
+import { Uploads } from "../build/uploads.ts";
 import { defineHandlers, type Handlers } from "../http/handler.ts";
 
 /** Builds that are under way, by the id that the client has given them. */
@@ -12,6 +19,9 @@ type Running = Map<string, AbortController>;
 /** The operations of `/build`. */
 export function buildHandlers(engine: Engine): Handlers {
   const running: Running = new Map();
+  const sessions = new Sessions();
+  const uploads = new Uploads();
+  const control = controlMethods(engine, sessions);
   return defineHandlers({
     async ImageBuild({ query, body, headers, signal }, reply) {
       const stop = new AbortController();
@@ -19,9 +29,11 @@ export function buildHandlers(engine: Engine): Handlers {
       try {
         const registries = registryConfig(headers["x-registry-config"]);
         const ends = AbortSignal.any([signal, stop.signal]);
-        await classicBuild(engine, { query, body, registries, signal: ends }, (message) =>
-          reply.send(message),
-        );
+        const send = (message: JSONMessage) => reply.send(message);
+        if (query.version === "2") {
+          reply.flush();
+          await sessionBuild(engine, { query, body, sessions, uploads, signal: ends }, send);
+        } else await classicBuild(engine, { query, body, registries, signal: ends }, send);
       } finally {
         running.delete(query.buildid);
       }
@@ -30,6 +42,23 @@ export function buildHandlers(engine: Engine): Handlers {
     BuildCancel({ query }) {
       if (query.id === "") throw invalidArgument("build ID not provided");
       running.get(query.id)?.abort();
+    },
+
+    async Session({ headers }, reply) {
+      const named = (name: string) => headers[`x-docker-expose-session-${name}`] ?? "";
+      const head = {
+        id: named("uuid"),
+        sharedKey: named("sharedkey"),
+        methods: named("grpc-method")
+          .split(",")
+          .map((method) => method.trim()),
+      };
+      if (head.id === "") throw invalidArgument("a session needs an id");
+      await sessions.serve(head, reply.hijack("h2c"));
+    },
+
+    async Grpc(_, reply) {
+      await serveGrpc(reply.hijack("h2c"), { methods: control, details: errorDetails });
     },
 
     BuildPrune: ({ query }) =>

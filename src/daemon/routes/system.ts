@@ -7,7 +7,6 @@ import type { Engine } from "../../engine/engine.ts";
 import { eventFilters } from "../../engine/event-filters.ts";
 import type { EngineEvent } from "../../engine/events.ts";
 import { systemInfo, systemVersion } from "../../engine/info.ts";
-import { pruned } from "../../engine/object-events.ts";
 import { defineHandlers, type Handlers, type Reply } from "../http/handler.ts";
 
 /** `/_ping`, `/version`, `/info`, `/events`, `/system/df`. */
@@ -32,11 +31,7 @@ export function systemHandlers(engine: Engine): Handlers {
       for await (const event of events) await reply.send(toMessage(event));
     },
 
-    // There are none: nothing is built here, and there are no plugins to install.
-    BuildPrune() {
-      pruned(engine.events, "builder", 0);
-      return { CachesDeleted: null, SpaceReclaimed: 0 };
-    },
+    // There are none to install.
     PluginList: () => [],
 
     SystemDataUsage: ({ query }) => diskUsage(engine, query.type),
@@ -46,8 +41,8 @@ export function systemHandlers(engine: Engine): Handlers {
 function ping(reply: Reply): string {
   reply.header("Cache-Control", "no-cache, no-store, must-revalidate");
   reply.header("Pragma", "no-cache");
-  // What `docker build` is to use: the classic builder.
-  reply.header("Builder-Version", "1");
+  // What `docker build` is to use: BuildKit's protocol.
+  reply.header("Builder-Version", "2");
   reply.header("Swarm", "inactive");
   return "OK";
 }

@@ -1,0 +1,74 @@
+import { EngineError, type ErrorCode, isEngineError, messageOf } from "../../base/errors.ts";
+
+/** The codes of gRPC by number (grpc.io/docs/guides/status-codes), as far as they have a counterpart here. */
+const numbers: Readonly<Record<ErrorCode, number>> = {
+  cancelled: 1,
+  invalidArgument: 3,
+  notFound: 5,
+  conflict: 9,
+  notModified: 6,
+  forbidden: 7,
+  notImplemented: 12,
+  internal: 13,
+  unavailable: 14,
+  unauthorized: 16,
+};
+
+const codes = new Map<number, ErrorCode>(
+  Object.entries(numbers).map(([code, number]) => [number, code as ErrorCode]),
+);
+
+/** What goes wrong in a call that the other side answered; `number` is gRPC's. */
+export class GrpcError extends EngineError {
+  readonly number: number;
+
+  constructor(number: number, message: string) {
+    super(codes.get(number) ?? "internal", message);
+    this.name = "GrpcError";
+    this.number = number;
+  }
+}
+
+/** gRPC's number for an error: unknown (2) for what nobody expected. */
+export function statusNumberOf(error: unknown): number {
+  if (error instanceof GrpcError) return error.number;
+  return isEngineError(error) ? numbers[error.code] : 2;
+}
+
+/** The trailers that end a call. `details`: a `google.rpc.Status`, encoded. */
+export function trailersOf(error: unknown, details?: Uint8Array): Record<string, string> {
+  if (error === undefined) return { "grpc-status": "0" };
+  return {
+    "grpc-status": String(statusNumberOf(error)),
+    "grpc-message": encodeMessage(messageOf(error)),
+    ...(details && { "grpc-status-details-bin": Buffer.from(details).toString("base64").replace(/=+$/, "") }),
+  };
+}
+
+/** Percent-encoding as gRPC has it for `grpc-message`: all but printable ASCII, and `%`. */
+function encodeMessage(text: string): string {
+  return [...Buffer.from(text, "utf8")]
+    .map((byte) =>
+      byte >= 0x20 && byte <= 0x7e && byte !== 0x25
+        ? String.fromCharCode(byte)
+        : `%${byte.toString(16).toUpperCase().padStart(2, "0")}`,
+    )
+    .join("");
+}
+
+/** The error that trailers tell of; undefined when all went well. */
+export function errorOf(trailers: Readonly<Record<string, unknown>>): GrpcError | undefined {
+  const status = trailers["grpc-status"];
+  if (status === "0" || status === 0) return undefined;
+  if (status === undefined) return new GrpcError(13, "the call ended without a status");
+  return new GrpcError(Number(status), decodeMessage(String(trailers["grpc-message"] ?? "")));
+}
+
+function decodeMessage(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    // Not encoded as it should be: better as it is than not at all.
+    return text;
+  }
+}

@@ -1,0 +1,103 @@
+import { RootfsView } from "../../containers/spec/rootfs-view.ts";
+import type { BuildContext } from "../options.ts";
+import type { ClientSession } from "./client-session.ts";
+import type { ContextStore, TakenContext } from "./context-store.ts";
+import { type Manifest, type OnBytes, receiveFiles } from "./file-receiver.ts";
+import { stampOf } from "./stamps.ts";
+
+export interface SyncRequest {
+  session: ClientSession;
+  /** Which of the folders that the client offers. */
+  name: string;
+  /** Which copy of it is kept here: those that are for different things have different files. */
+  purpose: string;
+  signal: AbortSignal;
+  /** Wraps the transfer, so that people see it. */
+  shown: (transfer: (onBytes: OnBytes) => Promise<void>) => Promise<void>;
+}
+
+/** A folder of the client, received when the build first needs it; disposing of it gives it back to the store. */
+export class SyncedContext implements BuildContext, AsyncDisposable {
+  readonly #store: ContextStore;
+  readonly #request: SyncRequest;
+  #taken: TakenContext | undefined;
+  #files: Promise<Manifest> | undefined;
+  #follow: readonly string[] | undefined;
+  #exclude: readonly string[] = [];
+
+  constructor(store: ContextStore, request: SyncRequest) {
+    this.#store = store;
+    this.#request = request;
+  }
+
+  async directory(): Promise<string> {
+    await this.#sync();
+    return this.#taken?.directory ?? "";
+  }
+
+  /** The times of files say what they are only in the folder of one client. */
+  async stamp(paths: readonly string[]): Promise<string> {
+    const stamp = stampOf(await this.#sync(), paths);
+    return `${this.#taken?.id} ${stamp}`;
+  }
+
+  /** The text of a file; undefined where the client has none. Symbolic links lead nowhere outside of the folder. */
+  async text(name: string): Promise<string | undefined> {
+    const files = await this.#sync();
+    if (!files.has(name) || this.#taken === undefined) return undefined;
+    using view = new RootfsView(this.#taken.directory);
+    return view.readText(`/${name}`);
+  }
+
+  /** Before the first use: only these paths are needed; undefined for all. */
+  only(paths: readonly string[] | undefined): void {
+    this.#follow = paths;
+  }
+
+  /** Before the first use: patterns as in `.dockerignore`. */
+  exclude(patterns: readonly string[]): void {
+    this.#exclude = patterns;
+  }
+
+  all(): void {
+    if (this.#follow === undefined) return;
+    this.#follow = undefined;
+    // What is there already stays as it is: only more files come.
+    if (this.#files !== undefined) this.#files = this.#files.then(() => this.#receive());
+  }
+
+  #sync(): Promise<Manifest> {
+    this.#files ??= this.#receive();
+    return this.#files;
+  }
+
+  async #receive(): Promise<Manifest> {
+    const { session, name, signal, shown } = this.#request;
+    this.#taken ??= this.#take();
+    const taken = this.#taken;
+    const { directory, known } = taken;
+    const files = { name, exclude: this.#exclude, follow: this.#follow };
+    let now: Manifest = new Map();
+    let isChanged = known.size === 0;
+    const onChange = () => {
+      isChanged = true;
+      taken.dirty();
+    };
+    await shown(async (onBytes) => {
+      now = await receiveFiles(session, files, { directory, known, onChange }, { onBytes, signal });
+    });
+    if (isChanged) taken.keep(now);
+    return now;
+  }
+
+  #take(): TakenContext {
+    const { session, name, purpose } = this.#request;
+    const key = [session.sharedKey || session.id, name, purpose];
+    return this.#store.take(key, { keep: session.sharedKey !== "" });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#files?.catch(() => {});
+    this.#taken?.[Symbol.dispose]();
+  }
+}

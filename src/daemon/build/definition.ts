@@ -1,0 +1,170 @@
+import type { Cleanups } from "../../base/disposables.ts";
+import { invalidArgument, notImplemented } from "../../base/errors.ts";
+import { readIgnoreLines } from "../../base/path-patterns.ts";
+import { openContext } from "../../builder/context.ts";
+import type { BuilderDeps } from "../../builder/deps.ts";
+import type { BuildContext } from "../../builder/options.ts";
+import type { ClientSession } from "../../builder/session/client-session.ts";
+import type { OnBytes } from "../../builder/session/file-receiver.ts";
+import { SyncedContext } from "../../builder/session/synced-context.ts";
+import { uploadOf } from "../../builder/session/upload.ts";
+import { type FrontendAttrs, withPrefix } from "./frontend-options.ts";
+import type { StatusProgress } from "./status-progress.ts";
+
+/** What a build is made from: the Dockerfile, and where its files come from. */
+export interface Definition {
+  dockerfile: string;
+  name: string;
+  context: BuildContext | SyncedContext;
+  /** `--build-context`. */
+  named: Map<string, BuildContext | SyncedContext | { image: string }>;
+}
+
+export interface DefinitionRequest {
+  deps: BuilderDeps;
+  session: ClientSession;
+  attrs: FrontendAttrs;
+  /** The context's archive, where the client sends it apart from the session. */
+  archive: AsyncIterable<Uint8Array> | undefined;
+  progress: StatusProgress;
+  /** Gives back what is kept for the time of the build. */
+  owned: Cleanups;
+  signal: AbortSignal;
+}
+
+/** Reads the Dockerfile; the contexts themselves travel once a step needs them. Throws `invalidArgument`. */
+export async function openDefinition(request: DefinitionRequest): Promise<Definition> {
+  const { attrs } = request;
+  const name = attrs.filename || "Dockerfile";
+  const remote = attrs.context ?? "";
+  const main = await mainContext(request, remote);
+  const named = await namedContexts(request);
+  if ("dockerfile" in main && attrs.dockerfilekey === undefined) {
+    return { dockerfile: await main.dockerfile(name), name, context: main, named };
+  }
+  const [{ text, ignore }, common] = await Promise.all([
+    readDefinition(request, name),
+    main instanceof SyncedContext ? readIgnoreFile(request) : "",
+  ]);
+  if (main instanceof SyncedContext) main.exclude(readIgnoreLines(ignore ?? common));
+  return { dockerfile: text, name, context: main, named };
+}
+
+/** Wraps a transfer into a vertex that tells how many bytes have come. */
+function transfer(progress: StatusProgress, title: string, what: string) {
+  return (work: (onBytes: OnBytes) => Promise<void>) =>
+    progress.task(title, async (vertex) => {
+      const line = `transferring ${what}:`;
+      let current = 0;
+      await work((bytes) => {
+        current = bytes;
+        progress.status(vertex, line, { current, isDone: false });
+      });
+      progress.status(vertex, line, { current, isDone: true });
+    });
+}
+
+type LocalRequest = { name: string; purpose: string; title: string; what: string };
+
+function local({ deps, session, progress, owned, signal }: DefinitionRequest, wanted: LocalRequest) {
+  const { name, purpose, title, what } = wanted;
+  const shown = transfer(progress, title, what);
+  const context = new SyncedContext(deps.contexts, { session, name, purpose, shown, signal });
+  owned.add(() => context[Symbol.asyncDispose]());
+  return context;
+}
+
+async function mainContext(request: DefinitionRequest, remote: string) {
+  const { deps, session, attrs, archive, progress, owned, signal } = request;
+  if (remote === "" && archive === undefined) {
+    const name = attrs.contextkey ?? "context";
+    return local(request, {
+      name,
+      purpose: "context",
+      title: "[internal] load build context",
+      what: "context",
+    });
+  }
+  const upload = uploadOf(session, remote, signal);
+  const body = archive ?? upload;
+  const title = `[internal] load remote build context`;
+  const opened = await progress.task(title, () =>
+    openContext(deps, { remote: body === undefined ? remote : "", body: body ?? nothing(), signal }),
+  );
+  owned.add(() => opened.close());
+  return opened;
+}
+
+async function* nothing(): AsyncGenerator<Uint8Array> {}
+
+async function namedContexts(request: DefinitionRequest): Promise<Definition["named"]> {
+  const named: Definition["named"] = new Map();
+  for (const [key, value] of Object.entries(withPrefix(request.attrs, "context:"))) {
+    // `name::linux/arm64` is for one platform; the client says it again without, where it is for all.
+    const [name = "", platform] = key.split("::");
+    if (platform !== undefined) throw notImplemented(`build context ${key}: contexts of one platform`);
+    named.set(name, await namedContext(request, name, value));
+  }
+  return named;
+}
+
+async function namedContext(request: DefinitionRequest, name: string, value: string) {
+  const { deps, attrs, owned, signal } = request;
+  const [, scheme = "", rest = ""] = /^([a-z-]+):(.*)$/.exec(value) ?? [];
+  if (scheme === "docker-image") return { image: rest.replace(/^\/\//, "") };
+  if (scheme === "local") {
+    const title = `[context ${name}] load from client`;
+    const context = local(request, { name: rest, purpose: "context", title, what: name });
+    const ignored = local(request, {
+      name: rest,
+      purpose: "dockerignore",
+      title: `[context ${name}] load .dockerignore`,
+      what: name,
+    });
+    ignored.only([".dockerignore"]);
+    const own = attrs[`local-sessionid:${rest}`];
+    if (own !== undefined && own !== request.session.id) {
+      throw notImplemented(`build context ${name}: a session of its own is not supported`);
+    }
+    context.exclude(readIgnoreLines((await ignored.text(".dockerignore")) ?? ""));
+    return context;
+  }
+  if (scheme === "input" || scheme === "oci-layout") {
+    throw notImplemented(`build context ${name}: ${scheme} is not supported`);
+  }
+  const opened = await openContext(deps, { remote: value, body: nothing(), signal });
+  owned.add(() => opened.close());
+  return opened;
+}
+
+/** The Dockerfile, and the `.dockerignore` that is for it alone. */
+async function readDefinition(
+  request: DefinitionRequest,
+  name: string,
+): Promise<{ text: string; ignore: string | undefined }> {
+  const folder = local(request, {
+    name: request.attrs.dockerfilekey ?? "dockerfile",
+    purpose: "dockerfile",
+    title: `[internal] load build definition from ${name}`,
+    what: "dockerfile",
+  });
+  const lower = name === "Dockerfile" ? ["dockerfile"] : [];
+  folder.only([name, `${name}.dockerignore`, ...lower]);
+  const text = (await folder.text(name)) ?? (lower[0] && (await folder.text(lower[0])));
+  if (text === undefined) {
+    throw invalidArgument(`failed to read dockerfile: open ${name}: no such file or directory`);
+  }
+  if (text.trim() === "") throw invalidArgument(`the Dockerfile cannot be empty`);
+  return { text, ignore: await folder.text(`${name}.dockerignore`) };
+}
+
+async function readIgnoreFile(request: DefinitionRequest): Promise<string> {
+  const folder = local(request, {
+    name: request.attrs.contextkey ?? "context",
+    purpose: "dockerignore",
+    title: "[internal] load .dockerignore",
+    what: "context",
+  });
+  folder.only([".dockerignore"]);
+  return (await folder.text(".dockerignore")) ?? "";
+}

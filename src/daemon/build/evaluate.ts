@@ -1,0 +1,127 @@
+import type { Cleanups } from "../../base/disposables.ts";
+import { type Built, build } from "../../builder/build.ts";
+import type { BuildOptions } from "../../builder/options.ts";
+import { planBuild } from "../../builder/plan.ts";
+import type { BuildProgress, Vertex } from "../../builder/progress.ts";
+import type { ClientSession } from "../../builder/session/client-session.ts";
+import { neededPaths } from "../../builder/session/needed-paths.ts";
+import { agentSocket, credentialsOf, secretOf } from "../../builder/session/services.ts";
+import { SyncedContext } from "../../builder/session/synced-context.ts";
+import { parseDockerfile } from "../../dockerfile/dockerfile.ts";
+import type { Engine } from "../../engine/engine.ts";
+import type { Lease } from "../../images/blobs.ts";
+import { formatPlatform } from "../../oci/platform.ts";
+import { type Definition, openDefinition } from "./definition.ts";
+import { type FrontendAttrs, frontendOptions, platformsOf } from "./frontend-options.ts";
+import type { StatusProgress } from "./status-progress.ts";
+
+/** A build as BuildKit's clients ask for it. */
+export interface EvaluateRequest {
+  session: ClientSession;
+  attrs: FrontendAttrs;
+  /** The context's archive, where the client sends it apart from the session. */
+  archive?: AsyncIterable<Uint8Array> | undefined;
+  progress: StatusProgress;
+  /** Keeps the layers until the result was exported. */
+  lease: Lease;
+  /** Gives back what is kept for the time of the build. */
+  owned: Cleanups;
+  signal: AbortSignal;
+}
+
+/** What came of a Dockerfile for one platform. */
+export interface Evaluated {
+  built: Built;
+  options: BuildOptions;
+}
+
+/** Carries out a Dockerfile for each platform that is asked for, side by side. Throws as `build` does. */
+export async function evaluate(engine: Engine, request: EvaluateRequest): Promise<Evaluated[]> {
+  const { attrs, progress, owned, session, lease } = request;
+  const stop = new AbortController();
+  const signal = AbortSignal.any([request.signal, stop.signal]);
+  const definition = await openDefinition({
+    ...request,
+    deps: engine.builder,
+    archive: request.archive,
+    owned,
+    signal,
+  });
+  const platforms = platformsOf(attrs.platform ?? "");
+  const all = platforms.map((platform) =>
+    toOptions(engine, { ...request, signal }, definition, { ...frontendOptions(attrs), platform }),
+  );
+  progress.source({ filename: definition.name, data: Buffer.from(definition.dockerfile) });
+  onlyNeeded(definition, all);
+  const work = all.map(async (options): Promise<Evaluated> => {
+    const shown = all.length === 1 ? progress : forPlatform(progress, formatPlatform(options.platform));
+    return { options, built: await build(engine.builder, options, shown, lease) };
+  });
+  try {
+    return await Promise.all(work);
+  } catch (error) {
+    stop.abort(error);
+    await Promise.allSettled(work);
+    session.rpc.closed.throwIfAborted();
+    throw error;
+  }
+}
+
+function toOptions(
+  engine: Engine,
+  { session, owned, signal }: EvaluateRequest,
+  { dockerfile, name, context, named }: Definition,
+  said: ReturnType<typeof frontendOptions> & Pick<BuildOptions, "platform">,
+): BuildOptions {
+  const agents = new Map<string, Promise<string | undefined>>();
+  const agent = (id: string) => {
+    const { execRoot } = engine.settings;
+    const known = agents.get(id) ?? agentSocket(session, id, { execRoot, owned, signal });
+    agents.set(id, known);
+    return known;
+  };
+  return {
+    ...said,
+    dockerfile,
+    dockerfileName: name,
+    context,
+    namedContexts: named,
+    allowInsecure: false,
+    secrets: (id) => secretOf(session, id, signal),
+    agent,
+    credentials: (registry) => credentialsOf(session, registry, signal),
+    tags: [],
+    signal,
+  };
+}
+
+/** Only what the stages take travels. */
+function onlyNeeded({ context, named, dockerfile }: Definition, all: readonly BuildOptions[]): void {
+  const parsed = parseDockerfile(dockerfile);
+  const plans = all.map((options) => planBuild(parsed, options));
+  const needed = (name: string) => {
+    const paths = plans.map((plan) => neededPaths(plan, name));
+    return paths.some((one) => one === undefined)
+      ? undefined
+      : [...new Set(paths.flatMap((one) => one ?? []))].sort();
+  };
+  if (context instanceof SyncedContext) context.only(needed(""));
+  for (const [name, one] of named) if (one instanceof SyncedContext) one.only(needed(name));
+}
+
+/** Steps of several platforms are told apart by it. */
+function forPlatform(progress: BuildProgress, platform: string): BuildProgress {
+  const of = (vertex: Vertex): Vertex => ({
+    ...vertex,
+    id: `${platform} ${vertex.id}`,
+    inputs: vertex.inputs.map((id) => `${platform} ${id}`),
+    name: vertex.name.replace(/^\[/, `[${platform} `),
+  });
+  return {
+    begin: (vertex) => progress.begin(of(vertex)),
+    log: (vertex, stream, data) => progress.log(of(vertex), stream, data),
+    pulling: (vertex, message) => progress.pulling(of(vertex), message),
+    end: (vertex, end) => progress.end(of(vertex), end),
+    warn: (warning) => progress.warn(warning),
+  };
+}

@@ -1,0 +1,106 @@
+import { Empty, type WorkerRecord } from "../../api/buildkit/control.ts";
+import {
+  GatewaySolveRequest,
+  GatewaySolveResponse,
+  PongResponse,
+  type Result,
+  ReturnRequest,
+} from "../../api/buildkit/gateway.ts";
+import { type Method, type ServerCall, unary } from "../../api/grpc/server.ts";
+import { GrpcError } from "../../api/grpc/status.ts";
+import { invalidArgument, notImplemented } from "../../base/errors.ts";
+import type { MessageOf } from "../../base/protobuf.ts";
+import { frontendOf } from "./frontend-options.ts";
+import type { Job } from "./job.ts";
+import type { Jobs } from "./jobs.ts";
+import { asBuildkit } from "./solve-error.ts";
+
+/** What may be asked of this gateway (frontend/gateway/pb/caps.go). */
+const capabilities = [
+  "solve.base",
+  "solve.inlinereturn",
+  "return",
+  "returnmap",
+  "proto.refarray",
+  "gateway.solve.metadata",
+  "gateway.solve.evaluate",
+  "frontend.caps",
+];
+
+const bridge = "/moby.buildkit.v1.frontend.LLBBridge/";
+
+/** `moby.buildkit.v1.frontend.LLBBridge`: a client builds by itself what it then returns as the result of a `Solve`. */
+export function gatewayMethods(jobs: Jobs, worker: WorkerRecord): [string, Method][] {
+  const jobOf = ({ metadata }: ServerCall): Promise<Job> => {
+    const ref = metadata["buildkit-controlapi-buildid"];
+    if (ref === undefined) throw invalidArgument("no build id in the metadata of the call");
+    return jobs.find(String(ref));
+  };
+  const caps = capabilities.map((ID) => ({ ID, Enabled: true, Deprecated: false }));
+  return [
+    [
+      `${bridge}Ping`,
+      unary(Empty, PongResponse, () => ({
+        FrontendAPICaps: caps,
+        LLBCaps: caps.slice(0, 1),
+        Workers: [worker],
+      })),
+    ],
+    [
+      `${bridge}Solve`,
+      unary(GatewaySolveRequest, GatewaySolveResponse, async (request, call) => {
+        const job = await jobOf(call);
+        try {
+          return await solve(job, request, call.signal);
+        } catch (error) {
+          throw asBuildkit(error, job.progress);
+        }
+      }),
+    ],
+    [
+      `${bridge}Return`,
+      unary(ReturnRequest, Empty, async ({ result, error }, call) => {
+        const job = await jobOf(call);
+        if (error !== undefined) job.return({ error: new GrpcError(error.code, error.message) });
+        else job.return({ refs: idsOf(result) });
+        return {};
+      }),
+    ],
+  ];
+}
+
+async function solve(
+  job: Job,
+  { Definition, Frontend, FrontendOpt, FrontendInputs }: MessageOf<typeof GatewaySolveRequest>,
+  signal: AbortSignal,
+): Promise<Partial<MessageOf<typeof GatewaySolveResponse>>> {
+  if ((Definition?.def.length ?? 0) > 0 || Object.keys(FrontendInputs).length > 0) {
+    throw notImplemented("builds from LLB are not supported: only Dockerfiles are built");
+  }
+  const ids = await job.evaluate(frontendOf(Frontend, FrontendOpt), signal);
+  const all = [...ids];
+  const empty = { refDeprecated: "", refsDeprecated: undefined, ref: undefined, refs: undefined };
+  // As the frontend of Dockerfiles has it: by platform only where that was asked for.
+  if (!FrontendOpt.platform?.includes(",")) {
+    const [[, id] = ["", ""]] = all;
+    return { result: { ...empty, ref: { id, def: undefined }, metadata: {} } };
+  }
+  const refs = Object.fromEntries(all.map(([platform, id]) => [platform, { id, def: undefined }]));
+  const Platforms = all.map(([ID]) => {
+    const [os, architecture, variant] = ID.split("/");
+    return { ID, Platform: { os, architecture, variant } };
+  });
+  const metadata = { "refs.platforms": Buffer.from(JSON.stringify({ Platforms })) };
+  return { result: { ...empty, refs: { refs }, metadata } };
+}
+
+function idsOf(result: MessageOf<typeof Result> | undefined): string[] {
+  const { refDeprecated = "", refsDeprecated, ref, refs } = result ?? {};
+  const ids = [
+    refDeprecated,
+    ref?.id ?? "",
+    ...Object.values(refsDeprecated?.refs ?? {}),
+    ...Object.values(refs?.refs ?? {}).map(({ id }) => id),
+  ];
+  return ids.filter((id) => id !== "");
+}

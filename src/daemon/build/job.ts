@@ -1,0 +1,100 @@
+import type { GrpcError } from "../../api/grpc/status.ts";
+import { Cleanups } from "../../base/disposables.ts";
+import { invalidArgument } from "../../base/errors.ts";
+import type { ClientSession } from "../../builder/session/client-session.ts";
+import type { Engine } from "../../engine/engine.ts";
+import type { Lease } from "../../images/blobs.ts";
+import { formatPlatform } from "../../oci/platform.ts";
+import { type Evaluated, evaluate } from "./evaluate.ts";
+import { type ExportAnswer, exportAll, type Output } from "./export.ts";
+import type { FrontendAttrs } from "./frontend-options.ts";
+import { StatusChannel } from "./status-channel.ts";
+import { StatusProgress } from "./status-progress.ts";
+
+/** What a client that builds through the gateway has come to: the ids of results, or what went wrong there. */
+type Returned = { refs: readonly string[] } | { error: GrpcError };
+
+/** A build that a client of the control API carries out: one `Solve`, with what is asked beside it. */
+export class Job implements AsyncDisposable {
+  readonly status = new StatusChannel();
+  readonly progress = new StatusProgress((status) => this.status.push(status));
+  readonly #engine: Engine;
+  readonly #session: ClientSession;
+  readonly #signal: AbortSignal;
+  readonly #owned = new Cleanups();
+  readonly #lease: Lease;
+  readonly #results = new Map<string, Evaluated>();
+  readonly #returned = Promise.withResolvers<Returned>();
+
+  constructor(engine: Engine, session: ClientSession, signal: AbortSignal) {
+    this.#engine = engine;
+    this.#session = session;
+    this.#signal = AbortSignal.any([signal, session.rpc.closed]);
+    this.#lease = engine.blobs.lease();
+  }
+
+  /** Carries out a Dockerfile. Returns the ids of the results by platform. */
+  async evaluate(attrs: FrontendAttrs, signal: AbortSignal): Promise<Map<string, string>> {
+    const results = await evaluate(this.#engine, {
+      session: this.#session,
+      attrs,
+      progress: this.progress,
+      lease: this.#lease,
+      owned: this.#owned,
+      signal: AbortSignal.any([this.#signal, signal]),
+    });
+    const ids = new Map<string, string>();
+    for (const result of results) {
+      const id = crypto.randomUUID();
+      this.#results.set(id, result);
+      ids.set(formatPlatform(result.options.platform), id);
+    }
+    return ids;
+  }
+
+  /** The client has done what it wanted to do by itself. */
+  return(returned: Returned): void {
+    this.#returned.resolve(returned);
+  }
+
+  /** Waits for the client's own part, and hands over what it has chosen. */
+  async exportReturned(outputs: readonly Output[]): Promise<ExportAnswer> {
+    const gone = Promise.withResolvers<never>();
+    const abort = () => gone.reject(this.#signal.reason);
+    this.#signal.addEventListener("abort", abort, { once: true });
+    try {
+      const returned = await Promise.race([this.#returned.promise, gone.promise]);
+      if ("error" in returned) throw returned.error;
+      return await this.export(returned.refs, outputs);
+    } finally {
+      this.#signal.removeEventListener("abort", abort);
+    }
+  }
+
+  async export(ids: readonly string[], outputs: readonly Output[]): Promise<ExportAnswer> {
+    const results = ids.map((id) => this.result(id));
+    if (results.length === 0) return {};
+    const request = {
+      session: this.#session,
+      progress: this.progress,
+      lease: this.#lease,
+      owned: this.#owned,
+      signal: this.#signal,
+    };
+    return exportAll(this.#engine, request, results, outputs);
+  }
+
+  /** Throws `invalidArgument` for an id that nothing has. */
+  result(id: string): Evaluated {
+    const result = this.#results.get(id);
+    if (result === undefined) throw invalidArgument(`no reference found for ${id}`);
+    return result;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.progress.flush();
+    this.status.end();
+    await this.#owned[Symbol.asyncDispose]();
+    this.#lease.release();
+  }
+}

@@ -1,0 +1,31 @@
+import { Cleanups } from "../../base/disposables.ts";
+import type { ClientSession } from "../../builder/session/client-session.ts";
+import type { Engine } from "../../engine/engine.ts";
+import { evaluate } from "./evaluate.ts";
+import { type ExportAnswer, exportAll, type Output } from "./export.ts";
+import type { FrontendAttrs } from "./frontend-options.ts";
+import type { StatusProgress } from "./status-progress.ts";
+
+export interface SolveTask {
+  session: ClientSession;
+  attrs: FrontendAttrs;
+  outputs: readonly Output[];
+  archive?: AsyncIterable<Uint8Array> | undefined;
+  progress: StatusProgress;
+  signal: AbortSignal;
+}
+
+/** Builds, and hands the result over. All of the progress is told before it returns, or throws. */
+export async function solve(engine: Engine, task: SolveTask): Promise<ExportAnswer> {
+  const { outputs, progress, session } = task;
+  await using owned = new Cleanups();
+  using lease = engine.blobs.lease();
+  // A client that is gone wants nothing any more.
+  const signal = AbortSignal.any([task.signal, session.rpc.closed]);
+  const request = { ...task, signal, owned, lease };
+  try {
+    return await exportAll(engine, request, await evaluate(engine, request), outputs);
+  } finally {
+    await progress.flush();
+  }
+}

@@ -1,0 +1,245 @@
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { TestDaemon } from "../harness/daemon.ts";
+import { run as execute, type Finished, until } from "../harness/process.ts";
+
+let daemon: TestDaemon;
+let folder: string;
+beforeAll(async () => {
+  daemon = await TestDaemon.start({ images: ["busybox"] });
+  await daemon.must("pull", "-q", "busybox");
+  folder = mkdtempSync(join(tmpdir(), "longshore-buildkit-"));
+});
+afterAll(async () => {
+  await daemon[Symbol.asyncDispose]();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+let number = 0;
+
+/** A folder with these files. */
+function context(files: Record<string, string>): string {
+  const path = join(folder, String(number++));
+  for (const [name, text] of Object.entries(files)) {
+    mkdirSync(dirname(join(path, name)), { recursive: true });
+    writeFileSync(join(path, name), text);
+  }
+  return path;
+}
+
+/** Clients that speak BuildKit's protocol without a plugin: Docker's own do so before version 23. */
+const speakers: [name: string, program: string][] = [];
+for (const program of ["/usr/bin/docker"]) {
+  if (!existsSync(program)) continue;
+  const [, major] = /version (\d+)\./.exec(Bun.spawnSync([program, "--version"]).stdout.toString()) ?? [];
+  if (Number(major) < 23) speakers.push(["Docker's client", program]);
+}
+
+describe.each(speakers)("%s", (_name, program) => {
+  const build = (args: string[], input?: string | Uint8Array): Promise<Finished> =>
+    execute([program, "build", "--progress", "plain", ...args], {
+      env: { ...daemon.env, DOCKER_BUILDKIT: "1" },
+      ...(input === undefined ? {} : { input }),
+    });
+  const must = async (...args: string[]) => {
+    const { stderr, code } = await build(args);
+    if (code !== 0) throw new Error(stderr);
+    return stderr;
+  };
+  const inImage = (image: string, ...command: string[]) =>
+    daemon.must("run", "--rm", "--network", "none", image, ...command);
+
+  test("builds, and takes from the cache what has not changed", async () => {
+    const files = {
+      Dockerfile: "FROM busybox\nARG who=nobody\nCOPY a /a\nRUN echo $who >> /a; echo said\n",
+      a: "hello\n",
+      unused: "x".repeat(1_000_000),
+    };
+    const path = context(files);
+    const iid = join(folder, "iid");
+    const first = await must("-t", "cached", "--build-arg", "who=me", "--iidfile", iid, path);
+    expect(first).toContain("RUN echo me >> /a; echo said");
+    expect(first).toMatch(/#\d+ [0-9.]+ said\n/);
+    expect(first).toMatch(/transferring context: \d{2}B/);
+    expect(await inImage("cached", "cat", "/a")).toBe("hello\nme");
+    expect(await daemon.must("images", "-q", "--no-trunc", "cached")).toBe(readFileSync(iid, "utf8").trim());
+    expect((await must("-t", "cached", "--build-arg", "who=me", path)).match(/CACHED/g)).toHaveLength(2);
+    writeFileSync(join(path, "a"), "other\n");
+    expect(await must("-t", "cached", "--build-arg", "who=me", path)).not.toContain("CACHED");
+    expect(await inImage("cached", "cat", "/a")).toBe("other\nme");
+    expect(await must("--no-cache", path)).not.toContain("CACHED");
+  });
+
+  test("a file that changes back and forth, a folder that becomes a file, a file that goes", async () => {
+    const path = context({
+      Dockerfile: "FROM busybox\nCOPY d /d\nRUN find /d | sort\n",
+      "d/a": "1",
+      "d/b/c": "2",
+    });
+    const seen = async () => {
+      const said = await must("--no-cache", "-t", "changes", path);
+      expect(said).not.toContain("ERROR");
+      return inImage(
+        "changes",
+        "sh",
+        "-c",
+        "cd /d; for f in $(find . -type f | sort); do echo $f $(cat $f); done",
+      );
+    };
+    expect(await seen()).toBe("./a 1\n./b/c 2");
+    rmSync(join(path, "d/b"), { recursive: true });
+    writeFileSync(join(path, "d/b"), "3");
+    expect(await seen()).toBe("./a 1\n./b 3");
+    rmSync(join(path, "d/a"));
+    expect(await seen()).toBe("./b 3");
+  });
+
+  test(".dockerignore, and the one of the Dockerfile alone", async () => {
+    const path = context({
+      Dockerfile: "FROM busybox\nCOPY . /c\n",
+      "other.Dockerfile": "FROM busybox\nCOPY . /c\n",
+      ".dockerignore": "*.log\n!keep.log\n",
+      "other.Dockerfile.dockerignore": "a\n",
+      a: "",
+      "b.log": "",
+      "keep.log": "",
+      "über.txt": "",
+    });
+    await must("-t", "ignored", path);
+    expect((await inImage("ignored", "find", "/c", "-type", "f")).split("\n").sort()).toEqual([
+      "/c/.dockerignore",
+      "/c/Dockerfile",
+      "/c/a",
+      "/c/keep.log",
+      "/c/other.Dockerfile",
+      "/c/other.Dockerfile.dockerignore",
+      "/c/über.txt",
+    ]);
+    await must("-t", "ignored", "-f", join(path, "other.Dockerfile"), path);
+    expect(await inImage("ignored", "ls", "/c")).not.toMatch(/^a$/m);
+    expect(await inImage("ignored", "ls", "/c")).toContain("b.log");
+  });
+
+  test("triggers of a base image take what they like of the context", async () => {
+    const base = context({ Dockerfile: "FROM busybox\nONBUILD COPY . /all\n" });
+    await must("-t", "triggers", base);
+    const path = context({ Dockerfile: "FROM triggers\nCOPY one /one\n", one: "1", two: "2" });
+    await must("-t", "triggered", path);
+    expect(await inImage("triggered", "cat", "/one", "/all/two")).toBe("12");
+  });
+
+  test("a secret and its bytes are in no layer, no history and no output", async () => {
+    const secret = `s3cr3t-${crypto.randomUUID()}`;
+    const file = join(folder, "secret");
+    writeFileSync(file, secret);
+    const path = context({
+      Dockerfile:
+        "FROM busybox\nRUN --mount=type=secret,id=s wc -c < /run/secrets/s > /length\nRUN --mount=type=secret,id=no,required true\n",
+    });
+    const { stderr, code } = await build(["--secret", `id=s,src=${file}`, path]);
+    expect(code).toBe(1);
+    expect(stderr).toContain("secret no: not found");
+    const Dockerfile = "FROM busybox\nRUN --mount=type=secret,id=s wc -c < /run/secrets/s > /length\n";
+    const said = await must("-t", "secret", "--secret", `id=s,src=${file}`, context({ Dockerfile }));
+    expect(await inImage("secret", "cat", "/length")).toBe(String(secret.length));
+    expect(await inImage("secret", "ls", "/run")).toBe("");
+    expect(said + stderr).not.toContain(secret);
+    const found = await execute(["grep", "-rlF", secret, daemon.dataRoot, daemon.execRoot]);
+    expect(found.stdout).toBe("");
+  });
+
+  test("the client's agent answers in a step", async () => {
+    const agent = Bun.listen({
+      unix: join(folder, "agent"),
+      socket: { data: (socket, data) => void socket.write(Buffer.concat([Buffer.from("heard "), data])) },
+    });
+    try {
+      const path = context({
+        Dockerfile: `FROM busybox\nRUN --mount=type=ssh test -S $SSH_AUTH_SOCK && echo is a socket\n`,
+      });
+      const said = await execute([program, "build", "--progress", "plain", "--ssh", "default", path], {
+        env: { ...daemon.env, DOCKER_BUILDKIT: "1", SSH_AUTH_SOCK: join(folder, "agent") },
+      });
+      expect(said.stderr).toMatch(/#\d+ [0-9.]+ is a socket/);
+      expect(said.code).toBe(0);
+    } finally {
+      agent.stop(true);
+    }
+  });
+
+  test("files as output: into a folder, and as an archive", async () => {
+    const Dockerfile =
+      "FROM busybox AS made\nRUN mkdir -p /out/d; echo x > /out/d/f; chmod 4711 /out/d/f; ln -s d/f /out/l\nFROM scratch\nCOPY --from=made /out /\n";
+    const path = context({ Dockerfile });
+    const out = join(folder, `out-${number}`);
+    await must("--output", `type=local,dest=${out}`, path);
+    expect(readdirSync(out, { recursive: true }).sort()).toEqual(["d", "d/f", "l"]);
+    const { stdout } = await execute(["stat", "-c", "%n %a %F", "d/f", "l"], { cwd: out });
+    expect(stdout).toBe("d/f 4711 regular file\nl 777 symbolic link\n");
+    const tar = join(folder, "out.tar");
+    await must("--output", `type=tar,dest=${tar}`, path);
+    expect((await execute(["tar", "-tf", tar])).stdout).toBe("d/\nd/f\nl\n");
+  });
+
+  test("the Dockerfile, or all of the context, from standard input", async () => {
+    const alone = await build(["-t", "stdin", "-"], "FROM busybox\nRUN echo 1 > /f\n");
+    expect(alone.code).toBe(0);
+    expect(await inImage("stdin", "cat", "/f")).toBe("1");
+    const path = context({ a: "2" });
+    const beside = await build(["-t", "stdin", "-f", "-", path], "FROM busybox\nCOPY a /f\n");
+    expect(beside.code).toBe(0);
+    expect(await inImage("stdin", "cat", "/f")).toBe("2");
+    const whole = context({ Dockerfile: "FROM busybox\nCOPY a /f\n", a: "3" });
+    const tar = Bun.spawnSync(["tar", "-C", whole, "-c", "."]).stdout;
+    expect((await build(["-t", "stdin", "-"], tar)).code).toBe(0);
+    expect(await inImage("stdin", "cat", "/f")).toBe("3");
+  });
+
+  const failing: [what: string, files: Record<string, string>, message: string][] = [
+    [
+      "a failing command",
+      { Dockerfile: "FROM busybox\nRUN echo bad; exit 3" },
+      'process "/bin/sh -c echo bad; exit 3" did not complete successfully: exit code: 3',
+    ],
+    [
+      "a mistake",
+      { Dockerfile: "FROM busybox\nCOPPY a b" },
+      "dockerfile parse error on line 2: unknown instruction: COPPY (did you mean COPY?)",
+    ],
+    ["a file that is not there", { Dockerfile: "FROM busybox\nCOPY no /x" }, '"/no": not found'],
+    ["no Dockerfile", { other: "" }, "failed to read dockerfile: open Dockerfile: no such file or directory"],
+  ];
+  test.each(failing)("fails: %s", async (_what, files, message) => {
+    const { stderr, code } = await build([context(files)]);
+    expect(stderr).toContain(message);
+    expect(code).toBe(1);
+  });
+
+  test("a client that goes away ends the step, and nothing is left", async () => {
+    const client = Bun.spawn(
+      [
+        program,
+        "build",
+        "--progress",
+        "plain",
+        context({ Dockerfile: "FROM busybox\nRUN echo begun; sleep 1000" }),
+      ],
+      { env: { ...process.env, ...daemon.env, DOCKER_BUILDKIT: "1" }, stdout: "ignore", stderr: "pipe" },
+    );
+    for await (const chunk of client.stderr) if (/ begun\n/.test(Buffer.from(chunk).toString())) break;
+    client.kill("SIGINT");
+    await client.exited;
+    await until("the step to be gone", () => readdirSync(join(daemon.dataRoot, "containers")).length === 0);
+    expect(await daemon.must("ps", "-aq")).toBe("");
+  });
+});
