@@ -236,7 +236,12 @@ describe.each(speakers)("%s", (_name, program) => {
       ],
       { env: { ...process.env, ...daemon.env, DOCKER_BUILDKIT: "1" }, stdout: "ignore", stderr: "pipe" },
     );
-    for await (const chunk of client.stderr) if (/ begun\n/.test(Buffer.from(chunk).toString())) break;
+    let said = "";
+    for await (const chunk of client.stderr) {
+      said += Buffer.from(chunk).toString();
+      if (said.includes(" begun
+")) break;
+    }
     client.kill("SIGINT");
     await client.exited;
     await until("the step to be gone", () => readdirSync(join(daemon.dataRoot, "containers")).length === 0);

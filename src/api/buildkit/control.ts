@@ -32,7 +32,6 @@ const Vertex = message({
   completed: one(6, Timestamp),
   error: one(7, string),
 });
-export type StatusVertex = MessageOf<typeof Vertex>;
 
 const VertexStatus = message({
   ID: one(1, string),

@@ -1,4 +1,5 @@
 import { Cleanups } from "../../base/disposables.ts";
+import { cancelled } from "../../base/errors.ts";
 import type { ClientSession } from "../../builder/session/client-session.ts";
 import type { Engine } from "../../engine/engine.ts";
 import { evaluate } from "./evaluate.ts";
@@ -25,6 +26,8 @@ export async function solve(engine: Engine, task: SolveTask): Promise<ExportAnsw
   const request = { ...task, signal, owned, lease };
   try {
     return await exportAll(engine, request, await evaluate(engine, request), outputs);
+  } catch (error) {
+    throw signal.aborted ? cancelled("context canceled", error) : error;
   } finally {
     await progress.flush();
   }

@@ -1,6 +1,6 @@
 import { serveGrpc } from "../../api/grpc/server.ts";
 import type { JSONMessage } from "../../api/progress.ts";
-import { invalidArgument } from "../../base/errors.ts";
+import { cancelled, invalidArgument } from "../../base/errors.ts";
 import { Filters } from "../../base/filters.ts";
 import { Sessions } from "../../builder/session/sessions.ts";
 import type { Credentials } from "../../distribution/credentials.ts";
@@ -41,7 +41,7 @@ export function buildHandlers(engine: Engine): Handlers {
 
     BuildCancel({ query }) {
       if (query.id === "") throw invalidArgument("build ID not provided");
-      running.get(query.id)?.abort();
+      running.get(query.id)?.abort(cancelled("context canceled"));
     },
 
     async Session({ headers }, reply) {
