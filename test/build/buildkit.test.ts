@@ -239,8 +239,7 @@ describe.each(speakers)("%s", (_name, program) => {
     let said = "";
     for await (const chunk of client.stderr) {
       said += Buffer.from(chunk).toString();
-      if (said.includes(" begun
-")) break;
+      if (said.includes(" begun\n")) break;
     }
     client.kill("SIGINT");
     await client.exited;
