@@ -60,7 +60,7 @@ export function readConfigFile(folder: string): ConfigFile {
     return typeof parsed === "object" && parsed !== null ? (parsed as ConfigFile) : {};
   } catch (error) {
     if (errnoOf(error) === "ENOENT" || errnoOf(error) === "ENOTDIR") return {};
-    throw invalidArgument(`Error loading config file: ${path}: ${messageOf(error)}`, error);
+    throw invalidArgument(`Error parsing config file (${path}): ${messageOf(error)}`, error);
   }
 }
 

@@ -46,7 +46,7 @@ export class CredentialHelper {
       Username: token ? tokenUser : (auth.username ?? ""),
       Secret: token || (auth.password ?? ""),
     };
-    const { out, code } = this.#call("storing", "store", JSON.stringify(input));
+    const { out, code } = this.#call("storing", "store", `${JSON.stringify(input)}\n`);
     if (code !== 0) throw helperError("storing", `exit status ${code}`, out);
   }
 

@@ -1,4 +1,5 @@
 import type { AuthConfig } from "../api/images.ts";
+import { isEngineError } from "../base/errors.ts";
 import { parseReference } from "../oci/reference.ts";
 import type { ConfigFile, StoredAuth } from "./config-file.ts";
 import { CredentialHelper } from "./credential-helper.ts";
@@ -20,7 +21,23 @@ export function serverOf(image: string): string {
  * known.
  */
 export function authForImage(config: ConfigFile, image: string): AuthConfig {
-  return authForServer(config, serverOf(image));
+  return optionalAuth(config, serverOf(image));
+}
+
+/** Like `authForServer`; of a helper that fails only a warning is made. */
+export function optionalAuth(config: ConfigFile, server: string): AuthConfig {
+  return orNothing({}, () => authForServer(config, server));
+}
+
+/** A helper that fails keeps nobody from what needs no credentials. */
+function orNothing<T>(nothing: T, ask: () => T): T {
+  try {
+    return ask();
+  } catch (error) {
+    if (!isEngineError(error)) throw error;
+    process.stderr.write(`WARNING: ${error.message}\n`);
+    return nothing;
+  }
 }
 
 /** The helper that keeps the credentials of `server`; undefined when config.json itself does. */
@@ -48,13 +65,15 @@ export function authForServer(config: ConfigFile, server: string): AuthConfig {
 
 /** All credentials that are known, by the name that each is kept under: a build may need any of them. */
 export function allAuths(config: ConfigFile): Record<string, AuthConfig> {
-  const stored = config.credsStore ? new CredentialHelper(config.credsStore).list() : [];
+  const stored = config.credsStore
+    ? orNothing([], () => new CredentialHelper(config.credsStore ?? "").list())
+    : [];
   const servers = new Set([
     ...Object.keys(config.auths ?? {}),
     ...Object.keys(config.credHelpers ?? {}),
     ...stored,
   ]);
-  return Object.fromEntries([...servers].map((server) => [server, authForServer(config, server)]));
+  return Object.fromEntries([...servers].map((server) => [server, optionalAuth(config, server)]));
 }
 
 /** Credentials as config.json holds them, where no helper does. */

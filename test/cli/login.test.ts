@@ -26,6 +26,8 @@ beforeAll(async () => {
   mkdirSync(folder);
   writeFileSync(join(folder, "docker-credential-test"), helper);
   chmodSync(join(folder, "docker-credential-test"), 0o755);
+  const broken = join(folder, "docker-credential-broken");
+  writeFileSync(broken, "#!/bin/sh\necho no keys here; exit 3\n", { mode: 0o755 });
   daemon = await TestDaemon.start();
   registry = await TestRegistry.start();
   serveImage(registry, "app:1", makeImage([{ a: "a" }]));
@@ -103,6 +105,19 @@ describe.each(clients)("%s", (name, docker) => {
     expect(existsSync(join(folder, "kept"))).toBe(false);
     expect(readFileSync(join(folder, "asked"), "utf8")).toStartWith(`store\nget\n${registry.host}erase\n`);
     expect(readConfig(config)).toEqual({ auths: {}, credHelpers: { [registry.host]: "test" } });
+  });
+
+  test("a helper that is broken or missing keeps nobody from an image that anybody may have", async () => {
+    for (const [helper, why] of [
+      ["broken", "error getting credentials - err: exit status 3, out: `no keys here`"],
+      ["missing", 'exec: "docker-credential-missing": executable file not found in $PATH'],
+    ] as const) {
+      const config = configFolder(name, { credsStore: helper });
+      const pulled = await with_(config, ["pull", "-q", "busybox"]);
+      expect([pulled.code, pulled.stdout]).toEqual([0, "docker.io/library/busybox:latest\n"]);
+      // The Go client says nothing.
+      if (docker.endsWith("dist/docker")) expect(pulled.stderr).toContain(why);
+    }
   });
 
   test("asks on a terminal, and does not show the password", async () => {

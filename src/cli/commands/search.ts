@@ -4,7 +4,7 @@ import { filterFlag, listFormatFlag } from "../filter-flag.ts";
 import { flag } from "../flags.ts";
 import { ellipsis } from "../format/ellipsis.ts";
 import { formatRows, type RowKind } from "../format/rows.ts";
-import { authForServer, hubServer } from "../registry-auth.ts";
+import { hubServer, optionalAuth } from "../registry-auth.ts";
 
 const flags = {
   filter: filterFlag("Show only those that fit (as 'stars=3')"),
@@ -52,7 +52,7 @@ export default command<typeof flags>({
     const term = args[0] ?? "";
     const found = await (await cli.client()).call("ImageSearch", {
       query: { term, limit: flags.limit || undefined, filters: flags.filter },
-      registryAuth: authForServer(cli.config, serverOfTerm(term)),
+      registryAuth: optionalAuth(cli.config, serverOfTerm(term)),
     });
     const standard = "table {{.Name}}\t{{.Description}}\t{{.StarCount}}\t{{.IsOfficial}}";
     const format = flags.format === "" || flags.format === "table" ? standard : flags.format;
