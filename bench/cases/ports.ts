@@ -10,8 +10,7 @@ const megabytes = 1000;
 const requests = 300;
 const ports: Readonly<Record<string, number>> = { longshore: 18_081, "docker.io": 18_082, podman: 18_083 };
 const barePort = 18_084;
-/** It ends with the namespaces that it is in. */
-const bare: Bun.Subprocess[] = [];
+let bare: Bun.Subprocess | undefined;
 
 /** What is served: a file of one gigabyte without content, and a small one. */
 function site(bench: Bench): string {
@@ -64,7 +63,10 @@ function bareServer(measure: Measure): Floor {
     what: "busybox httpd on the host",
     async prepare(bench) {
       const server = ["busybox", "httpd", "-f", "-p", String(barePort), "-h", site(bench)];
-      if (bare.length === 0) bare.push(Bun.spawn(server));
+      if (bare) return;
+      bare = Bun.spawn(server);
+      // It ends with the namespaces that it is in; nobody waits for it.
+      bare.unref();
       await answering(bench.hostAddress, barePort);
     },
     measure: (bench) => measure(bench.hostAddress, barePort),

@@ -24,10 +24,10 @@ export class RuntimeView implements Disposable {
       ],
       { stdout: "pipe" },
     );
-    const view = new RuntimeView(holder);
+    holder.unref();
     const { value } = await holder.stdout.getReader().read();
     if (!value) throw new Error("the v2 hierarchy cannot be unmounted");
-    return view;
+    return new RuntimeView(holder);
   }
 
   /** The command line that runs `argv` there. */

@@ -28,6 +28,14 @@ export interface CaseResult {
   failures: Record<string, string>;
 }
 
+/** Before each measurement, so that most of what the one before it left is done. */
+const restMillis = 100;
+
+const rotated = <T>(list: readonly T[], by: number) => [
+  ...list.slice(by % list.length),
+  ...list.slice(0, by % list.length),
+];
+
 /** Measures one case: every contestant in turn, round by round, so that all see the same moods of the machine. */
 export async function runCase(bench: Bench, one: BenchCase, rounds = one.rounds): Promise<CaseResult> {
   const failures: Record<string, string> = {};
@@ -53,18 +61,24 @@ export async function runCase(bench: Bench, one: BenchCase, rounds = one.rounds)
     if (failure) for (const label of labelsOf(engine.name)) failures[label] = failure;
   }
   await attempt("floor", async () => one.floor?.prepare?.(bench));
-  const sample = async (label: string, measure: () => Promise<number>, keep: boolean) => {
+  const sample = async (label: string, measure: () => number | Promise<number>, keep: boolean) => {
     const value = await measure();
     if (keep) samples.set(label, [...(samples.get(label) ?? []), value]);
   };
   // The first round is not counted: it fills caches.
+  const steps = [
+    ...taking.map((contestant) => ({
+      label: contestant.label,
+      measure: () => one.measure(contestant, bench),
+    })),
+    ...(one.floor ? [{ label: "floor", measure: () => one.floor?.measure(bench) ?? Number.NaN }] : []),
+  ];
   for (let round = rounds > 1 ? -1 : 0; round < rounds; round++) {
-    for (const contestant of taking) {
-      const { label } = contestant;
-      await attempt(label, () => sample(label, () => one.measure(contestant, bench), round >= 0));
+    // Nobody always comes after the same other, whose clearing-up goes on for a while.
+    for (const { label, measure } of rotated(steps, round + 1)) {
+      await Bun.sleep(restMillis);
+      await attempt(label, () => sample(label, measure, round >= 0));
     }
-    const { floor } = one;
-    if (floor) await attempt("floor", () => sample("floor", () => floor.measure(bench), round >= 0));
   }
   for (const engine of engines)
     await attempt(`${engine.name}, cleaning up`, async () => one.cleanUp?.(engine, bench));

@@ -94,6 +94,10 @@ export async function openEngine(settings: EngineSettings, log: Logger): Promise
   const cgroup = detectCgroups();
   const resources = new ResourceTable(database);
   const set = new ContainerSet(new ContainerTable(database));
+  // Its process takes as long to start as everything below: both go on at once.
+  const connecting = SupervisorClient.connect({ execRoot, command: settings.supervisorCommand, log });
+  undo.add(() => endSupervisor(connecting, set));
+  connecting.catch(() => {}); // thrown below, where it is waited for
   const imageParts = openImages({ dataRoot, log, database, events, set });
   undo.add(() => imageParts.workers[Symbol.dispose]());
   undo.add(() => imageParts.packers[Symbol.dispose]());
@@ -115,8 +119,7 @@ export async function openEngine(settings: EngineSettings, log: Logger): Promise
   });
   await network.start();
   undo.add(() => network.shutdown());
-  const supervisor = await SupervisorClient.connect({ execRoot, command: settings.supervisorCommand, log });
-  undo.add(() => endSupervisor(supervisor, set));
+  const supervisor = await connecting;
   const volumeParts = openVolumes({ settings, log, database, events }, imageParts);
   const containers: ContainerDeps = {
     roots: { dataRoot, execRoot },
@@ -280,7 +283,9 @@ export function openImages({ dataRoot, log, database, events, set }: ImageParts)
 }
 
 /** The supervisor is needed only as long as containers run. */
-async function endSupervisor(supervisor: SupervisorClient, set: ContainerSet): Promise<void> {
+async function endSupervisor(connecting: Promise<SupervisorClient>, set: ContainerSet): Promise<void> {
+  const supervisor = await connecting.catch(() => undefined); // has been thrown where it was waited for
+  if (!supervisor) return;
   if (!set.everything().some(isRunning)) await supervisor.shutdown();
   await supervisor[Symbol.asyncDispose]();
 }

@@ -1,6 +1,16 @@
-import { createReadStream, type Dirent, lstatSync, readdirSync, readlinkSync, type Stats } from "node:fs";
+import {
+  closeSync,
+  type Dirent,
+  lstatSync,
+  openSync,
+  readdirSync,
+  readlinkSync,
+  readSync,
+  type Stats,
+} from "node:fs";
 import { join } from "node:path";
 import { fromText } from "../../archive/byte-string.ts";
+import { gather } from "../../archive/gather.ts";
 import { encodeHeader, endOfArchive, padding } from "../../archive/tar-encoder.ts";
 import { tarEntry } from "../../archive/tar-entry.ts";
 import type { PathPatterns } from "../../base/path-patterns.ts";
@@ -25,8 +35,11 @@ const pieceSize = 256 * 1024;
  * Throws where a file cannot be read: to leave it out would build something else.
  */
 export async function* contextTar(folder: string, options: ContextOptions): AsyncGenerator<Uint8Array> {
-  const walk = new Walk(folder, options);
-  yield* walk.below("");
+  yield* gather(contextPieces(folder, options));
+}
+
+function* contextPieces(folder: string, options: ContextOptions): Generator<Uint8Array> {
+  yield* new Walk(folder, options).below("");
   yield* filesTar(options.extra);
 }
 
@@ -45,20 +58,21 @@ class Walk {
   readonly #options: ContextOptions;
   /** The first name of each file that has several. */
   readonly #links = new Map<string, string>();
+  readonly #buffer = Buffer.allocUnsafe(pieceSize);
 
   constructor(folder: string, options: ContextOptions) {
     this.#folder = folder;
     this.#options = options;
   }
 
-  async *below(path: string): AsyncGenerator<Uint8Array> {
+  *below(path: string): Generator<Uint8Array> {
     const entries = readdirSync(join(this.#folder, path), { withFileTypes: true });
     for (const entry of entries.sort((a, b) => (a.name < b.name ? -1 : 1))) {
       yield* this.#entry(path === "" ? entry.name : `${path}/${entry.name}`, entry);
     }
   }
 
-  async *#entry(path: string, entry: Dirent): AsyncGenerator<Uint8Array> {
+  *#entry(path: string, entry: Dirent): Generator<Uint8Array> {
     const { ignored, kept } = this.#options;
     const left = !kept.has(path) && ignored.matches(path);
     if (entry.isDirectory()) {
@@ -74,7 +88,7 @@ class Walk {
     return [...this.#options.kept].some((name) => name.startsWith(`${path}/`));
   }
 
-  async *#file(path: string, status: Stats): AsyncGenerator<Uint8Array> {
+  *#file(path: string, status: Stats): Generator<Uint8Array> {
     if (status.isSymbolicLink()) {
       yield this.#header(path, status, "symlink", readlinkSync(join(this.#folder, path)));
       return;
@@ -93,16 +107,18 @@ class Walk {
     yield* this.#content(path, status.size);
   }
 
-  /** Exactly `size` bytes: the header has been sent. */
-  async *#content(path: string, size: number): AsyncGenerator<Uint8Array> {
-    if (size > 0) {
-      let sent = 0;
-      const file = join(this.#folder, path);
-      for await (const piece of createReadStream(file, { end: size - 1, highWaterMark: pieceSize })) {
-        sent += piece.length;
-        yield piece;
+  /** Exactly `size` bytes: the header has been sent. Each piece is valid until the next. */
+  *#content(path: string, size: number): Generator<Uint8Array> {
+    const fd = openSync(join(this.#folder, path), "r");
+    try {
+      for (let sent = 0; sent < size; ) {
+        const length = readSync(fd, this.#buffer, 0, Math.min(size - sent, pieceSize), sent);
+        if (length === 0) throw new Error(`archive/tar: missed writing ${size - sent} bytes of ${path}`);
+        sent += length;
+        yield this.#buffer.subarray(0, length);
       }
-      if (sent < size) throw new Error(`archive/tar: missed writing ${size - sent} bytes of ${path}`);
+    } finally {
+      closeSync(fd);
     }
     yield padding(size);
   }
