@@ -10,7 +10,7 @@ const useCases = ["containers", "builder", "services"];
 export const mayImport: Record<string, readonly string[]> = {
   base: [],
   oci: ["base"],
-  dockerfile: ["base"],
+  dockerfile: ["base", "oci"],
   gotemplate: ["base"],
   api: ["base", "oci"],
   linux: ["base"],

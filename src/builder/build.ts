@@ -1,9 +1,10 @@
 import { Cleanups } from "../base/disposables.ts";
-import { parseDockerfile } from "../dockerfile/dockerfile.ts";
+import { type Dockerfile, parseDockerfile } from "../dockerfile/dockerfile.ts";
 import type { Instruction } from "../dockerfile/instruction.ts";
 import type { Lease } from "../images/blobs.ts";
 import { fullString, parseReference, withDefaultTag } from "../oci/reference.ts";
 import { baseImage } from "./base-image.ts";
+import { warnOfFindings } from "./checks.ts";
 import type { BuilderDeps } from "./deps.ts";
 import type { BuildContext, BuildOptions } from "./options.ts";
 import { type Plan, type PlannedStage, planBuild } from "./plan.ts";
@@ -33,11 +34,13 @@ export async function build(
 ): Promise<Built> {
   await using run = new BuildRun(deps, options, progress, lease);
   onPlan(run.plan);
+  run.check();
   return { state: await run.run(), plan: run.plan };
 }
 
 class BuildRun implements AsyncDisposable {
   readonly plan: Plan;
+  readonly #dockerfile: Dockerfile;
   readonly #shared: Shared;
   readonly #stop = new AbortController();
   readonly #stages = new Map<PlannedStage, Promise<StageState>>();
@@ -46,6 +49,7 @@ class BuildRun implements AsyncDisposable {
 
   constructor(deps: BuilderDeps, options: BuildOptions, progress: BuildProgress, lease: Lease) {
     const dockerfile = parseDockerfile(options.dockerfile);
+    this.#dockerfile = dockerfile;
     this.plan = planBuild(dockerfile, options);
     const indexes = numbers(this.plan);
     const signal = AbortSignal.any([options.signal, this.#stop.signal]);
@@ -60,6 +64,13 @@ class BuildRun implements AsyncDisposable {
       indexOf: (instruction) => indexes.get(instruction),
       source: (planned, name, instruction) => this.#source(planned, name, instruction),
     };
+  }
+
+  /** The build checks, before anything is done. */
+  check(): void {
+    const { deps, options, progress } = this.#shared;
+    const stages = new Set(this.plan.stages.map(({ stage }) => stage));
+    warnOfFindings(deps, this.#dockerfile, options, stages, progress);
   }
 
   async run(): Promise<StageState> {

@@ -2,8 +2,8 @@ import { invalidArgument } from "../base/errors.ts";
 import { signalNumber } from "../base/signals.ts";
 import { formatGoDuration } from "../base/units.ts";
 import type { Command, Instruction } from "../dockerfile/instruction.ts";
+import { Environment, type Words } from "../dockerfile/variables.ts";
 import type { HealthcheckConfig, ImageRunConfig } from "../oci/image-config.ts";
-import { Environment, type Words } from "./variables.ts";
 
 export const defaultShell: readonly string[] = ["/bin/sh", "-c"];
 

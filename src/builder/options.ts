@@ -28,6 +28,8 @@ export interface BuildOptions {
   /** How messages call it. */
   dockerfileName: string;
   context: BuildContext;
+  /** True for a path that `.dockerignore` leaves out, where that is known: a build check tells of it. */
+  isIgnored?: (path: string) => boolean;
   /** `--build-context`: folders, and images as `docker-image://…`. */
   namedContexts: ReadonlyMap<string, BuildContext | { image: string }>;
   /** `--build-arg`. */

@@ -1,11 +1,12 @@
 import type { Dockerfile, Stage } from "../dockerfile/dockerfile.ts";
 import { DockerfileError, parseError } from "../dockerfile/errors.ts";
 import { ExpandError } from "../dockerfile/expand.ts";
+import { type GlobalArgs, readGlobalArgs } from "../dockerfile/global-args.ts";
 import type { Instruction } from "../dockerfile/instruction.ts";
 import { nearest } from "../dockerfile/suggest.ts";
+import { Words } from "../dockerfile/variables.ts";
 import { type Platform, parsePlatform } from "../oci/platform.ts";
 import type { BuildOptions } from "./options.ts";
-import { platformArgs, Words } from "./variables.ts";
 
 /** Where a stage begins: nothing, another stage, an image, or a context of `--build-context`. */
 export type Base =
@@ -26,10 +27,8 @@ export interface Plan {
   /** Those that are needed, in the order of the file. */
   stages: PlannedStage[];
   target: PlannedStage;
-  /** `ARG` before the first `FROM`, with their values. */
-  globalArgs: ReadonlyMap<string, string>;
-  /** Global names that are declared, with or without a value. */
-  declared: ReadonlySet<string>;
+  /** `ARG` before the first `FROM`. */
+  globals: GlobalArgs;
   /** The stage that `--from=name` means for an instruction of a stage; undefined when it is none. */
   sourceOf(planned: PlannedStage, name: string, instruction: Instruction): PlannedStage | undefined;
 }
@@ -42,25 +41,22 @@ export function planBuild(dockerfile: Dockerfile, options: BuildOptions): Plan {
 class Planner {
   readonly #dockerfile: Dockerfile;
   readonly #options: BuildOptions;
-  readonly #globalArgs: Map<string, string>;
-  readonly #declared = new Set<string>();
+  readonly #globals: GlobalArgs;
   readonly #planned = new Map<number, PlannedStage>();
 
   constructor(dockerfile: Dockerfile, options: BuildOptions) {
     this.#dockerfile = dockerfile;
     this.#options = options;
-    this.#globalArgs = platformArgs(options.platform, options.target);
+    this.#globals = readGlobalArgs(dockerfile, options);
   }
 
   plan(): Plan {
-    this.#readGlobalArgs();
     const target = this.#stage(this.#target());
     const stages = [...this.#planned.values()].sort((a, b) => a.stage.index - b.stage.index);
     return {
       stages,
       target,
-      globalArgs: this.#globalArgs,
-      declared: this.#declared,
+      globals: this.#globals,
       // What a base image triggers may need a stage that nobody needed before.
       sourceOf: ({ stage }, name, instruction) => {
         const source = this.#sourceStage(stage, name, instruction);
@@ -69,20 +65,11 @@ class Planner {
     };
   }
 
-  #readGlobalArgs(): void {
-    for (const { args, range } of this.#dockerfile.globalArgs) {
-      for (const { name, value } of args) {
-        this.#declared.add(name);
-        const given =
-          this.#options.args.get(name) ?? (value === undefined ? undefined : this.#word(value, range));
-        if (given !== undefined) this.#globalArgs.set(name, given);
-      }
-    }
-  }
-
   #word(text: string, range: Instruction["range"]): string {
     try {
-      return new Words(this.#dockerfile.directives.escape, (name) => this.#globalArgs.get(name)).word(text);
+      return new Words(this.#dockerfile.directives.escape, (name) => this.#globals.values.get(name)).word(
+        text,
+      );
     } catch (error) {
       throw error instanceof ExpandError ? parseError(error.message, range) : error;
     }

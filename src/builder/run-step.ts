@@ -2,6 +2,7 @@ import type { ContainerConfig, HostConfig } from "../api/containers.ts";
 import { forbidden } from "../base/errors.ts";
 import { type Heredoc, heredocText } from "../dockerfile/heredoc.ts";
 import type { InstructionOf } from "../dockerfile/instruction.ts";
+import { proxyArgs } from "../dockerfile/variables.ts";
 import { cacheKey } from "./cache.ts";
 import { cachedStep } from "./cached-step.ts";
 import { defaultShell } from "./instruction-config.ts";
@@ -11,7 +12,6 @@ import { runToEnd } from "./run-process.ts";
 import type { BuiltLayer } from "./stage-state.ts";
 import type { StepContext, StepResult } from "./step-context.ts";
 import { StepFailed } from "./step-failed.ts";
-import { proxyArgs } from "./variables.ts";
 import { WorkRoot } from "./work-root.ts";
 
 type Run = InstructionOf<"RUN">;

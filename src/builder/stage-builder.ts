@@ -2,6 +2,7 @@ import { parseTrigger, type Stage } from "../dockerfile/dockerfile.ts";
 import { parseError } from "../dockerfile/errors.ts";
 import { ExpandError } from "../dockerfile/expand.ts";
 import type { Instruction } from "../dockerfile/instruction.ts";
+import { platformArgs, Words } from "../dockerfile/variables.ts";
 import { copyStep } from "./copy-step.ts";
 import { applyToConfig } from "./instruction-config.ts";
 import type { Plan, PlannedStage } from "./plan.ts";
@@ -9,7 +10,6 @@ import type { Vertex, VertexEnd } from "./progress.ts";
 import { runStep } from "./run-step.ts";
 import { type StageState, withoutLayer, withPath } from "./stage-state.ts";
 import type { StepContext, StepResult } from "./step-context.ts";
-import { platformArgs, Words } from "./variables.ts";
 import { workdirStep } from "./workdir-step.ts";
 
 /** What all stages of a build have in common. */
@@ -158,7 +158,7 @@ export class StageBuilder {
     const words = new Words(this.#shared.directives.escape, (name) => variables.get(name));
     const shown: string[] = [];
     for (const { name, value } of instruction.args) {
-      const inherited = plan.declared.has(name) ? plan.globalArgs.get(name) : undefined;
+      const inherited = plan.globals.declared.has(name) ? plan.globals.values.get(name) : undefined;
       const result =
         given.get(name) ?? (value === undefined ? (inherited ?? automatic.get(name)) : words.word(value));
       if (result !== undefined) variables.set(name, result);

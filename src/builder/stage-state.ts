@@ -1,4 +1,5 @@
 import { internal } from "../base/errors.ts";
+import { defaultPath, Environment } from "../dockerfile/variables.ts";
 import { wholeHistory } from "../images/commit.ts";
 import type { Image } from "../images/image.ts";
 import type { Digest } from "../oci/digest.ts";
@@ -6,7 +7,6 @@ import type { HistoryEntry, ImageConfig, ImageRunConfig } from "../oci/image-con
 import type { Descriptor } from "../oci/manifest.ts";
 import type { Platform } from "../oci/platform.ts";
 import { cacheKey } from "./cache.ts";
-import { defaultPath, Environment } from "./variables.ts";
 
 /** A layer with the blob that it travels in. */
 export interface BuiltLayer {

@@ -1,11 +1,11 @@
 import type { Directives } from "../dockerfile/directives.ts";
+import type { Words } from "../dockerfile/variables.ts";
 import type { Lease } from "../images/blobs.ts";
 import type { BuilderDeps } from "./deps.ts";
 import type { BuildOptions } from "./options.ts";
 import type { PlannedStage } from "./plan.ts";
 import type { BuildProgress, Vertex } from "./progress.ts";
 import type { StageState } from "./stage-state.ts";
-import type { Words } from "./variables.ts";
 
 /** What a step that changes files works with. */
 export interface StepContext {

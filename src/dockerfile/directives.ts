@@ -6,8 +6,11 @@ export interface Directives {
   syntax?: string;
   /** What stands before a character that means nothing special, and at the end of a line that goes on. */
   escape: "\\" | "`";
-  /** Build checks to leave out (`all` for every one), and whether one that fails fails the build. */
-  check: { skip: string[]; error: boolean };
+  /**
+   * Build checks to leave out and experimental ones to carry out (`all` for every one), and whether one that fails
+   * fails the build.
+   */
+  check: { skip: string[]; experimental: string[]; error: boolean };
 }
 
 const form = /^#\s*([A-Za-z][A-Za-z0-9]*)\s*=\s*(.+?)\s*$/;
@@ -37,11 +40,11 @@ export function readDirectives(lines: readonly string[]): Directives {
 
 /** `skip=A,B;error=true`, as the directive and `BUILDKIT_DOCKERFILE_CHECK` say it. */
 export function readCheck(text: string): Directives["check"] {
-  const check: Directives["check"] = { skip: [], error: false };
+  const check: Directives["check"] = { skip: [], experimental: [], error: false };
   for (const part of text.split(";").map((item) => item.trim())) {
     if (part === "") continue;
     const [key = "", value = ""] = part.split("=", 2).map((item) => item.trim());
-    if (key === "skip") check.skip = value.split(",").map((item) => item.trim());
+    if (key === "skip" || key === "experimental") check[key] = value.split(",").map((item) => item.trim());
     else if (key === "error") check.error = boolean(value);
     else throw parseError(`invalid check option "${key}"`, { start: 1, end: 1 });
   }

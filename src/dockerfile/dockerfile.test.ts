@@ -40,7 +40,7 @@ test("directives end at the first line that is none", () => {
   expect(file.directives).toEqual({
     syntax: "docker/dockerfile:1",
     escape: "\\",
-    check: { skip: ["A", "B"], error: true },
+    check: { skip: ["A", "B"], experimental: [], error: true },
   });
 });
 

@@ -31,7 +31,8 @@ export function parseError(message: string, range: LineRange): DockerfileError {
  *        2 | >>> RUNN true
  *     --------------------
  */
-export function excerpt(name: string, source: string, range: LineRange, context = 3): string {
+export function excerpt(name: string, source: string, range: LineRange): string {
+  const context = range.start === range.end ? 2 : 1;
   const lines = source.split("\n");
   const first = Math.max(1, range.start - context);
   const last = Math.min(lines.length, range.end + context);

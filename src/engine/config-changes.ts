@@ -1,10 +1,10 @@
 import { invalidArgument } from "../base/errors.ts";
 import { applyToConfig } from "../builder/instruction-config.ts";
-import { Environment, Words } from "../builder/variables.ts";
 import { parseTrigger } from "../dockerfile/dockerfile.ts";
 import { DockerfileError } from "../dockerfile/errors.ts";
 import { ExpandError } from "../dockerfile/expand.ts";
 import type { Instruction } from "../dockerfile/instruction.ts";
+import { Environment, Words } from "../dockerfile/variables.ts";
 import type { ImageRunConfig } from "../oci/image-config.ts";
 
 /** Instructions of a Dockerfile that only change the configuration: what `--change` takes. */

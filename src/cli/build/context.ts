@@ -24,10 +24,29 @@ export async function buildInput(
     throw invalidArgument("invalid argument: can't use stdin for both build context and dockerfile");
   }
   if (context === "-") return fromStandardInput(standardInput(), file);
-  if (/^(https?|git|ssh):\/\/|^git@|^github\.com\//.test(context)) {
+  if (isRemoteContext(context)) {
     return { body: undefined, remote: context, dockerfile: file };
   }
-  return fromFolder(context, file === "-" ? { text: await whole(standardInput()) } : file);
+  return fromFolder(context, file === "-" ? { text: await wholeInput(standardInput()) } : file);
+}
+
+/** True for an address that the daemon fetches the context from. */
+export function isRemoteContext(context: string): boolean {
+  return /^(https?|git|ssh):\/\/|^git@|^github\.com\//.test(context);
+}
+
+/** The Dockerfile of a folder, and what `.dockerignore` says for it. Throws with the words of Docker's client. */
+export function localDockerfile(
+  folder: string,
+  file: string,
+): { path: string; text: string; ignored: string } {
+  const { name, text } = dockerfileOf(folder, file);
+  const path = file === "" ? join(folder, name) : file;
+  return {
+    path,
+    text: text === undefined ? readFileSync(join(folder, name), "utf8") : Buffer.from(text).toString("utf8"),
+    ignored: ignoreFile(folder, name),
+  };
 }
 
 /** A tar, or the text of a Dockerfile without a context. */
@@ -42,7 +61,7 @@ async function fromStandardInput(input: AsyncIterable<Uint8Array>, file: string)
   };
   if (isArchive(first)) return { body: all(), remote: undefined, dockerfile: file };
   const name = "Dockerfile";
-  const files = [{ name, text: await whole(all()) }];
+  const files = [{ name, text: await wholeInput(all()) }];
   return { body: Readable.from(filesTar(files)), remote: undefined, dockerfile: name };
 }
 
@@ -114,7 +133,8 @@ async function atLeast(iterator: AsyncIterator<Uint8Array>, length: number): Pro
   return Buffer.concat(pieces);
 }
 
-async function whole(input: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
+/** All that comes. */
+export async function wholeInput(input: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
   const pieces: Uint8Array[] = [];
   for await (const piece of input) pieces.push(piece);
   return Buffer.concat(pieces);

@@ -56,7 +56,9 @@ export class ClassicProgress implements BuildProgress {
     this.#advance();
   }
 
-  warn({ message }: BuildWarning): void {
+  warn({ rule, message }: BuildWarning): void {
+    // The classic builder carries out no checks.
+    if (rule !== "") return;
     void this.#send({ stream: `[Warning] ${message}\n` });
   }
 

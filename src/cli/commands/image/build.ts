@@ -19,6 +19,7 @@ const buildFlags = {
   "build-arg": flag.list("Value of an ARG (name=value, or a variable's name)"),
   "cache-from": flag.list("Image to take results of steps from", { type: "strings" }),
   "cgroup-parent": flag.string("Control group to put the steps' own below"),
+  check: flag.bool("Check the Dockerfile, and build nothing"),
   compress: flag.bool("Compress what is sent"),
   "cpu-period": flag.int("Length of a period of the fair scheduler in microseconds"),
   "cpu-quota": flag.int("Processor time in a period of the fair scheduler in microseconds"),
@@ -106,8 +107,21 @@ export default command<typeof buildFlags>({
     if (flags.isolation !== "" && flags.isolation !== "default") {
       throw invalidArgument(`invalid isolation (${flags.isolation}) in build: linux supports only 'default'`);
     }
-    const input = await buildInput(args[0] ?? "", flags.file, standardInput);
     const client = await cli.client();
+    if (flags.check) {
+      const request = {
+        context: args[0] ?? "",
+        file: flags.file,
+        args: new Map(Object.entries(buildArgs(flags["build-arg"], cli))),
+        target: flags.target,
+        platform: flags.platform,
+      };
+      const { checkBuild } = await import("../../build/check.ts");
+      const { report, sound } = await checkBuild(client, request, standardInput);
+      cli.out.write(report);
+      return sound ? 0 : 1;
+    }
+    const input = await buildInput(args[0] ?? "", flags.file, standardInput);
     const messages = await client.messages("ImageBuild", {
       query: { ...queryOf(flags, cli), dockerfile: input.dockerfile || undefined, remote: input.remote },
       headers: {

@@ -1,6 +1,6 @@
-import type { Expanded } from "../dockerfile/expand.ts";
-import { Expander } from "../dockerfile/expand.ts";
 import { formatPlatform, hostPlatform, type Platform } from "../oci/platform.ts";
+import type { Expanded } from "./expand.ts";
+import { Expander } from "./expand.ts";
 
 /** ARGs that a Dockerfile need not declare: proxies, which are in no history and no cache key. */
 export const proxyArgs: ReadonlySet<string> = new Set(

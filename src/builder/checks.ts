@@ -1,0 +1,62 @@
+import { isEngineError } from "../base/errors.ts";
+import {
+  type BaseFacts,
+  type CheckedBuild,
+  checkDockerfile,
+  failOnFindings,
+} from "../dockerfile/checks/check.ts";
+import { rules, ruleUrl } from "../dockerfile/checks/rules.ts";
+import type { Dockerfile, Stage } from "../dockerfile/dockerfile.ts";
+import { Environment } from "../dockerfile/variables.ts";
+import type { Platform } from "../oci/platform.ts";
+import type { BuilderDeps } from "./deps.ts";
+import type { BuildOptions } from "./options.ts";
+import type { BuildProgress } from "./progress.ts";
+
+/** Tells the progress what the checks find; images that are not here are not fetched for it. Throws `DockerfileError` where `error=true` was asked for. */
+export function warnOfFindings(
+  deps: Pick<BuilderDeps, "images">,
+  dockerfile: Dockerfile,
+  options: BuildOptions,
+  stages: ReadonlySet<Stage>,
+  progress: BuildProgress,
+): void {
+  const build = checked(deps, options, stages);
+  const findings = checkDockerfile(dockerfile, build);
+  for (const { rule, message, range } of findings) {
+    const { description } = rules[rule];
+    progress.warn({ rule, description, url: ruleUrl(rule), message, line: range.start });
+  }
+  failOnFindings(dockerfile, build, findings);
+}
+
+function checked(
+  { images }: Pick<BuilderDeps, "images">,
+  options: BuildOptions,
+  stages: ReadonlySet<Stage>,
+): CheckedBuild {
+  return {
+    args: options.args,
+    platform: options.platform,
+    target: options.target,
+    isIgnored: (path) => options.isIgnored?.(path) ?? false,
+    base: (name) => {
+      const named = options.namedContexts.get(name);
+      return facts(images, named !== undefined && "image" in named ? named.image : name, options.platform);
+    },
+    stages,
+  };
+}
+
+function facts(images: BuilderDeps["images"], name: string, platform: Platform): BaseFacts | undefined {
+  try {
+    const { config } = images.resolve(name, platform).config;
+    return {
+      variables: [...new Environment(config?.Env).values().keys()],
+      shell: (config?.Shell ?? []).length > 0,
+    };
+  } catch (error) {
+    if (isEngineError(error, "notFound") || isEngineError(error, "invalidArgument")) return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,232 @@
+import type { Directives } from "../directives.ts";
+import type { Stage } from "../dockerfile.ts";
+import { Expander } from "../expand.ts";
+import type { Instruction, KeyValue } from "../instruction.ts";
+import { nearest } from "../suggest.ts";
+import type { Findings } from "./findings.ts";
+
+/** What a stage has come to know of itself, and stages on top of it begin with. */
+export interface StageKnowledge {
+  /** Names that have a value: of the base image, of `ENV` and `ARG`. Undefined where the base image is not known. */
+  variables: ReadonlySet<string> | undefined;
+  /** `ARG`s, with a value or without one. */
+  declared: ReadonlySet<string>;
+  /** There is a `SHELL`. */
+  shell: boolean;
+  /** There was a `WORKDIR`. */
+  workdir: boolean;
+}
+
+/** What a stage can know from elsewhere. */
+export interface Surroundings {
+  directives: Directives;
+  /** Names of `ARG`s before the first `FROM`, of arguments that are given, and of those that are known by themselves. */
+  given: ReadonlySet<string>;
+  /** True for a path of the context that `.dockerignore` leaves out. */
+  isIgnored: (path: string) => boolean;
+}
+
+/** Checks the instructions of one stage; returns what a stage on top of it begins with. */
+export function checkStage(
+  { instructions }: Stage,
+  base: StageKnowledge,
+  surroundings: Surroundings,
+  findings: Findings,
+): StageKnowledge {
+  const check = new StageCheck(base, surroundings, findings);
+  for (const instruction of instructions) check.instruction(instruction);
+  return check.knowledge();
+}
+
+const secret = /(?:_|^)(?:apikey|auth|credentials?|key|password|pword|passwd|secret|token)(?:_|$)/i;
+const noSecret = /(?:_|^)(?:public|file|version)(?:_|$)/i;
+
+class StageCheck {
+  readonly #surroundings: Surroundings;
+  readonly #findings: Findings;
+  readonly #expander: Expander;
+  readonly #variables: Set<string> | undefined;
+  readonly #declared: Set<string>;
+  readonly #once = new Map<string, Instruction>();
+  #shell: boolean;
+  #workdir: boolean;
+
+  constructor(base: StageKnowledge, surroundings: Surroundings, findings: Findings) {
+    this.#surroundings = surroundings;
+    this.#findings = findings;
+    this.#expander = new Expander(surroundings.directives.escape);
+    this.#variables = base.variables && new Set(base.variables);
+    this.#declared = new Set(base.declared);
+    this.#shell = base.shell;
+    this.#workdir = base.workdir;
+  }
+
+  knowledge(): StageKnowledge {
+    return {
+      variables: this.#variables,
+      declared: this.#declared,
+      shell: this.#shell,
+      workdir: this.#workdir,
+    };
+  }
+
+  instruction(instruction: Instruction): void {
+    this.#names(instruction);
+    switch (instruction.keyword) {
+      case "MAINTAINER": {
+        const message = "Maintainer instruction is deprecated in favor of using label";
+        this.#findings.add("MaintainerDeprecated", instruction.range, message);
+        break;
+      }
+      case "CMD":
+      case "ENTRYPOINT":
+        this.#lastCounts(instruction);
+        if (instruction.command.shell && !this.#shell) this.#shellForm(instruction);
+        break;
+      case "HEALTHCHECK":
+        this.#lastCounts(instruction);
+        break;
+      case "SHELL":
+        this.#shell = true;
+        break;
+      case "ENV":
+      case "LABEL":
+        this.#pairs(instruction, instruction.pairs);
+        break;
+      case "ARG":
+        this.#arguments(instruction);
+        break;
+      case "WORKDIR":
+        this.#directory(instruction);
+        break;
+      case "EXPOSE":
+        for (const port of instruction.ports) this.#port(instruction, port);
+        break;
+      case "COPY":
+        if (instruction.from === undefined) this.#ignored(instruction, "Copy", instruction.sources);
+        break;
+      case "ADD":
+        this.#ignored(instruction, "Add", instruction.sources);
+    }
+  }
+
+  #shellForm({ keyword, range }: Instruction): void {
+    const message = `JSON arguments recommended for ${keyword} to prevent unintended behavior related to OS signals`;
+    this.#findings.add("JSONArgsRecommended", range, message);
+  }
+
+  /** Variables that have no value, and no default where they are used. */
+  #names(instruction: Instruction): void {
+    const known = this.#variables;
+    if (known === undefined) return;
+    const unset = wordsOf(instruction).flatMap((text) => {
+      try {
+        return this.#expander.word(text, (name) => (known.has(name) ? "x" : undefined)).unset;
+      } catch {
+        // The build says what is wrong with it.
+        return [];
+      }
+    });
+    for (const name of new Set(unset)) {
+      if (this.#declared.has(name)) continue;
+      const meant = nearest(name, known);
+      const question = meant === "" ? "" : ` (did you mean $${meant}?)`;
+      const message = `Usage of undefined variable '$${name}'${question}`;
+      this.#findings.add("UndefinedVar", instruction.range, message);
+    }
+  }
+
+  #lastCounts(instruction: Instruction): void {
+    const earlier = this.#once.get(instruction.keyword);
+    this.#once.set(instruction.keyword, instruction);
+    if (earlier === undefined) return;
+    const message = `Multiple ${instruction.keyword} instructions should not be used in the same stage because only the last one will be used`;
+    this.#findings.add("MultipleInstructionsDisallowed", earlier.range, message);
+  }
+
+  #pairs({ keyword, range }: Instruction, pairs: readonly KeyValue[]): void {
+    for (const { key, legacy } of pairs) {
+      if (legacy) {
+        const message = `"${keyword} key=value" should be used instead of legacy "${keyword} key value" format`;
+        this.#findings.add("LegacyKeyValueFormat", range, message);
+      }
+      if (keyword !== "ENV") continue;
+      this.#secret("ENV", key, range);
+      this.#variables?.add(key);
+    }
+  }
+
+  #arguments({ args, range }: Extract<Instruction, { keyword: "ARG" }>): void {
+    for (const { name, value } of args) {
+      this.#secret("ARG", name, range);
+      this.#declared.add(name);
+      if (value !== undefined || this.#surroundings.given.has(name)) this.#variables?.add(name);
+    }
+  }
+
+  #secret(keyword: string, name: string, range: Instruction["range"]): void {
+    if (!secret.test(name) || noSecret.test(name)) return;
+    const message = `Do not use ARG or ENV instructions for sensitive data (${keyword} ${JSON.stringify(name)})`;
+    this.#findings.add("SecretsUsedInArgOrEnv", range, message);
+  }
+
+  #directory({ path, range }: Extract<Instruction, { keyword: "WORKDIR" }>): void {
+    if (!this.#workdir && !path.startsWith("/") && !path.startsWith("$")) {
+      const message = `Relative workdir ${JSON.stringify(path)} can have unexpected results if the base image changes`;
+      this.#findings.add("WorkdirRelativePath", range, message);
+    }
+    this.#workdir = true;
+  }
+
+  #port({ range }: Instruction, port: string): void {
+    const protocol = port.split("/")[1] ?? "";
+    if (protocol !== protocol.toLowerCase() && !protocol.includes("$")) {
+      const message = `Defined protocol '${port}' in EXPOSE instruction should be lowercase`;
+      this.#findings.add("ExposeProtoCasing", range, message);
+    }
+    if (port.replace(/\$\{[^}]*\}/g, "").includes(":")) {
+      const message = `EXPOSE instruction should not define an IP address or host-port mapping, found '${port}'`;
+      this.#findings.add("ExposeInvalidFormat", range, message);
+    }
+  }
+
+  #ignored({ range }: Instruction, verb: string, sources: readonly string[]): void {
+    for (const source of sources) {
+      if (/^(https?:|git@|git:)|[$*?[]/.test(source)) continue;
+      const path = source.replace(/^(\.?\/)+/, "").replace(/\/+$/, "");
+      if (path === "" || path === "." || !this.#surroundings.isIgnored(path)) continue;
+      const message = `Attempting to ${verb} file ${JSON.stringify(source)} that is excluded by .dockerignore`;
+      this.#findings.add("CopyIgnoredFile", range, message);
+    }
+  }
+}
+
+/** The texts of an instruction in which the builder replaces variables. */
+function wordsOf(instruction: Instruction): string[] {
+  switch (instruction.keyword) {
+    case "ENV":
+    case "LABEL":
+      return instruction.pairs.flatMap(({ key, value }) => [key, value]);
+    case "ARG":
+      return instruction.args.flatMap(({ value }) => (value === undefined ? [] : [value]));
+    case "COPY":
+    case "ADD": {
+      const { sources, destination, chown, chmod } = instruction;
+      return [...sources, destination, chown ?? "", chmod ?? ""];
+    }
+    case "EXPOSE":
+      return instruction.ports;
+    case "VOLUME":
+      return instruction.volumes;
+    case "USER":
+      return [instruction.user];
+    case "WORKDIR":
+      return [instruction.path];
+    case "STOPSIGNAL":
+      return [instruction.signal];
+    case "RUN":
+      return instruction.mounts.flatMap(({ source, target, id }) => [source ?? "", target ?? "", id ?? ""]);
+    default:
+      return [];
+  }
+}
