@@ -59,6 +59,7 @@ test.skipIf(!hasPostgres)(
       for (const path of [
         "/",
         "/?q=app",
+        "/?q=%00",
         "/u/acme",
         "/r/acme/app",
         "/r/acme/app?tag=1",
@@ -75,6 +76,18 @@ test.skipIf(!hasPostgres)(
       ).toBe(202);
       await Bun.sleep(2);
       expect(await store.collect({ grace: 0, dryRun: true })).toMatchObject({ blobs: 1, bytes: 7 });
+      const mounted = await fetch(`${server.url}/v2/acme/b/blobs/uploads/?mount=${part.digest}`, {
+        method: "POST",
+        headers,
+      });
+      expect(mounted.status).toBe(201);
+      expect((await fetch(`${server.url}/v2/acme/b/manifests/%00`, { headers })).status).toBe(404);
+      const typed = { schemaVersion: 2, mediaType: mediaTypes.ociIndex, artifactType: "a\0b", manifests: [] };
+      await store.manifests.put("acme/b", "typed", Buffer.from(JSON.stringify(typed)), mediaTypes.ociIndex);
+      await store.manifests.removeRepository("acme/b");
+      expect(await store.mend()).toBe(0);
+      expect(await accounts.search("ALI", { limit: 5, offset: 0 })).toMatchObject([{ name: "alice" }]);
+      await Bun.sleep(2);
       expect(await store.collect({ grace: 0 })).toMatchObject({ blobs: 1, bytes: 7 });
       await server.stop();
     } finally {

@@ -33,7 +33,7 @@ class PostgresQueries implements Queries {
   }
 
   async all<T>(sql: string, ...values: SqlValue[]): Promise<T[]> {
-    return [...(await this.#session.unsafe(withNumbers(sql), values))] as T[];
+    return [...(await this.#session.unsafe(withNumbers(sql), values.map(storable)))] as T[];
   }
 
   async get<T>(sql: string, ...values: SqlValue[]): Promise<T | undefined> {
@@ -41,9 +41,14 @@ class PostgresQueries implements Queries {
   }
 
   async run(sql: string, ...values: SqlValue[]): Promise<number> {
-    const result = await this.#session.unsafe(withNumbers(sql), values);
+    const result = await this.#session.unsafe(withNumbers(sql), values.map(storable));
     return Number(result.count ?? 0);
   }
+}
+
+/** PostgreSQL's texts cannot hold NUL, which a name, a search or a README may contain; SQLite's can. */
+function storable(value: SqlValue): SqlValue {
+  return typeof value === "string" ? value.replaceAll("\0", "\uFFFD") : value;
 }
 
 /** The index in PostgreSQL, for registries that share their storage. */

@@ -20,8 +20,9 @@ ${pageLinks(path, query, offset + repositories.length < total)}`;
 /** What to do first. */
 export function howToPush(exchange: PageExchange, namespace: string) {
   const host = hostOf(exchange);
+  const { account } = exchange.visitor;
   return html`<div class="stack">
-${exchange.registry.options.auth.kind !== "none" && html`<div><p>Log in with Docker:</p>${command(`docker login ${host}`)}</div>`}
+${exchange.registry.options.auth.kind !== "none" && html`<div><p>Log in with Docker:</p>${command(account === undefined ? `docker login ${host}` : `docker login -u ${account} ${host}`)}</div>`}
 <div><p>Give an image a name here:</p>${command(`docker tag busybox ${host}/${namespace}/busybox:1.0`)}</div>
 <div><p>Push it:</p>${command(`docker push ${host}/${namespace}/busybox:1.0`)}</div></div>`;
 }

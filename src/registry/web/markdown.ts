@@ -1,5 +1,8 @@
 import { escapeHtml, Html } from "./html.ts";
 
+/** Longer lines are shown as they are: no expression is to be tried on a text that somebody made to take long. */
+const maxLine = 5000;
+
 /**
  * The part of Markdown that read-me files live on: headings, paragraphs, lists, quotes, code, tables, emphasis, links.
  * HTML in the text is shown as it is written; links lead to the web or to a mail address only.
@@ -15,13 +18,17 @@ export function markdown(text: string): Html {
 function block(lines: readonly string[], at: number, out: string[]): number {
   const line = lines[at] ?? "";
   if (line.trim() === "") return at + 1;
+  if (line.length > maxLine) {
+    out.push(`<p>${escapeHtml(line)}</p>`);
+    return at + 1;
+  }
   const fence = /^\s{0,3}(```+|~~~+)/.exec(line)?.[1];
   if (fence !== undefined) return code(lines, at, fence, out);
-  const heading = /^(#{1,6})\s+(.*?)\s*#*$/.exec(line);
+  const heading = /^(#{1,6})\s(.*)$/.exec(line);
   if (heading) {
     // The page has its own first heading.
     const level = Math.min(6, (heading[1] ?? "").length + 1);
-    out.push(`<h${level}>${inline(heading[2] ?? "")}</h${level}>`);
+    out.push(`<h${level}>${inline(withoutEnd(heading[2] ?? ""))}</h${level}>`);
     return at + 1;
   }
   if (/^\s{0,3}([-*_])(?:\s*\1){2,}\s*$/.test(line)) {
@@ -38,6 +45,7 @@ function block(lines: readonly string[], at: number, out: string[]): number {
   if (item) return list(lines, at, item[1] === undefined ? "ul" : "ol", out);
   if (
     line.includes("|") &&
+    (lines[at + 1] ?? "").length <= maxLine &&
     /^\s*\|?\s*:?-+:?\s*(?:\|\s*:?-+:?\s*)*\|?\s*$/.test(lines[at + 1] ?? "") &&
     (lines[at + 1] ?? "").includes("-")
   ) {
@@ -50,6 +58,13 @@ function block(lines: readonly string[], at: number, out: string[]): number {
   );
   out.push(`<p>${inline(lines.slice(at, end).join("\n"))}</p>`);
   return end;
+}
+
+/** A heading's text without the marks that may close it. */
+function withoutEnd(text: string): string {
+  let end = text.trimEnd().length;
+  while (text[end - 1] === "#") end--;
+  return text.slice(0, end).trim();
 }
 
 function runEnd(lines: readonly string[], from: number, belongs: (line: string) => boolean): number {
@@ -116,7 +131,7 @@ function inline(text: string): string {
 function spans(escaped: string): string {
   return escaped
     .replace(
-      /!?\[([^\]]*)\]\(([^()\s]+)(?:\s+&quot;[^)]*&quot;)?\)/g,
+      /!?\[([^[\]]{0,500})\]\(([^()\s]{1,2000})(?:\s{1,9}&quot;[^()]{0,500}&quot;)?\)/g,
       (whole, label: string, target: string) =>
         /^(?:https?:\/\/|mailto:)/i.test(target)
           ? `<a href="${target}" rel="nofollow noopener">${label || target}</a>`
@@ -125,7 +140,7 @@ function spans(escaped: string): string {
     .replace(/\*\*([^*]+)\*\*/g, "<strong>$1</strong>")
     .replace(/(^|[\s(])[*_]([^*_\s][^*_]*)[*_](?=$|[\s).,;:!?])/g, "$1<em>$2</em>")
     .replace(
-      /(^|[\s(])(https?:\/\/[^\s<>"]*[^\s<>".,;:!?)])/g,
+      /(^|[\s(])(https?:\/\/[^\s<>"(]{0,2000}[^\s<>"(.,;:!?)])/g,
       '$1<a href="$2" rel="nofollow noopener">$2</a>',
     );
 }

@@ -21,7 +21,7 @@ export async function namespacePage(exchange: PageExchange, { name }: { name: st
   const mayPush = roleAllows(own, "push");
   const body = html`
 <div class="row between"><div><h1>${name}</h1><p class="dim">${account?.kind === "organisation" ? "Organisation" : "User"}${account?.description && html` · ${account.description}`}</p></div></div>
-${found.length > 0 ? repositoryList(found.slice(0, pageSize), store.clock.now()) : html`<p class="dim">No images to see.</p>`}
+${found.length > 0 ? repositoryList(found.slice(0, pageSize), store.clock.now()) : html`<p class="dim">${mayPush ? "No images yet." : "No images to see."}</p>`}
 ${pageLinks(path, query, found.length > pageSize)}
 ${mayPush && html`<details class="card" ${found.length === 0 ? html`open` : html``}><summary class="name">Push an image</summary>${howToPush(exchange, name)}</details>`}
 ${account?.kind === "organisation" && (await memberCard(exchange, name, own))}`;

@@ -2,11 +2,11 @@ import { humanDuration, humanSize } from "../../base/units.ts";
 import type { Repository } from "../repositories.ts";
 import { type Content, type Html, html } from "./html.ts";
 
-/** `3 hours ago`, with the exact time to hover over. */
+/** `3 hours ago`, as it stands within a sentence, with the exact time to hover over. */
 export function ago(millis: number | null, now: number): Html {
   if (millis === null) return html`never`;
   const iso = new Date(millis).toISOString();
-  return html`<time datetime="${iso}" title="${iso}">${humanDuration(Math.max(0, now - millis))} ago</time>`;
+  return html`<time datetime="${iso}" title="${iso}">${humanDuration(Math.max(0, now - millis)).toLowerCase()} ago</time>`;
 }
 
 export function size(bytes: number): string {

@@ -38,6 +38,7 @@ p { margin: .5rem 0; }
 .dim { color: var(--dim); }
 .small { font-size: .875rem; }
 .num { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; }
+.tight { width: 1%; }
 .nowrap { white-space: nowrap; }
 .card { background: var(--card); border: 1px solid var(--line); border-radius: 10px; padding: 1rem 1.25rem; margin: 0 0 1rem; }
 .cards { list-style: none; padding: 0; margin: 0; display: grid; gap: .75rem; }
@@ -61,7 +62,7 @@ label.choice { font-weight: 400; display: flex; gap: .6rem; align-items: baselin
 button, .button { white-space: nowrap; overflow-wrap: normal; flex: none; display: inline-block; cursor: pointer; border: 1px solid var(--line); background: var(--card); color: var(--text); padding: .45rem .9rem; min-height: 2.6rem; font-weight: 600; }
 button.first, .button.first { background: var(--accent); border-color: var(--accent); color: var(--accent-text); }
 button.danger { color: var(--bad); border-color: var(--bad); background: transparent; }
-button.plain { border: 0; background: none; color: var(--accent); padding: 0 .25rem; min-height: 0; font-weight: 400; line-height: 1.5; }
+button.plain { border: 0; background: none; color: var(--accent); padding: 0; margin-right: .5rem; min-height: 0; font-weight: 400; line-height: 1.5; }
 button:hover, .button:hover { filter: brightness(.96); text-decoration: none; }
 .search { display: flex; flex-wrap: nowrap; gap: 0; }
 main .search { max-width: 24rem; margin-bottom: .75rem; }

@@ -75,7 +75,7 @@ async function imagePart(exchange: PageExchange, name: string, stored: StoredMan
   const total = document.layers.reduce((sum, layer) => sum + layer.size, 0);
   return html`${config && configPart(exchange, config)}
 <h3>Layers <span class="dim small">${size(total)} compressed</span></h3>
-<div class="card table"><div class="scroll"><table><thead><tr><th class="num">#</th><th>Made by</th><th class="num">Size</th></tr></thead><tbody>${historyRows(document, config)}</tbody></table></div></div>`;
+<div class="card table"><div class="scroll"><table><thead><tr><th class="num tight">#</th><th>Made by</th><th class="num">Size</th></tr></thead><tbody>${historyRows(document, config)}</tbody></table></div></div>`;
 }
 
 /** Undefined for what is not the configuration of an image (a chart, a signature). */
