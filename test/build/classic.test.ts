@@ -237,6 +237,16 @@ describe.each(clients)("%s", (_name, program) => {
     const failed = await docker("", "build", context({ Dockerfile: "FROM busybox\nRUN exit 4" }));
     expect(failed.stderr).toContain("The command '/bin/sh -c exit 4' returned a non-zero code: 4");
     expect(failed.code).toBe(4);
+    const quiet = await docker(
+      "",
+      "build",
+      "-q",
+      context({ Dockerfile: "FROM busybox\nRUN echo why; exit 5" }),
+    );
+    expect(quiet.stderr).toContain("\nwhy\n");
+    expect(quiet.stderr).toContain("The command '/bin/sh -c echo why; exit 5' returned a non-zero code: 5");
+    expect(quiet.code).toBe(5);
+    expect(quiet.stdout).toBe("");
     expect((await docker("", "build", "/nowhere")).stderr).toContain(
       'unable to prepare context: path "/nowhere" not found',
     );

@@ -15,6 +15,7 @@ import type { Engine } from "../../engine/engine.ts";
 import { hostPlatform, parsePlatform } from "../../oci/platform.ts";
 import { familiarString, parseReference, withDefaultTag } from "../../oci/reference.ts";
 import { ClassicProgress } from "./classic-progress.ts";
+import { QuietMessages } from "./quiet-messages.ts";
 
 export interface ClassicBuildRequest {
   query: QueryOf<"ImageBuild">;
@@ -37,7 +38,8 @@ export async function classicBuild(
   const options = await toOptions(request, context);
   using lease = engine.blobs.lease();
   let total = 0;
-  const told = query.q ? async () => {} : send;
+  const quiet = query.q ? new QuietMessages(send) : undefined;
+  const told = quiet?.tell ?? send;
   const progress = new ClassicProgress(told, () => total);
   try {
     const built = await build(engine.builder, options, progress, lease, (plan) => {
@@ -50,6 +52,7 @@ export async function classicBuild(
     await told({ stream: `Successfully built ${id.slice("sha256:".length, "sha256:".length + 12)}\n` });
     for (const tag of options.tags) await told({ stream: `Successfully tagged ${familiarString(tag)}\n` });
   } catch (error) {
+    await quiet?.speak();
     if (error instanceof DockerfileError && error.range !== undefined) {
       await told({ stream: `${excerpt(options.dockerfileName, options.dockerfile, error.range)}\n` });
     }

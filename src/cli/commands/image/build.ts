@@ -11,8 +11,9 @@ import { bytesFlag } from "../../container/flag-types.ts";
 import { parseUlimit } from "../../container/limits.ts";
 import { type FlagValues, flag } from "../../flags.ts";
 import { standardInput } from "../../input-stream.ts";
-import { displayMessages, nowhere } from "../../progress.ts";
+import { displayMessages } from "../../progress.ts";
 import { allAuths } from "../../registry-auth.ts";
+import type { Output } from "../../streams.ts";
 
 const buildFlags = {
   "add-host": flag.list("Add a line to the hosts file of steps (name:address)", { check: checkExtraHost }),
@@ -130,9 +131,17 @@ export default command<typeof buildFlags>({
       ...(input.body && { body: input.body }),
     });
     let id = "";
-    await displayMessages(messages, flags.quiet ? nowhere : cli.out, (aux) => {
-      id = (aux as { ID?: string }).ID ?? id;
-    });
+    // Who wanted to see nothing sees all of it when it fails.
+    const kept: Parameters<Output["write"]>[0][] = [];
+    const quiet: Output = { fd: -1, isTerminal: false, write: (data) => void kept.push(data) };
+    try {
+      await displayMessages(messages, flags.quiet ? quiet : cli.out, (aux) => {
+        id = (aux as { ID?: string }).ID ?? id;
+      });
+    } catch (error) {
+      for (const data of kept) cli.err.write(data);
+      throw error;
+    }
     if (flags.quiet) cli.print(id);
     if (flags.iidfile !== "") writeFileSync(flags.iidfile, id);
     return 0;
