@@ -1,13 +1,13 @@
 import { chownSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { internal } from "../base/errors.ts";
-import { etcHostname, etcHosts, etcResolvConf, hostsOfHost } from "../network/files.ts";
+import { etcHostname, etcHosts, hostsOfHost } from "../network/files.ts";
 import type { Connection } from "../network/types.ts";
 import { type Container, isRunning } from "./container.ts";
 import type { ContainerDeps } from "./deps.ts";
 import { makeLinkedDestinations } from "./destinations.ts";
 import { linkHosts, withLinks } from "./links.ts";
-import { addressesOf, dnsOf } from "./networking.ts";
+import { addressesOf, resolvConf } from "./networking.ts";
 import { type ContainerPaths, containerPaths } from "./paths.ts";
 import { buildSpec } from "./spec/build.ts";
 import { encodeSpec } from "./spec/encode.ts";
@@ -100,17 +100,7 @@ function writeNetworkFiles(
           hostGateway: connection.hostAddress ?? deps.network.hostGateway,
         }),
   );
-  const dns = dnsOf(deps, hostConfig);
-  writeFileSync(
-    files.resolvConf,
-    etcResolvConf({
-      hostNetwork: host,
-      resolver: connection.hasResolver ?? false,
-      dns: dns.servers,
-      search: dns.search,
-      options: dns.options,
-    }),
-  );
+  writeFileSync(files.resolvConf, resolvConf(deps, container, connection));
   return files;
 }
 

@@ -2,7 +2,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import type { ContainerConfig, EndpointSettings, HostConfig } from "../api/containers.ts";
 import { conflict, EngineError, forbidden, invalidArgument, messageOf } from "../base/errors.ts";
 import { shortId } from "../base/ids.ts";
-import { ownHosts, withHosts, withoutHosts } from "../network/files.ts";
+import { etcResolvConf, ownHosts, withHosts, withoutHosts } from "../network/files.ts";
 import type { Connection, ConnectRequest, EndpointRequest } from "../network/types.ts";
 import { type Container, type ContainerSpec, isRunning } from "./container.ts";
 import type { ContainerDeps, DnsSettings } from "./deps.ts";
@@ -178,9 +178,8 @@ export function connectContainer(
     }
     const asked = askedSettings(settings);
     if (isAttached(deps, container)) {
-      const before = ownAddresses(deps, container);
-      await deps.network.plug(container.id, endpointRequest(container, network, asked));
-      rewriteHosts(deps, container, before);
+      const request = endpointRequest(container, network, asked);
+      await changeNetworks(deps, container, () => deps.network.plug(container.id, request));
     } else if (container.spec.endpoints[network]) {
       throw forbidden(`endpoint with name ${container.name} already exists in network ${network}`);
     } else {
@@ -203,9 +202,7 @@ export function disconnectContainer(
     const { [network]: gone, ...others } = container.spec.endpoints;
     if (!gone) throw forbidden(`container ${container.id} is not connected to network ${network}`);
     if (isAttached(deps, container)) {
-      const before = ownAddresses(deps, container);
-      await deps.network.unplug(container.id, network);
-      rewriteHosts(deps, container, before);
+      await changeNetworks(deps, container, () => deps.network.unplug(container.id, network));
     }
     save(deps, container, others);
   });
@@ -244,6 +241,51 @@ export function addressesOf({ Networks }: Connection): string[] {
 function ownAddresses(deps: ContainerDeps, { id }: Container): string[] {
   const connection = deps.network.connection(id);
   return connection ? addressesOf(connection) : [];
+}
+
+/** /etc/resolv.conf of a container that is connected so. */
+export function resolvConf(
+  deps: ContainerDeps,
+  { spec: { hostConfig } }: Container,
+  { hasResolver = false }: Connection,
+): string {
+  const { servers, search, options } = dnsOf(deps, hostConfig);
+  const hostNetwork = hostConfig.NetworkMode === "host";
+  return etcResolvConf({ hostNetwork, resolver: hasResolver, dns: servers, search, options });
+}
+
+/** Changes the networks of a running container; its files follow. */
+async function changeNetworks(
+  deps: ContainerDeps,
+  container: Container,
+  change: () => Promise<Connection>,
+): Promise<void> {
+  const before = deps.network.connection(container.id);
+  const addresses = before ? addressesOf(before) : [];
+  const after = await change();
+  rewriteHosts(deps, container, addresses);
+  if (before) rewriteResolvConf(deps, container, before, after);
+}
+
+/** A file that the container has changed stays as it is. */
+function rewriteResolvConf(
+  deps: ContainerDeps,
+  container: Container,
+  before: Connection,
+  after: Connection,
+): void {
+  const [old, text] = [before, after].map((connection) => resolvConf(deps, container, connection));
+  if (text === undefined || old === text) return;
+  const { resolvConf: path } = containerPaths(deps.roots, container.id);
+  try {
+    // In place: the file is mounted in the container.
+    if (readFileSync(path, "utf8") === old) writeFileSync(path, text);
+  } catch (error) {
+    deps.log.warn("the resolv.conf of a container could not be changed", {
+      container: container.id,
+      error: messageOf(error),
+    });
+  }
 }
 
 /** Has a running container find itself by its addresses of now, in place of those of `before`. */

@@ -1,6 +1,7 @@
 import {
   type Family,
   formatIp,
+  formatPrefix,
   type Ip,
   ipBytes,
   ipFromBytes,
@@ -107,6 +108,25 @@ export function setDefaultRoute(gateway: Ip, index: number): NetlinkMessage {
       [RTA_OIF, u32(index)],
     ],
     subject: `default route over ${formatIp(gateway)}`,
+  };
+}
+
+/** A route by an interface, over a next hop or, where there is none, directly. */
+export function addRoute(
+  destination: Prefix,
+  { index, nextHop }: { index: number; nextHop: Ip | undefined },
+): NetlinkMessage {
+  const scope = nextHop || destination.family === 6 ? RT_SCOPE_UNIVERSE : RT_SCOPE_LINK;
+  return {
+    type: RTM_NEWROUTE,
+    flags: NLM_F_CREATE | NLM_F_REPLACE,
+    header: routeHeader(numberOf(destination.family), destination.length, scope),
+    attributes: [
+      [RTA_DST, ipBytes(maskedPrefix(destination))],
+      ...(nextHop ? [[RTA_GATEWAY, ipBytes(nextHop)] as const] : []),
+      [RTA_OIF, u32(index)],
+    ],
+    subject: `route to ${formatPrefix(destination)}`,
   };
 }
 

@@ -146,6 +146,18 @@ export function linkUp(name: string): NetlinkMessage {
   };
 }
 
+/** Moves an interface, which goes down by that, to another namespace, where it has another name. */
+export function moveLink(
+  index: number,
+  { name, netnsFd }: { name: string; netnsFd: number },
+): NetlinkMessage {
+  const attributes: Attribute[] = [
+    [IFLA_NET_NS_FD, u32(netnsFd)],
+    [IFLA_IFNAME, text(name)],
+  ];
+  return { type: RTM_NEWLINK, header: linkHeader(index), attributes, subject: name };
+}
+
 /** Changes the address of an interface. */
 export function linkMac(name: string, mac: string): NetlinkMessage {
   const attributes: Attribute[] = [

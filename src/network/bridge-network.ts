@@ -14,7 +14,7 @@ import { Firewall, type PublishedPort, removeTable } from "./firewall.ts";
 import { forwardIPv6 } from "./forwarding.ts";
 import { closeForwarding, openForwarding } from "./host-firewall.ts";
 import { closeLegacyForwarding, openLegacyForwarding } from "./legacy-forwarding.ts";
-import type { DefaultRoute, LiveNetwork, Wire } from "./live-network.ts";
+import type { DefaultRoute, LiveNetwork, NotedWire, Wire } from "./live-network.ts";
 import { NetworkAddresses } from "./network-addresses.ts";
 import { bringUp, plugVeth } from "./plug.ts";
 import type { NetworkSpec } from "./spec.ts";
@@ -132,15 +132,15 @@ export class BridgeNetwork implements LiveNetwork {
     bringUp(inside, wire);
   }
 
-  note(wire: Pick<Wire, "link" | "mac" | "addresses">): void {
-    this.#guard?.note(this.#guarded(wire));
+  note(wire: NotedWire): void {
+    if (wire.link !== "") this.#guard?.note(this.#guarded(wire));
   }
 
   forget(link: string): void {
     this.#guard?.forget(link);
   }
 
-  #guarded({ link, mac, addresses }: Pick<Wire, "link" | "mac" | "addresses">): GuardedEnd {
+  #guarded({ link, mac, addresses }: NotedWire): GuardedEnd {
     return { link, addresses: this.spec.ipv6 ? [...addresses, linkLocalOf(mac)] : addresses };
   }
 

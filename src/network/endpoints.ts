@@ -14,6 +14,7 @@ import {
 import type { EndpointRow } from "../store/networks.ts";
 import type { LiveNetwork, Wire } from "./live-network.ts";
 import { parseSysctls } from "./plug.ts";
+import type { PreparedEndpoint } from "./remote/preparation.ts";
 import { familiesOf, type NetworkSpec } from "./spec.ts";
 import { joined } from "./subnet-specs.ts";
 import type { EndpointRequest } from "./types.ts";
@@ -24,6 +25,8 @@ export interface EndpointDetails {
   /** What was asked for. */
   asked?: EndpointSettings;
   dnsNames?: readonly string[];
+  /** What the interface is called on the host, where a plugin has made it. */
+  source?: string;
 }
 
 export const detailsOf = (row: EndpointRow) => JSON.parse(row.details) as EndpointDetails;
@@ -105,22 +108,34 @@ export function planWire(
   network: LiveNetwork,
   settings: EndpointSettings,
   taken: ReadonlySet<string>,
+  prepared?: PreparedEndpoint,
 ): Omit<Wire, "link"> {
   const options = settings.DriverOpts ?? {};
   const sysctls = parseSysctls(options[sysctlsOption]);
-  const ifname = options[ifnameOption] || freeName(network.interfacePrefix, taken);
+  const ifname = options[ifnameOption] || freeName(prepared?.prefix ?? network.interfacePrefix, taken);
   if (!/^[^\s/:]{1,15}$/.test(ifname))
     throw invalidArgument(`invalid interface name ${JSON.stringify(ifname)}`);
   if (taken.has(ifname))
     throw forbidden(`interface name ${ifname} is used by another endpoint of the container`);
-  const addresses = takeAddresses(network, settings);
+  const addresses = prepared?.addresses ?? takeAddresses(network, settings);
   const asked = settings.MacAddress ? parseMac(settings.MacAddress) : undefined;
   const linkLocal = (settings.IPAMConfig?.LinkLocalIPs ?? []).flatMap((text) => parseIp(text) ?? []);
   const more = linkLocal.map((ip) => ({ ...ip, length: ip.family === 4 ? 16 : 64 }));
-  // All interfaces of an ipvlan have their parent's.
-  const mac = network.spec.driver === "ipvlan" ? "" : (asked ?? macOf(addresses));
-  return { ifname, mac, addresses: [...addresses, ...more], sysctls };
+  const { source, gateways, routes } = prepared ?? {};
+  return {
+    ifname,
+    mac: asked ?? prepared?.mac ?? ownMac(network, addresses),
+    addresses: [...addresses, ...more],
+    sysctls,
+    ...(source !== undefined && { source }),
+    ...(gateways && { gateways }),
+    ...(routes && { routes }),
+  };
 }
+
+/** All interfaces of an ipvlan have their parent's address, and those of a plugin the one that they come with. */
+const ownMac = ({ spec, remote }: LiveNetwork, addresses: readonly Ip[]) =>
+  spec.driver === "ipvlan" || remote ? "" : macOf(addresses);
 
 function freeName(prefix: string, taken: ReadonlySet<string>): string {
   let number = 0;
@@ -128,7 +143,8 @@ function freeName(prefix: string, taken: ReadonlySet<string>): string {
   return `${prefix}${number}`;
 }
 
-function takeAddresses({ addresses, spec }: LiveNetwork, { IPAMConfig }: EndpointSettings): Prefix[] {
+/** Free addresses of a network, or those that are asked for. Throws when there are none. */
+export function takeAddresses({ addresses, spec }: LiveNetwork, { IPAMConfig }: EndpointSettings): Prefix[] {
   const found: Prefix[] = [];
   try {
     for (const family of familiesOf(spec)) {
@@ -162,7 +178,12 @@ export function endpointRow(
     const route = address && network.defaultRoute(address, address.family);
     return route && route !== "link" ? formatIp(route) : "";
   };
-  const details: EndpointDetails = { ifname: wire.ifname, asked: settings, dnsNames };
+  const details: EndpointDetails = {
+    ifname: wire.ifname,
+    asked: settings,
+    dnsNames,
+    ...(wire.source && { source: wire.source }),
+  };
   return {
     id,
     networkId: network.row.id,

@@ -3,6 +3,7 @@ import type { NetlinkSocket } from "../linux/netlink.ts";
 import type { NetworkRow } from "../store/networks.ts";
 import type { Firewall, PublishedPort } from "./firewall.ts";
 import type { NetworkAddresses } from "./network-addresses.ts";
+import type { StaticRoute } from "./remote/driver.ts";
 import type { NetworkSpec } from "./spec.ts";
 
 /** A container's end in one network: what its interface is to be. */
@@ -15,7 +16,15 @@ export interface Wire {
   addresses: readonly Prefix[];
   /** Settings of the interface, as in `net.ipv4.conf.IFNAME.log_martians=1`. */
   sysctls: readonly string[];
+  /** An interface of the host that becomes the container's end: a plugin has made it. */
+  source?: string;
+  /** What the plugin says of the ways from there. */
+  gateways?: readonly Ip[];
+  routes?: readonly StaticRoute[];
 }
+
+/** What is known of a wire that an earlier daemon plugged in. */
+export type NotedWire = Pick<Wire, "link" | "mac" | "addresses" | "gateways">;
 
 /** Where packets go that are for nobody in the network: a gateway, or just out of the interface. */
 export type DefaultRoute = Ip | "link" | undefined;
@@ -37,10 +46,12 @@ export interface LiveNetwork extends Disposable {
   readonly hostIps: readonly string[];
   /** Published ports are opened at the container's own address, without a port of the host. */
   readonly routed: boolean;
+  /** Its driver is a plugin. */
+  readonly remote?: boolean;
   /** Makes the interface, up and with its addresses. Runs inside the namespace, where `inside` is. */
   plug(wire: Wire, inside: NetlinkSocket): void;
   /** An end that was plugged in by an earlier daemon. */
-  note?(wire: Pick<Wire, "link" | "mac" | "addresses">): void;
+  note?(wire: NotedWire): void;
   /** The end has been taken away. */
   forget?(link: string): void;
   /** The way out for the container whose address is `ip`. */

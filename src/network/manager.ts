@@ -5,6 +5,8 @@ import { newId } from "../base/ids.ts";
 import { formatIp } from "../base/ip.ts";
 import { SyscallError } from "../linux/libc.ts";
 import { NetlinkSocket } from "../linux/netlink.ts";
+import { Plugins } from "../plugins/client.ts";
+import { dockerPluginFolders } from "../plugins/discovery.ts";
 import { MetaTable } from "../store/meta.ts";
 import { type EndpointRow, type NetworkRow, NetworkTable } from "../store/networks.ts";
 import type { Attached } from "./attached.ts";
@@ -20,6 +22,8 @@ import type { NamedSandbox } from "./name-server.ts";
 import { hasNames, namedSandbox } from "./named-sandbox.ts";
 import { NetworkSet } from "./network-set.ts";
 import { OwnPorts, type PortKeeper } from "./port-keeper.ts";
+import { Preparation } from "./remote/preparation.ts";
+import { RemoteRecords, type RemoteThing } from "./remote/records.ts";
 import { SandboxPool } from "./sandbox-pool.ts";
 import { remainsOf, type Sandbox, Sandboxes, type SandboxKind } from "./sandboxes.ts";
 import { planNetwork } from "./spec.ts";
@@ -41,6 +45,8 @@ export class NetworkManager {
   readonly #keeper: PortKeeper;
   readonly #ports: ContainerPorts;
   readonly #wiring: Wiring;
+  readonly #records: RemoteRecords;
+  readonly #preparation: Preparation;
   readonly #attached = new Map<string, Attached>();
   readonly #networks: NetworkSet;
   readonly #pools: { bridge: SandboxPool; bare: SandboxPool; named: SandboxPool };
@@ -55,7 +61,19 @@ export class NetworkManager {
     this.#sandboxes = new Sandboxes(resources, pins, this.#host, log, deps.namespaceOwner);
     const random = new MetaTable(database).once("ula", () => newId().slice(0, 10));
     const host = this.#host;
-    this.#networks = new NetworkSet({ database, resources, host, config, log, ula: ulaPool(random) });
+    const plugins = deps.plugins ?? new Plugins(dockerPluginFolders);
+    this.#records = new RemoteRecords({ resources, plugins, log });
+    this.#preparation = new Preparation(this.#records, this.#sandboxes);
+    this.#networks = new NetworkSet({
+      database,
+      resources,
+      host,
+      config,
+      log,
+      ula: ulaPool(random),
+      records: this.#records,
+      plugins,
+    });
     this.#keeper = deps.ports ?? new OwnPorts();
     this.#ports = new ContainerPorts({
       host,
@@ -128,9 +146,21 @@ export class NetworkManager {
     this.#applyAll();
     const named = [...this.#attached.values()].flatMap((attached) => this.#named(attached) ?? []);
     await this.#deps.names?.replace(named);
+    // A plugin may take its time, or be a container that starts later.
+    void this.#records.drop(this.#orphansOfPlugins());
     this.#pools.bare.refill();
     if (this.#bridge) this.#pools.bridge.refill();
     if (this.#hasUserNetworks) this.#pools.named.refill();
+  }
+
+  /** What plugins have made for networks, and for endpoints, that are no more. */
+  #orphansOfPlugins(): RemoteThing[] {
+    const alive = (owner: string, thing: RemoteThing) => {
+      const { endpoints } = this.#attached.get(owner) ?? {};
+      if (!endpoints) return this.#networks.get(owner) !== undefined;
+      return thing.kind !== "pluginEndpoint" || endpoints.some(({ id }) => id === thing.endpoint);
+    };
+    return this.#records.all().flatMap(({ thing, owner }) => (alive(owner, thing) ? [] : [thing]));
   }
 
   /** `POST /networks/create`; the new network's id. */
@@ -143,7 +173,7 @@ export class NetworkManager {
   }
 
   /** Removes a network. Throws `forbidden` when containers are connected, or it is predefined. */
-  remove(reference: string): void {
+  async remove(reference: string): Promise<void> {
     const row = this.#networks.find(reference);
     if (predefinedNames.includes(row.name)) {
       throw forbidden(`${row.name} is a pre-defined network and cannot be removed`);
@@ -153,17 +183,17 @@ export class NetworkManager {
       const who = users.map(({ name, id }) => `name:"${name}" id:"${id.slice(0, 12)}"`).join(", ");
       throw forbidden(`error while removing network: network ${row.name} has active endpoints (${who})`);
     }
-    this.#networks.remove(row);
+    await this.#networks.remove(row);
     this.#event("destroy", row);
   }
 
   /** Removes what no container is connected to and `wanted` says; their names. */
-  prune(wanted: (network: NetworkInspect) => boolean): string[] {
+  async prune(wanted: (network: NetworkInspect) => boolean): Promise<string[]> {
     const victims = this.#networks
       .rows()
       .filter((row) => !predefinedNames.includes(row.name) && this.#usersOf(row.id).length === 0)
       .filter((row) => wanted(this.#inspect(row)));
-    for (const row of victims) this.remove(row.id);
+    for (const row of victims) await this.remove(row.id);
     // A prune is of no single network.
     this.#deps.events("prune", { id: "", name: "", driver: "" }, { reclaimed: "0" });
     return victims.map(({ name }) => name);
@@ -207,19 +237,27 @@ export class NetworkManager {
     endpoints: LiveEndpoint[],
   ): Promise<Connection> {
     const sandbox = takeFrom(pool, request);
+    const { containerId } = request;
     let plugged: Plugged[] = [];
+    let prepared: LiveEndpoint[] = [];
     try {
-      plugged = this.#wiring.plugAll(request.containerId, sandbox, endpoints);
+      prepared = await this.#preparation.prepare(containerId, sandbox.netns, endpoints);
+      plugged = this.#wiring.plugAll(containerId, sandbox, prepared);
       const rows = endpoints.length > 0 ? plugged.map(({ row }) => row) : [this.#unplugged(request, "none")];
       const connection = await this.#attach(request, sandbox, rows);
       await this.#tellNames(request.containerId);
       return connection;
     } catch (error) {
-      if (this.#attached.has(request.containerId)) await this.release(request.containerId);
+      if (this.#attached.has(containerId)) await this.release(containerId);
       else if (isUntouched(sandbox, endpoints)) {
         if (request.owner === undefined) pool.giveBack(sandbox);
         else this.#retireUnused(sandbox);
-      } else this.#wiring.retire(sandbox.netns, plugged);
+      } else {
+        const rows = plugged.map(({ row }) => row);
+        this.#preparation.returnLinks(sandbox.netns, rows);
+        this.#wiring.retire(sandbox.netns, plugged);
+        await this.#preparation.abandon(containerId, prepared);
+      }
       throw error;
     }
   }
@@ -278,7 +316,16 @@ export class NetworkManager {
     }
     checkEndpoint(asked.settings, row.name, this.#networks.specOf(row));
     const network = usable(this.#networks, row);
-    const plugged = this.#wiring.plugMore(containerId, sandbox, { network, asked }, endpoints);
+    const [prepared = { network, asked }] = await this.#preparation.prepare(containerId, sandbox.netns, [
+      { network, asked },
+    ]);
+    let plugged: Plugged;
+    try {
+      plugged = this.#wiring.plugMore(containerId, sandbox, prepared, endpoints);
+    } catch (error) {
+      await this.#preparation.abandon(containerId, [prepared]);
+      throw error;
+    }
     try {
       this.#deps.database.relaxed(() => {
         for (const { networkId } of endpoints.filter(({ link, address }) => link === "" && address === "")) {
@@ -291,6 +338,10 @@ export class NetworkManager {
         plugged.row,
       ];
       await this.#changed(attached);
+      // Its first network with names.
+      if (!hasNames(endpoints, this.#networks) && hasNames(attached.endpoints, this.#networks)) {
+        this.#sandboxes.inside(sandbox.netns, redirectQueries);
+      }
     } catch (error) {
       await this.unplug(containerId, row.id);
       throw error;
@@ -311,6 +362,7 @@ export class NetworkManager {
     this.#table.deleteEndpoint(gone);
     await this.#changed(attached);
     this.#wiring.unplug(netns, gone);
+    await this.#preparation.finish(containerId, [gone]);
     await this.#tellNames(containerId);
     this.#event("disconnect", row, containerId);
     return this.#connectionOf(attached);
@@ -351,9 +403,13 @@ export class NetworkManager {
     const closed = this.#ports.close(attached);
     this.#table.deleteSandbox(containerId);
     this.#deps.names?.drop(containerId);
-    if (sandbox.netns !== "") this.#wiring.retireOf(sandbox.netns, endpoints);
+    if (sandbox.netns !== "") {
+      this.#preparation.returnLinks(sandbox.netns, endpoints);
+      this.#wiring.retireOf(sandbox.netns, endpoints);
+    }
     for (const { networkId } of endpoints) this.#tellOf("disconnect", networkId, containerId);
     await closed;
+    await this.#preparation.finish(containerId, endpoints);
   }
 
   /** Publishes and unpublishes ports of a container while it runs; nothing happens to one that has no network. */

@@ -17,6 +17,7 @@ import { hasIPv6 } from "../linux/inet-socket.ts";
 import { createBridge, deleteLink, findLink } from "../linux/links.ts";
 import type { NetlinkSocket } from "../linux/netlink.ts";
 import { Nftables } from "../linux/nftables.ts";
+import type { Plugins } from "../plugins/client.ts";
 import type { Database } from "../store/database.ts";
 import { type NetworkRow, NetworkTable } from "../store/networks.ts";
 import type { ResourceTable } from "../store/resources.ts";
@@ -30,7 +31,11 @@ import {
 } from "./bridge-network.ts";
 import { parseBridgeOptions } from "./bridge-options.ts";
 import type { LiveNetwork } from "./live-network.ts";
-import { familiesOf, type NetworkSpec, type PlannedNetwork } from "./spec.ts";
+import { createRemoteNetwork } from "./remote/driver.ts";
+import { ownIpam, requestPools } from "./remote/ipam.ts";
+import { PluginNetwork } from "./remote/plugin-network.ts";
+import type { RemoteRecords } from "./remote/records.ts";
+import { familiesOf, type NetworkSpec, networkDrivers, type PlannedNetwork } from "./spec.ts";
 import { predefinedNames, type StoredNetwork, specOf, storedNetwork } from "./stored-spec.ts";
 import { withGateway } from "./subnet-specs.ts";
 import { chooseSubnet, networkPools, poolsOf, type SubnetPool } from "./subnets.ts";
@@ -46,6 +51,8 @@ export interface NetworkSetDependencies {
   log: Logger;
   /** Where subnets for IPv6 come from that nobody chose. */
   ula: SubnetPool;
+  records: RemoteRecords;
+  plugins: Plugins;
 }
 
 /** All networks: their rows, and those that are in use. */
@@ -164,7 +171,8 @@ export class NetworkSet implements Disposable {
     const { host, config, log } = this.#deps;
     const { spec, identity } = storedNetwork(row);
     if (spec.configOnly) return undefined;
-    if (!identity) {
+    if (!networkDrivers.includes(spec.driver)) this.use(new PluginNetwork(host, row, spec));
+    else if (!identity) {
       makeParent(host, row, parseVlanOptions(spec));
       this.use(new VlanNetwork(host, row, spec));
     } else {
@@ -196,9 +204,22 @@ export class NetworkSet implements Disposable {
     using _lock = await lockInNetns("longshore-bridges");
     if (this.named(name)) throw conflict(`network with name ${name} already exists`);
     const id = newId();
-    const spec = this.#withSubnets(planned);
+    try {
+      return await this.#create(id, planned);
+    } catch (error) {
+      await this.#deps.records.drop(this.#deps.records.of(id));
+      throw error;
+    }
+  }
+
+  async #create(id: string, planned: PlannedNetwork): Promise<NetworkRow> {
+    const { name } = planned;
+    const { records, plugins } = this.#deps;
+    await findDrivers(plugins, planned.spec);
+    const spec = await this.#withSubnets(id, planned);
     const stored: StoredNetwork = { spec };
     if (spec.driver === "bridge") stored.identity = this.#newBridge(id, spec);
+    if (!networkDrivers.includes(spec.driver)) await createRemoteNetwork(records, id, spec);
     const row: NetworkRow = {
       id,
       name,
@@ -212,7 +233,8 @@ export class NetworkSet implements Disposable {
   #make(row: NetworkRow, { spec, identity }: StoredNetwork): NetworkRow {
     const { database, resources, host } = this.#deps;
     // The parent may be somebody else's, who would lose it with our network.
-    const needed = !identity && !spec.configOnly ? vlanResources(row, spec) : [];
+    const isVlan = ["macvlan", "ipvlan"].includes(spec.driver);
+    const needed = isVlan && !spec.configOnly ? vlanResources(row, spec) : [];
     const links = needed.filter(({ key }) => !findLink(host, key));
     database.transaction(() => {
       this.#table.putNetwork(row);
@@ -229,8 +251,9 @@ export class NetworkSet implements Disposable {
     }
   }
 
-  /** Removes a network that nothing is connected to. */
-  remove(row: NetworkRow): void {
+  /** Removes a network that nothing is connected to. Throws what a plugin says that does not let go of it. */
+  async remove(row: NetworkRow): Promise<void> {
+    for (const thing of this.#deps.records.of(row.id)) await this.#deps.records.takeBack(thing);
     this.#forget(row);
   }
 
@@ -272,10 +295,13 @@ export class NetworkSet implements Disposable {
   }
 
   /** The settings with a subnet for each family, none of which touches another network's, or the host's routes. */
-  #withSubnets({ spec: asked, ipv6IfPossible }: PlannedNetwork): NetworkSpec {
+  async #withSubnets(id: string, { spec: asked, ipv6IfPossible }: PlannedNetwork): Promise<NetworkSpec> {
     const { host, config, ula } = this.#deps;
     const spec = this.#configured(asked);
     if (spec.configOnly || spec.ipamDriver === "null") return spec;
+    if (!ownIpam.includes(spec.ipamDriver)) {
+      return { ...spec, subnets: await requestPools(this.#deps.records, spec, id) };
+    }
     const ours = this.rows().flatMap((row) =>
       this.specOf(row).subnets.map(({ subnet }) => parsePrefix(subnet)),
     );
@@ -305,6 +331,25 @@ export class NetworkSet implements Disposable {
     }
     const { options, subnets, ipv6, internal: isInternal, labels, ipamOptions } = from;
     return { ...spec, options, subnets, ipv6, internal: isInternal, labels, ipamOptions };
+  }
+}
+
+/** Throws, in Docker's words, when a plugin that is asked for is not there. */
+async function findDrivers(plugins: Plugins, { driver, ipamDriver }: NetworkSpec): Promise<void> {
+  const find = async (name: string, wanted: string, words: string) => {
+    try {
+      await plugins.get(name, wanted);
+    } catch (error) {
+      throw isEngineError(error, "notFound") ? notFound(words) : error;
+    }
+  };
+  if (!networkDrivers.includes(driver)) {
+    const words = `could not find plugin ${driver} in v1 plugin registry: plugin not found`;
+    await find(driver, "NetworkDriver", words);
+  }
+  if (!ownIpam.includes(ipamDriver)) {
+    const words = `failed to get IPAM driver ${ipamDriver}: plugin "${ipamDriver}" not found`;
+    await find(ipamDriver, "IpamDriver", words);
   }
 }
 

@@ -3,7 +3,7 @@ import { basename, join } from "node:path";
 import { nextTurn, sleep } from "../base/async.ts";
 import { newId, shortId } from "../base/ids.ts";
 import type { Logger } from "../base/log.ts";
-import { deleteLink, findLink, linkMac, linkUp } from "../linux/links.ts";
+import { deleteLink, findLink, linkMac, linkUp, moveLink } from "../linux/links.ts";
 import { mount, mountFlags, setPropagation, unmount } from "../linux/mount.ts";
 import { isMountPoint } from "../linux/mountinfo.ts";
 import { createNetns, createOwnedNetns, inNetns, removeNetns } from "../linux/namespace.ts";
@@ -11,7 +11,7 @@ import { NetlinkSocket } from "../linux/netlink.ts";
 import type { IdMaps, NamespaceOwner } from "../linux/user-namespace.ts";
 import type { Resource, ResourceTable } from "../store/resources.ts";
 import type { LiveNetwork, Wire } from "./live-network.ts";
-import { pinTo } from "./plug.ts";
+import { pinTo, withThisNetns } from "./plug.ts";
 
 /** A network namespace, and the interface that it was made with. */
 export interface Sandbox {
@@ -136,6 +136,16 @@ export class Sandboxes {
       deleteLink(this.#host, link);
       this.#resources.release({ kind: "veth", key: link });
     }
+  }
+
+  /** Gives an interface back to the host, under its name there; nothing happens when it is gone. */
+  returnLink(netns: string, { ifname, source }: { ifname: string; source: string }): void {
+    withThisNetns((netnsFd) =>
+      this.inside(netns, (inside) => {
+        const link = findLink(inside, ifname);
+        if (link) inside.request(moveLink(link.index, { name: source, netnsFd }));
+      }),
+    );
   }
 
   /** Runs `work` inside a namespace, with a socket of it. */

@@ -1,16 +1,17 @@
 import type { NetworkCreateRequest } from "../api/networks.ts";
-import { invalidArgument, notFound, unavailable } from "../base/errors.ts";
+import { invalidArgument, unavailable } from "../base/errors.ts";
 import type { Family } from "../base/ip.ts";
 import { parseBridgeOptions } from "./bridge-options.ts";
 import { checkSubnets, type SubnetSpec } from "./subnet-specs.ts";
 import { parseVlanOptions } from "./vlan-options.ts";
 
-export const networkDrivers = ["bridge", "host", "ipvlan", "macvlan", "null"] as const;
-export type NetworkDriver = (typeof networkDrivers)[number];
+/** The drivers that are part of the daemon; any other one is a plugin. */
+export const networkDrivers: readonly string[] = ["bridge", "host", "ipvlan", "macvlan", "null"];
 
 /** What was asked for, and what was chosen where nothing was: a network, as it is kept. */
 export interface NetworkSpec {
-  driver: NetworkDriver;
+  /** One of `networkDrivers`, or the name of a plugin. */
+  driver: string;
   ipv4: boolean;
   ipv6: boolean;
   internal: boolean;
@@ -52,9 +53,6 @@ export function planNetwork(
   const driver = driverOf(request);
   const { IPAM: ipam } = request;
   const ipamDriver = ipam?.Driver || "default";
-  if (ipamDriver !== "default" && ipamDriver !== "null") {
-    throw invalidArgument(`failed to get IPAM driver ${ipamDriver}: plugin "${ipamDriver}" not found`);
-  }
   const given = request.EnableIPv6 ?? undefined;
   const spec: NetworkSpec = {
     driver,
@@ -81,7 +79,7 @@ export function planNetwork(
   };
 }
 
-function driverOf({ Driver, Ingress, Scope, ConfigOnly }: NetworkCreateRequest): NetworkDriver {
+function driverOf({ Driver, Ingress, Scope, ConfigOnly }: NetworkCreateRequest): string {
   if (ConfigOnly) return "null";
   const driver = Driver || "bridge";
   if (driver === "overlay" || Ingress || Scope === "swarm") {
@@ -92,9 +90,7 @@ function driverOf({ Driver, Ingress, Scope, ConfigOnly }: NetworkCreateRequest):
   if (driver === "host" || driver === "null") {
     throw invalidArgument(`only one instance of "${driver}" network is allowed`);
   }
-  const known = networkDrivers.find((one) => one === driver);
-  if (!known) throw notFound(`could not find plugin ${driver} in v1 plugin registry: plugin not found`);
-  return known;
+  return driver;
 }
 
 function checkFamilies({ ipv4, ipv6, driver }: NetworkSpec): void {

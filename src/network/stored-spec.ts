@@ -2,7 +2,7 @@ import { formatIp, formatPrefix, maskedPrefix, parsePrefix } from "../base/ip.ts
 import type { NetworkRow } from "../store/networks.ts";
 import type { BridgeIdentity, BridgeSettings } from "./bridge.ts";
 import { bridgeOption, driverOption } from "./bridge-options.ts";
-import type { NetworkDriver, NetworkSpec } from "./spec.ts";
+import type { NetworkSpec } from "./spec.ts";
 import type { SubnetSpec } from "./subnet-specs.ts";
 import { defaultMtu, type NetworkConfig } from "./types.ts";
 
@@ -21,7 +21,7 @@ export const storedNetwork = (row: NetworkRow) => JSON.parse(row.settings) as St
 export function specOf(row: NetworkRow, config: NetworkConfig): NetworkSpec {
   if (!predefinedNames.includes(row.name)) return storedNetwork(row).spec;
   if (row.driver === "bridge") return defaultBridgeSpec(JSON.parse(row.settings) as BridgeSettings, config);
-  return { ...plainSpec, driver: row.driver as NetworkDriver, ipamOptions: null };
+  return { ...plainSpec, driver: row.driver, ipamOptions: null };
 }
 
 const plainSpec: NetworkSpec = {

@@ -21,6 +21,8 @@ export interface SubnetSpec {
   gateway?: string;
   /** Addresses that are kept for others, by name. */
   auxiliary?: Record<string, string>;
+  /** What a plugin calls it that has chosen it. */
+  pool?: string;
   /** Somebody asked for it: only then containers may ask for addresses of it. */
   asked: boolean;
 }

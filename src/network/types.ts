@@ -1,6 +1,7 @@
 import type { EndpointSettings, PortMap } from "../api/endpoints.ts";
 import type { Logger } from "../base/log.ts";
 import type { IdMaps, NamespaceOwner } from "../linux/user-namespace.ts";
+import type { Plugins } from "../plugins/client.ts";
 import type { Database } from "../store/database.ts";
 import type { NetworkRow } from "../store/networks.ts";
 import type { ResourceTable } from "../store/resources.ts";
@@ -70,6 +71,8 @@ export interface NetworkDependencies {
   ports?: PortKeeper;
   /** The ids of the user namespaces that own the containers' networks (`--userns-remap`). */
   namespaceOwner?: IdMaps | undefined;
+  /** Drivers of networks, and of addresses, that are plugins; those of the usual folders where none are given. */
+  plugins?: Plugins;
   /** How many namespaces are kept ready; 0 makes each when it is asked for. */
   poolSize?: number;
 }

@@ -1,10 +1,12 @@
 import { forbidden, internal, invalidArgument, messageOf } from "../base/errors.ts";
 import { newId } from "../base/ids.ts";
+import { parseIp } from "../base/ip.ts";
 import { SyscallError } from "../linux/libc.ts";
 import type { EndpointRow, NetworkRow } from "../store/networks.ts";
 import { setDefaultRoutes } from "./default-routes.ts";
 import {
   addressesOf,
+  detailsOf,
   type EndpointIdentity,
   endpointRow,
   ifnameOf,
@@ -14,6 +16,7 @@ import {
 } from "./endpoints.ts";
 import type { DefaultRoute, LiveNetwork, Wire } from "./live-network.ts";
 import type { NetworkSet } from "./network-set.ts";
+import type { PreparedEndpoint } from "./remote/preparation.ts";
 import { linkName, type Sandbox, type Sandboxes, type SandboxKind } from "./sandboxes.ts";
 import type { EndpointRequest } from "./types.ts";
 
@@ -21,6 +24,8 @@ import type { EndpointRequest } from "./types.ts";
 export interface LiveEndpoint {
   network: LiveNetwork;
   asked: EndpointRequest;
+  /** What plugins have said of it. */
+  prepared?: PreparedEndpoint;
 }
 
 /** An endpoint that is being made. */
@@ -79,10 +84,10 @@ export class Wiring {
     }
     const done: Plugged[] = [];
     try {
-      for (const { network, asked } of endpoints) {
+      for (const endpoint of endpoints) {
         const taken = new Set(done.map(({ wire }) => wire.ifname));
-        const identity = { id: newId(), containerId };
-        done.push(this.#plugOne(sandbox, { network, asked, identity, taken, number: done.length }));
+        const identity = { id: endpoint.prepared?.id ?? newId(), containerId };
+        done.push(this.#plugOne(sandbox, { ...endpoint, identity, taken, number: done.length }));
       }
       this.route(
         sandbox.netns,
@@ -105,11 +110,16 @@ export class Wiring {
     const taken = new Set(present.map(ifnameOf));
     const numbers = present.map(({ link }) => Number(/-(\d+)$/.exec(link)?.[1] ?? 0));
     const number = present.some(({ link }) => link !== "") ? Math.max(...numbers) + 1 : 0;
-    return this.#plugOne(sandbox, { ...endpoint, identity: { id: newId(), containerId }, taken, number });
+    return this.#plugOne(sandbox, {
+      ...endpoint,
+      identity: { id: endpoint.prepared?.id ?? newId(), containerId },
+      taken,
+      number,
+    });
   }
 
-  #plugOne(sandbox: Sandbox, { network, asked, identity, taken, number }: NewEnd): Plugged {
-    const plan = planWire(network, asked.settings, taken);
+  #plugOne(sandbox: Sandbox, { network, asked, prepared, identity, taken, number }: NewEnd): Plugged {
+    const plan = planWire(network, asked.settings, taken, prepared);
     const link = network.hasHostEnd ? linkName(sandbox.id, number) : "";
     const wire = { ...plan, link };
     try {
@@ -125,7 +135,11 @@ export class Wiring {
 
   /** Takes one end of a container away that lives on, and gives its addresses back. */
   unplug(netns: string, row: EndpointRow): void {
-    this.#sandboxes.unplug(netns, { link: row.link, ifname: ifnameOf(row) });
+    const { source } = detailsOf(row);
+    if (source) this.#sandboxes.returnLink(netns, { ifname: ifnameOf(row), source });
+    else if (row.link !== "" || !this.#networks.liveOf(row.networkId)?.remote) {
+      this.#sandboxes.unplug(netns, { link: row.link, ifname: ifnameOf(row) });
+    }
     this.free([row]);
   }
 
@@ -149,7 +163,8 @@ export class Wiring {
       const network = this.#networks.liveOf(row.networkId);
       const addresses = addressesOf(row);
       for (const address of addresses) network?.addresses.reserve(address);
-      if (row.link !== "") network?.note?.({ link: row.link, mac: row.mac, addresses });
+      const gateways = [row.gateway, row.gateway6].flatMap((text) => parseIp(text) ?? []);
+      network?.note?.({ link: row.link, mac: row.mac, addresses, gateways });
     }
   }
 

@@ -11,6 +11,11 @@ export const resourceKinds = [
   "nftTable",
   "cgroup",
   "process",
+  // What plugins have made for networks.
+  "pluginNetwork",
+  "pluginEndpoint",
+  "pluginPool",
+  "pluginAddress",
 ] as const;
 export type ResourceKind = (typeof resourceKinds)[number];
 

@@ -62,7 +62,7 @@ async function withScene(iptables: boolean, work: (scene: Scene) => Promise<void
     await work({ daemon, victim, friend, attacker, gateway: { ip, ip6 } });
   } finally {
     for (const name of ["victim", "friend", "attacker"]) await networks.release(name);
-    networks.remove("net");
+    await networks.remove("net");
     await networks.shutdown();
   }
 }

@@ -100,6 +100,25 @@ describe("networks that users create", () => {
     expect(await daemon.must("network", "ls", "-q", "--filter", "type=custom")).toBe("");
   });
 
+  test("who joins one while it runs finds the others by name from then on, until it leaves", async () => {
+    await daemon.must("network", "create", "joined");
+    await sleeper("there", "--network", "joined");
+    await sleeper("late");
+    const before = (await inside("late", "cat", "/etc/resolv.conf")).stdout;
+    for (let round = 0; round < 2; round++) {
+      await daemon.must("network", "connect", "joined", "late");
+      expect(await reaches("late", "there")).toBe(true);
+      expect(await reaches("there", "late")).toBe(true);
+      await daemon.must("network", "disconnect", "joined", "late");
+      expect((await inside("late", "cat", "/etc/resolv.conf")).stdout).toBe(before);
+    }
+    await inside("late", "sh", "-c", "echo nameserver 192.0.2.1 > /etc/resolv.conf");
+    await daemon.must("network", "connect", "joined", "late");
+    expect((await inside("late", "cat", "/etc/resolv.conf")).stdout).toBe("nameserver 192.0.2.1\n");
+    await daemon.must("rm", "-f", "there", "late");
+    await daemon.must("network", "rm", "joined");
+  });
+
   test("an internal one leads nowhere, and a container of it asks no server", async () => {
     const net = subnet();
     await daemon.must("network", "create", "--internal", "--subnet", net, "inner");

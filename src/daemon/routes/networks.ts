@@ -49,8 +49,8 @@ export function networkHandlers(deps: ContainerDeps): Handlers {
       return { Id: id, Warning: warning };
     },
 
-    NetworkDelete({ params }) {
-      networks.remove(params.id);
+    async NetworkDelete({ params }) {
+      await networks.remove(params.id);
     },
 
     async NetworkConnect({ params, body }) {
@@ -63,10 +63,10 @@ export function networkHandlers(deps: ContainerDeps): Handlers {
       await disconnectContainer(deps, container, params.id);
     },
 
-    NetworkPrune({ query }) {
+    async NetworkPrune({ query }) {
       const filters = Filters.from(query.filters, pruneFilters);
       const until = pruneLimit(filters, deps.clock.nowNanos());
-      const deleted = networks.prune(
+      const deleted = await networks.prune(
         ({ Labels, Created }) =>
           (until === undefined || Date.parse(Created) < until) &&
           filters.labels(Labels) &&

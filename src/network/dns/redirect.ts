@@ -10,6 +10,8 @@ export const resolverAddress = "127.0.0.11";
 export const resolverPort = 61053;
 
 const rules = `
+table ip longshore_resolver
+delete table ip longshore_resolver
 table ip longshore_resolver {
   chain output {
     type filter hook output priority -310; policy accept
@@ -20,7 +22,7 @@ table ip longshore_resolver {
   }
 }`;
 
-/** Leads queries to port 53 to the resolver, without connection tracking. Runs inside the namespace. */
+/** Leads queries to port 53 to the resolver, without connection tracking. Runs inside the namespace; once more does no harm. */
 export function redirectQueries(): void {
   using nft = new Nftables();
   nft.run(rules);
