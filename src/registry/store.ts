@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { type Clock, systemClock } from "../base/clock.ts";
+import { invalidArgument } from "../base/errors.ts";
 import { algorithmOf, type Digest } from "../oci/digest.ts";
 import { Blobs } from "./blobs.ts";
 import { Copies } from "./copies.ts";
@@ -62,7 +63,8 @@ export class RegistryStore implements AsyncDisposable {
     const { storage: place, database: where } =
       typeof options === "string" ? { storage: { root: options }, database: undefined } : options;
     const storage = "root" in place ? await FolderStorage.open(place.root) : new S3Storage(place.s3);
-    const file = where ?? ("root" in place ? join(place.root, "index.sqlite") : ":memory:");
+    const file = where ?? ("root" in place ? join(place.root, "index.sqlite") : undefined);
+    if (file === undefined) throw invalidArgument("a registry on S3 needs a database");
     const database = /^postgres(?:ql)?:/.test(file) ? await openPostgres(file) : await openSqlite(file);
     const store = new RegistryStore(storage, database, clock);
     await store.#fill();

@@ -1,4 +1,5 @@
 import { S3Client } from "bun";
+import { S3Copier } from "./s3-copy.ts";
 import type { OpenObject, Storage } from "./storage.ts";
 
 /** Where the bucket is. `endpoint` is for servers that are not Amazon's. */
@@ -24,10 +25,13 @@ const multipartSize = 8 * 1024 * 1024;
  */
 export class S3Storage implements Storage {
   readonly #client: S3Client;
+  readonly #copier: S3Copier;
   readonly #prefix: string;
 
-  constructor({ prefix, ...options }: S3Options) {
-    this.#client = new S3Client(options);
+  constructor(options: S3Options) {
+    const { prefix, ...client } = options;
+    this.#client = new S3Client(client);
+    this.#copier = new S3Copier(options);
     this.#prefix = prefix;
   }
 
@@ -144,7 +148,14 @@ export class S3Storage implements Storage {
   }
 
   async commit(key: string, to: string, size: number): Promise<void> {
-    if (size <= partSize) {
+    const parts = (await this.#parts(key)) ?? [];
+    const sources = parts.map(({ key: part, start, end }) => ({
+      key: this.#prefix + part,
+      size: end - start,
+    }));
+    if (await this.#copier.join(sources, this.#prefix + to)) {
+      // Nothing more to do: no byte came here again.
+    } else if (size <= partSize) {
       const pieces: Uint8Array[] = [];
       for await (const piece of this.arriving(key)) pieces.push(piece);
       await this.write(to, Buffer.concat(pieces));

@@ -63,6 +63,7 @@ button, .button { white-space: nowrap; overflow-wrap: normal; flex: none; displa
 button.first, .button.first { background: var(--accent); border-color: var(--accent); color: var(--accent-text); }
 button.danger { color: var(--bad); border-color: var(--bad); background: transparent; }
 button.plain { border: 0; background: none; color: var(--accent); padding: 0; margin-right: .5rem; min-height: 0; font-weight: 400; line-height: 1.5; }
+.top nav button.plain { margin: 0; }
 button:hover, .button:hover { filter: brightness(.96); text-decoration: none; }
 .search { display: flex; flex-wrap: nowrap; gap: 0; }
 main .search { max-width: 24rem; margin-bottom: .75rem; }
