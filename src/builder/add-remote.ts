@@ -4,8 +4,10 @@ import { utimes } from "node:fs/promises";
 import { join } from "node:path";
 import { Readable, Transform } from "node:stream";
 import { pipeline } from "node:stream/promises";
-import { invalidArgument, messageOf, notImplemented, unavailable } from "../base/errors.ts";
+import { invalidArgument, messageOf, unavailable } from "../base/errors.ts";
 import { cacheKey } from "./cache.ts";
+import { checkOut } from "./git.ts";
+import { isGit, parseGitAddress } from "./git-address.ts";
 import type { StepContext } from "./step-context.ts";
 
 export interface Fetched {
@@ -20,18 +22,35 @@ export function isRemote(source: string): boolean {
   return /^https?:\/\//i.test(source) || isGit(source);
 }
 
-/** True for the address of a git repository: `git@host:path`, `git://…`, or one that ends in `.git`. */
-export function isGit(source: string): boolean {
-  return /^(git:\/\/|git@|ssh:\/\/)/.test(source) || /^https?:\/\/[^#?]*\.git(#.*)?$/i.test(source);
+interface FetchOptions {
+  checksum: string | undefined;
+  keepGitDir: boolean;
+  folder: string;
 }
 
-/** Gets a file by HTTP into `folder`. Throws `invalidArgument` for a wrong checksum, `unavailable`. */
-export async function fetchRemote(
+/** Gets a repository or a file into `folder`. Throws `invalidArgument` for a wrong checksum, `unavailable`. */
+export function fetchRemote(context: StepContext, url: string, options: FetchOptions): Promise<Fetched> {
+  return isGit(url) ? fetchGit(context, url, options) : fetchFile(context, url, options);
+}
+
+async function fetchGit(
   { signal }: StepContext,
   url: string,
-  { checksum, folder }: { checksum: string | undefined; keepGitDir: boolean; folder: string },
+  { checksum, keepGitDir, folder }: FetchOptions,
 ): Promise<Fetched> {
-  if (isGit(url)) throw notImplemented("ADD of git repositories is not supported");
+  const address = parseGitAddress(url);
+  const { directory, commit } = await checkOut(address, { folder, keepGitDir, signal });
+  if (checksum !== undefined && !commit.startsWith(checksum)) {
+    throw invalidArgument(`expected checksum to match ${checksum}, got ${commit}`);
+  }
+  return { key: cacheKey("git", commit, address.folder, keepGitDir), root: directory, path: "/" };
+}
+
+async function fetchFile(
+  { signal }: StepContext,
+  url: string,
+  { checksum, folder }: FetchOptions,
+): Promise<Fetched> {
   const response = await openRemote(url, signal);
   const path = nameOf(url);
   const file = join(folder, path);

@@ -2,11 +2,13 @@ import { createWriteStream, mkdirSync, readFileSync, rmSync, writeFileSync } fro
 import { join } from "node:path";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
-import { errnoOf, invalidArgument, notImplemented } from "../base/errors.ts";
+import { errnoOf, invalidArgument } from "../base/errors.ts";
 import { PathPatterns } from "../base/path-patterns.ts";
 import { RootfsView } from "../containers/spec/rootfs-view.ts";
-import { isGit, openRemote } from "./add-remote.ts";
+import { openRemote } from "./add-remote.ts";
 import type { BuilderDeps } from "./deps.ts";
+import { checkOut } from "./git.ts";
+import { isGit, parseGitAddress } from "./git-address.ts";
 import type { BuildContext } from "./options.ts";
 
 /** A context on the disk for as long as a build lasts. */
@@ -27,14 +29,10 @@ export interface ContextRequest {
 /** Unpacks a build context below `tmp` of the data root. Throws `invalidArgument` for what is no archive. */
 export async function openContext(deps: BuilderDeps, request: ContextRequest): Promise<OpenedContext> {
   const folder = join(deps.containers.roots.dataRoot, "tmp", `context-${crypto.randomUUID()}`);
-  const directory = join(folder, "files");
-  mkdirSync(directory, { recursive: true, mode: 0o700 });
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
   const close = () => rmSync(folder, { recursive: true, force: true });
   try {
-    const archive = join(folder, "archive");
-    const remoteDockerfile = await store(request, archive);
-    if (remoteDockerfile !== undefined) writeFileSync(join(directory, "Dockerfile"), remoteDockerfile);
-    else await unpack(deps, archive, directory, request.signal);
+    const { directory, remoteDockerfile } = await fill(deps, request, folder);
     return {
       directory: async () => directory,
       close,
@@ -51,13 +49,28 @@ export async function openContext(deps: BuilderDeps, request: ContextRequest): P
   }
 }
 
+/** Gets the files of the context into `folder`: `directory` is where they are. */
+async function fill(deps: BuilderDeps, request: ContextRequest, folder: string) {
+  const { remote, signal } = request;
+  if (isGit(remote) || remote.startsWith("github.com/")) {
+    const { directory } = await checkOut(parseGitAddress(remote), { folder, keepGitDir: false, signal });
+    return { directory, remoteDockerfile: undefined };
+  }
+  const directory = join(folder, "files");
+  mkdirSync(directory, { mode: 0o700 });
+  const archive = join(folder, "archive");
+  const remoteDockerfile = await store(request, archive);
+  if (remoteDockerfile !== undefined) writeFileSync(join(directory, "Dockerfile"), remoteDockerfile);
+  else await unpack(deps, archive, directory, signal);
+  return { directory, remoteDockerfile };
+}
+
 /** Writes the archive to the disk; an address that gives plain text is a Dockerfile, whose text is returned. */
 async function store({ remote, body, signal }: ContextRequest, archive: string): Promise<string | undefined> {
   if (remote === "" || remote === "client-session") {
     await pipeline(Readable.from(body), createWriteStream(archive, { mode: 0o600 }), { signal });
     return undefined;
   }
-  if (isGit(remote)) throw notImplemented("build contexts of git repositories are not supported");
   if (!/^https?:\/\//.test(remote)) throw invalidArgument(`remote context ${remote} is not an address`);
   const response = await openRemote(remote, signal);
   if ((response.headers.get("content-type") ?? "").startsWith("text/plain")) return response.text();

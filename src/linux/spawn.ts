@@ -13,6 +13,8 @@ export interface RunOptions {
   /** What the process takes itself to be, where `command` names it otherwise. */
   argv0?: string;
   hiddenMount?: HiddenMount;
+  /** Kills it when it fires. */
+  signal?: AbortSignal;
 }
 
 export interface RunResult {
@@ -31,6 +33,7 @@ export async function run(command: readonly string[], options: RunOptions = {}):
       env: options.env ?? {},
       ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
       ...(options.argv0 === undefined ? {} : { argv0: options.argv0 }),
+      ...(options.signal === undefined ? {} : { signal: options.signal }),
     });
   const child = options.hiddenMount ? withoutMount(options.hiddenMount, start) : start();
   const [stdout, stderr] = await Promise.all([collect(child.stdout), collect(child.stderr)]);
