@@ -24,6 +24,8 @@ export interface DiskJobs {
   diskUsage: { ask: { path: string }; answer: number };
   /** Where two trees differ first; null when they do not. */
   compareTrees: { ask: { one: string; other: string }; answer: string | null };
+  /** Writes a file, gzipped, to a new one. */
+  gzip: { ask: { path: string; output: string }; answer: { digest: Digest; size: number } };
   /** The hash of a file, in hex. */
   hashFile: { ask: { path: string; algorithm: string }; answer: string };
   /** Copies files into a root file system, as `COPY` does. */

@@ -3,6 +3,7 @@ import { syncFileSystem } from "../linux/file-at.ts";
 import { changesOf } from "./changes.ts";
 import { compareTrees, hashFile } from "./compare-trees.ts";
 import { copyInto, digestSelection, makeDirectoryIn } from "./copy.ts";
+import { gzipFile } from "./deflate.ts";
 import type { DiskJobs, DiskReply, DiskRequest } from "./disk-jobs.ts";
 import { diskUsage } from "./disk-usage.ts";
 import { look } from "./look.ts";
@@ -45,6 +46,8 @@ function run(request: DiskRequest): DiskJobs[DiskRequest["kind"]]["answer"] {
       return diskUsage(request.ask.path);
     case "compareTrees":
       return compareTrees(request.ask.one, request.ask.other) ?? null;
+    case "gzip":
+      return gzipFile(request.ask.path, request.ask.output, () => Atomics.load(flag, 0) !== 0);
     case "hashFile":
       return hashFile(request.ask.path, request.ask.algorithm);
     case "copy":

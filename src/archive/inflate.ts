@@ -3,7 +3,7 @@ import { invalidArgument } from "../base/errors.ts";
 import { Igzip } from "../linux/igzip.ts";
 
 /** What node's zlib classes have inside: the streams that everybody uses are wrapped round it. */
-interface ZlibHandle {
+export interface ZlibHandle {
   writeSync(
     flush: number,
     input: Uint8Array,

@@ -5,7 +5,7 @@ import type { ImageStore } from "../images/images.ts";
 import type { LayerStore } from "../images/layers.ts";
 import type { Digest } from "../oci/digest.ts";
 import { formatPlatform, hostPlatform, type Platform, platformDistance } from "../oci/platform.ts";
-import { familiarName, familiarString, type Reference, withDigest } from "../oci/reference.ts";
+import { familiarName, familiarString, fullName, type Reference, withDigest } from "../oci/reference.ts";
 import type { Credentials } from "./credentials.ts";
 import type { ProgressSink } from "./progress.ts";
 import { pullContent } from "./pull-content.ts";
@@ -90,8 +90,13 @@ async function pullOne(
   const { reference, signal } = request;
   const name = reference.digest ?? reference.tag ?? "latest";
   const known = stores.images.targetOf(reference);
+  const repositoryName = fullName(reference);
+  // The same image may be there with its layers compressed, since it was pushed from here.
+  const aliases = (known === undefined ? [] : stores.images.pushedAs(known))
+    .filter((one) => one.repository === repositoryName)
+    .map(({ digest }) => digest);
   const top = await tracer.span("registry.resolve", () =>
-    resolveTop(repository, stores.blobs, name, known, signal),
+    resolveTop(repository, stores.blobs, name, { known, aliases }, signal),
   );
   progress({
     status: `Pulling from ${reference.path}`,
@@ -118,7 +123,7 @@ async function pullOne(
       stores.images.addRepository(content.target.digest, reference, anonymous);
     });
     lease.release();
-    progress({ status: `Digest: ${top.digest}` });
+    progress({ status: `Digest: ${top.shown ?? top.digest}` });
     if (request.platform !== undefined)
       warnOfPlatform(request.platform, content.platform, reference, progress);
     return { reference, digest: top.digest, changed: known !== top.digest || content.fetched };
@@ -137,9 +142,9 @@ function resolveTop(
   repository: Repository,
   blobs: BlobStore,
   name: string,
-  known: Digest | undefined,
+  { known, aliases }: { known: Digest | undefined; aliases: readonly Digest[] },
   signal: AbortSignal | undefined,
-): Promise<FetchedManifest> {
+): Promise<FetchedManifest & { shown?: Digest }> {
   return repository.first(async (client) => {
     if (known !== undefined && blobs.has(known)) {
       const head = await client.head(name, signal).catch((error: unknown) => {
@@ -147,8 +152,8 @@ function resolveTop(
         if (error instanceof RegistryError) return undefined;
         throw error;
       });
-      if (head?.digest === known)
-        return { bytes: blobs.read(known), mediaType: head.mediaType, digest: known };
+      if (head && (head.digest === known || aliases.includes(head.digest)))
+        return { bytes: blobs.read(known), mediaType: head.mediaType, digest: known, shown: head.digest };
     }
     return client.manifest(name, signal);
   });

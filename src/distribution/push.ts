@@ -1,3 +1,4 @@
+import type { DiskWorkers } from "../archive/disk-workers.ts";
 import { internal, notFound } from "../base/errors.ts";
 import { shortId } from "../base/ids.ts";
 import type { BlobStore } from "../images/blobs.ts";
@@ -6,6 +7,7 @@ import type { Digest } from "../oci/digest.ts";
 import type { Descriptor } from "../oci/manifest.ts";
 import { hostPlatform, type Platform } from "../oci/platform.ts";
 import { familiarName, familiarString, fullName, parseReference, type Reference } from "../oci/reference.ts";
+import { compressPlan } from "./compress-plan.ts";
 import type { Credentials } from "./credentials.ts";
 import { layerProgress, layerStatus, ProgressMeter, type ProgressSink } from "./progress.ts";
 import { registryFailure } from "./pull-error.ts";
@@ -30,13 +32,25 @@ export interface PushStores {
   transport: RegistryTransport;
   blobs: BlobStore;
   images: ImageStore;
+  workers: DiskWorkers;
+}
+
+/** One image that was pushed. */
+export interface Pushed {
+  reference: Reference;
+  /** What the repository has: of an image that was made here, with compressed layers. */
+  descriptor: Descriptor;
 }
 
 /**
  * Pushes an image to its registry and reports to `progress` what Docker's clients expect. Blobs that the registry has
  * are not sent; those that another repository of it has are mounted. Throws `EngineError` in Docker's words.
  */
-export async function push(request: PushRequest, stores: PushStores, progress: ProgressSink): Promise<void> {
+export async function push(
+  request: PushRequest,
+  stores: PushStores,
+  progress: ProgressSink,
+): Promise<Pushed[]> {
   const { reference } = request;
   progress({ status: `The push refers to repository [${fullName(reference)}]` });
   try {
@@ -44,7 +58,9 @@ export async function push(request: PushRequest, stores: PushStores, progress: P
     if (tagged.length === 0) {
       throw notFound(`An image does not exist locally with the tag: ${familiarName(reference)}`);
     }
-    for (const one of tagged) await pushOne({ ...request, reference: one }, stores, progress);
+    const pushed: Pushed[] = [];
+    for (const one of tagged) pushed.push(await pushOne({ ...request, reference: one }, stores, progress));
+    return pushed;
   } catch (error) {
     throw error instanceof RegistryError ? registryFailure(error) : error;
   }
@@ -59,7 +75,7 @@ function tagsOf(images: ImageStore, reference: Reference): Reference[] {
   return [...new Set(tags)].toSorted().map(parseReference);
 }
 
-async function pushOne(request: PushRequest, stores: PushStores, progress: ProgressSink): Promise<void> {
+async function pushOne(request: PushRequest, stores: PushStores, progress: ProgressSink): Promise<Pushed> {
   const { reference, signal } = request;
   const id = stores.images.targetOf(reference);
   if (id === undefined) {
@@ -76,7 +92,7 @@ async function pushOne(request: PushRequest, stores: PushStores, progress: Progr
   using lease = stores.blobs.lease();
   lease.add(target.digest, ...plan.layers.map(({ blob }) => blob.digest));
   for (const { name } of plan.layers.toReversed()) progress(layerStatus(shortId(name), "Preparing"));
-  const mounts = mountSources(stores.images, reference);
+  const mounts = mountSources(stores, reference);
   const repository = await Repository.open(stores.transport, reference, {
     credentials: request.credentials ?? {},
     access: "pull,push",
@@ -92,6 +108,7 @@ async function pushOne(request: PushRequest, stores: PushStores, progress: Progr
   const { transport, blobs } = stores;
   const credentials = { domain: reference.domain, credentials: request.credentials ?? {} };
   const context: UploadContext = { transport, client, blobs, credentials, signal: all };
+  await compressPlan(stores, plan, lease, all);
   await uploadAll(stop, [
     ...plan.layers
       .toReversed()
@@ -102,7 +119,11 @@ async function pushOne(request: PushRequest, stores: PushStores, progress: Progr
   const last = plan.documents.at(-1);
   if (last === undefined) throw internal("a push without a manifest");
   stores.images.addRepository(id, reference, false);
+  // Of an index of which one platform went, the repository does not have another form.
+  if (plan.insteadOf === undefined) stores.images.setPushed(id, reference, last.digest);
   report(reference, last, plan.insteadOf, progress);
+  const { mediaType, digest, bytes } = last;
+  return { reference, descriptor: { mediaType, digest, size: bytes.byteLength } };
 }
 
 async function ping(client: RegistryClient, signal: AbortSignal): Promise<void> {
@@ -181,13 +202,20 @@ function report(
 }
 
 /** For each blob, another repository of the same registry that it was pulled from or pushed to. */
-function mountSources(images: ImageStore, reference: Reference): Map<Digest, string> {
+function mountSources(
+  { images, blobs }: Pick<PushStores, "images" | "blobs">,
+  reference: Reference,
+): Map<Digest, string> {
   const sources = new Map<Digest, string>();
   for (const image of images.list()) {
     for (const text of [...image.repoTags, ...image.repoDigests]) {
       const named = parseReference(text);
       if (named.domain !== reference.domain || named.path === reference.path) continue;
-      for (const { digest } of image.manifest.layers) sources.set(digest, named.path);
+      for (const { digest } of image.manifest.layers) {
+        sources.set(digest, named.path);
+        const compressed = blobs.compressedOf(digest);
+        if (compressed) sources.set(compressed.digest, named.path);
+      }
     }
   }
   return sources;

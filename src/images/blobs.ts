@@ -342,6 +342,30 @@ export class BlobStore {
     return this.#leases.digests();
   }
 
+  /** Marks a document as written here: what is pushed of it need not be what is kept. */
+  setOwn(digest: Digest): void {
+    this.#table.setOwn(digest);
+  }
+
+  isOwn(digest: Digest): boolean {
+    return this.#table.isOwn(digest);
+  }
+
+  /** The compressed form of a plain layer, when it is here. */
+  compressedOf(plain: Digest): BlobDescriptor | undefined {
+    const known = this.#table.compressedOf(plain);
+    return known && this.has(known.digest) ? known : undefined;
+  }
+
+  setCompressed(plain: Digest, blob: BlobDescriptor): void {
+    this.#table.setCompressed(plain, blob);
+  }
+
+  /** All compressed forms: each stays as long as its plain layer. */
+  compressed(): { plain: Digest; digest: Digest }[] {
+    return this.#table.compressed();
+  }
+
   /** What is known of a blob that was dropped; undefined when it is here, or never was. */
   dropped(digest: Digest): DroppedBlob | undefined {
     return this.#table.droppedBlob(digest);

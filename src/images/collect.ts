@@ -43,6 +43,7 @@ export function unreachable(
   for (const root of [...blobs.leased(), ...roots]) {
     for (const digest of content.reachable(root)) marked.add(digest);
   }
+  for (const { plain, digest } of blobs.compressed()) if (marked.has(plain)) marked.add(digest);
   return {
     blobs: blobs.list().filter(({ digest }) => !marked.has(digest)),
     layers: layers.list().filter((diffId) => !marked.has(diffId)),

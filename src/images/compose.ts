@@ -38,6 +38,7 @@ export function composeIndex(
 ): Descriptor {
   const mediaType = mediaTypes.ociIndex;
   const digest: Digest = blobs.put(json({ schemaVersion: 2, mediaType, manifests, ...some(annotations) }));
+  blobs.setOwn(digest);
   return describe(blobs, digest, mediaType);
 }
 
@@ -59,6 +60,7 @@ export function writeManifest(
   const digest: Digest = blobs.put(
     json({ schemaVersion: 2, mediaType, config, layers, ...some(annotations) }),
   );
+  blobs.setOwn(digest);
   return describe(blobs, digest, mediaType);
 }
 

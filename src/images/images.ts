@@ -166,7 +166,7 @@ export class ImageStore {
     return {
       id: row.id,
       target: { mediaType: row.mediaType, digest: row.id, size: row.size },
-      ...shownNames(row.id, names),
+      ...shownNames(row.id, names, this.#table.pushedAs(row.id)),
       manifestDigest: digest,
       manifest,
       config,
@@ -337,6 +337,15 @@ export class ImageStore {
   /** The image was pulled from there, or pushed there; `open`: and anybody may pull it. */
   addRepository(id: Digest, reference: Reference, open: boolean): void {
     this.#table.addRepository(id, fullName(reference), open);
+  }
+
+  /** Repositories that know the image by another digest, since its layers went there compressed. */
+  pushedAs(id: Digest): { repository: string; digest: Digest }[] {
+    return this.#table.pushedAs(id);
+  }
+
+  setPushed(id: Digest, reference: Reference, digest: Digest): void {
+    this.#table.setPushed(id, fullName(reference), digest);
   }
 
   /** The repositories that give the image to anybody. */

@@ -37,7 +37,9 @@ export function findImage(table: ImageTable, nameOrId: string): Found {
 export function imageNamed(table: ImageTable, reference: Reference): Digest | undefined {
   const exact = table.imageOf(storedName(reference));
   if (exact !== undefined || reference.digest === undefined) return exact;
-  return namesInRepository(table, reference.digest, reference).length > 0 ? reference.digest : undefined;
+  const pushed = table.imageOfPushed(fullName(reference), reference.digest);
+  const id = pushed ?? reference.digest;
+  return namesInRepository(table, id, reference).length > 0 ? id : undefined;
 }
 
 /** The names that an image has in the repository of `reference`. */

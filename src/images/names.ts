@@ -22,14 +22,24 @@ export function familiar(name: string): string {
   return familiarString(parseReference(name));
 }
 
-/** The names of an image as the API shows them: its tags, and its digest in each repository that it has a name in. */
+/**
+ * The names of an image as the API shows them: its tags, and its digest in each repository that it has a name in, which
+ * is another where it was pushed with compressed layers.
+ */
 export function shownNames(
   id: Digest,
   names: readonly string[],
+  pushed: readonly { repository: string; digest: Digest }[],
 ): { repoTags: string[]; repoDigests: string[] } {
   const references = names.map(parseReference);
   const repoTags = references.filter(({ digest }) => digest === undefined).map(familiarString);
-  const repoDigests = new Set(references.map((reference) => familiarString(withDigest(reference, id))));
+  const repoDigests = new Set(
+    references.map((reference) => {
+      const repository = fullName(reference);
+      const there = pushed.find((one) => one.repository === repository)?.digest;
+      return familiarString(withDigest(reference, there ?? id));
+    }),
+  );
   return { repoTags: repoTags.sort(), repoDigests: [...repoDigests].sort() };
 }
 

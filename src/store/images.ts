@@ -40,6 +40,17 @@ export const imageMigrations: readonly Migration[] = [
             digest TEXT PRIMARY KEY, size INTEGER NOT NULL, diff_id TEXT NOT NULL, repositories TEXT NOT NULL
           ) STRICT;`,
   },
+  {
+    id: "compressed-layers-1",
+    sql: `CREATE TABLE own_documents (digest TEXT PRIMARY KEY) STRICT;
+          CREATE TABLE compressed_layers (
+            plain TEXT PRIMARY KEY, digest TEXT NOT NULL, size INTEGER NOT NULL
+          ) STRICT;
+          CREATE TABLE pushed_documents (
+            image TEXT NOT NULL REFERENCES images (id) ON DELETE CASCADE, repository TEXT NOT NULL,
+            digest TEXT NOT NULL, PRIMARY KEY (image, repository)
+          ) STRICT;`,
+  },
 ];
 
 export interface BlobRow {
@@ -129,8 +140,35 @@ export class BlobTable {
   }
 
   delete(digest: Digest): void {
-    this.#database.run("DELETE FROM blobs WHERE digest = ?", digest);
+    this.#database.transaction(() => {
+      this.#database.run("DELETE FROM blobs WHERE digest = ?", digest);
+      this.#database.run("DELETE FROM own_documents WHERE digest = ?", digest);
+      this.#database.run("DELETE FROM compressed_layers WHERE plain = ?", digest);
+    });
     this.#sizes.delete(digest);
+  }
+
+  /** The document was written here, and not pulled or loaded. */
+  setOwn(digest: Digest): void {
+    this.#database.run("INSERT OR IGNORE INTO own_documents (digest) VALUES (?)", digest);
+  }
+
+  isOwn(digest: Digest): boolean {
+    return this.#database.get("SELECT 1 FROM own_documents WHERE digest = ?", digest) !== undefined;
+  }
+
+  /** The compressed form of each plain layer that has one. */
+  compressed(): (BlobRow & { plain: Digest })[] {
+    return this.#database.all("SELECT plain, digest, size FROM compressed_layers");
+  }
+
+  compressedOf(plain: Digest): BlobRow | undefined {
+    return this.#database.get("SELECT digest, size FROM compressed_layers WHERE plain = ?", plain);
+  }
+
+  setCompressed(plain: Digest, { digest, size }: BlobRow): void {
+    const sql = "INSERT OR REPLACE INTO compressed_layers (plain, digest, size) VALUES (?, ?, ?)";
+    this.#database.run(sql, plain, digest, size);
   }
 
   ingests(): IngestRow[] {
@@ -329,6 +367,22 @@ export class ImageTable {
         id,
       )
       .map(({ repository }) => repository);
+  }
+
+  /** Under which other digests the image is known to repositories: its layers went there compressed. */
+  pushedAs(id: Digest): { repository: string; digest: Digest }[] {
+    return this.#database.all("SELECT repository, digest FROM pushed_documents WHERE image = ?", id);
+  }
+
+  /** The image that the repository knows by this digest. */
+  imageOfPushed(repository: string, digest: Digest): Digest | undefined {
+    const sql = "SELECT image FROM pushed_documents WHERE repository = ? AND digest = ?";
+    return this.#database.get<{ image: Digest }>(sql, repository, digest)?.image;
+  }
+
+  setPushed(id: Digest, repository: string, digest: Digest): void {
+    const sql = "INSERT OR REPLACE INTO pushed_documents (image, repository, digest) VALUES (?, ?, ?)";
+    this.#database.run(sql, id, repository, digest);
   }
 
   deleteName(name: string): void {

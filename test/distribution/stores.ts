@@ -26,6 +26,7 @@ export interface Stores {
   blobs: BlobStore;
   layers: LayerStore;
   images: ImageStore;
+  workers: DiskWorkers;
 }
 
 /** The stores of a data root, as a daemon opens them. */
@@ -43,7 +44,7 @@ export function openStores(dataRoot: string): Stores & AsyncDisposable {
   const images = new ImageStore({ ...common, blobs, layers, log: silentLogger, inUse: () => [] });
   cleanups.add(() => blobs.stop());
   cleanups.add(() => layers.stop());
-  return { blobs, layers, images, [Symbol.asyncDispose]: () => cleanups[Symbol.asyncDispose]() };
+  return { blobs, layers, images, workers, [Symbol.asyncDispose]: () => cleanups[Symbol.asyncDispose]() };
 }
 
 /** A transport that does not wait long. */

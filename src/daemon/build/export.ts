@@ -164,16 +164,26 @@ function exportImage(
     }
     if (Attrs.push === "true") {
       if (names.length === 0) throw invalidArgument("tag is needed when pushing to registry");
-      for (const name of names) await line(`pushing ${nameIn(name)}`, () => pushTo(engine, request, name));
+      for (const name of names) {
+        await line(`pushing ${nameIn(name)}`, async () => {
+          // What the registry has is what others will ask for.
+          composed.target = (await pushTo(engine, request, name)) ?? composed.target;
+        });
+      }
     }
     return answerOf(composed, names);
   });
 }
 
-async function pushTo(engine: Engine, { session, signal }: ExportRequest, name: Reference): Promise<void> {
+async function pushTo(
+  engine: Engine,
+  { session, signal }: ExportRequest,
+  name: Reference,
+): Promise<Descriptor | undefined> {
   const credentials = await credentialsOf(session, name.domain, signal);
-  await push({ reference: name, credentials, signal }, engine, () => {});
+  const [pushed] = await push({ reference: name, credentials, signal }, engine, () => {});
   engine.events.emit("image", "push", familiarString(name), { name: familiarString(name) });
+  return pushed?.descriptor;
 }
 
 function exportArchive(

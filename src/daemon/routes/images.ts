@@ -72,7 +72,7 @@ const searchFilters = ["is-automated", "is-official", "stars"];
 
 /** The operations of `/images`, `/distribution` and `/auth`. */
 export function imageHandlers(engine: Engine): Handlers {
-  const { images, transport, blobs, layers } = engine;
+  const { images, transport, blobs, layers, workers } = engine;
   const event = (action: string, id: string, name: string) =>
     engine.events.emit("image", action, id, { name });
   return defineHandlers({
@@ -141,7 +141,7 @@ export function imageHandlers(engine: Engine): Handlers {
           signal: request.signal,
           ...platformOption(platform),
         },
-        { transport, blobs, images },
+        { transport, blobs, images, workers },
         (message) => void reply.send(message),
       );
       engine.dropper.soon();
