@@ -69,7 +69,7 @@ export class BridgeNetwork implements LiveNetwork {
   readonly interfacePrefix: string;
   readonly hostAddresses: readonly Ip[];
   readonly hostIps: readonly string[];
-  readonly routed: boolean;
+  readonly routed: readonly Family[];
   readonly firewall: Firewall | undefined;
   readonly #guard: SpoofGuard | undefined;
   readonly #options: BridgeOptions;
@@ -94,8 +94,8 @@ export class BridgeNetwork implements LiveNetwork {
     );
     this.interfacePrefix = options.interfacePrefix;
     this.hostAddresses = hostAddressesOf(spec, options);
-    this.hostIps = spec.internal ? [] : publishedOn(options, config);
-    this.routed = options.modes[4] === "routed";
+    this.hostIps = spec.internal ? [] : publishedOn(options, spec, config);
+    this.routed = ([4, 6] as const).filter((family) => options.modes[family] === "routed");
     this.#options = options;
     this.#gateways = gateways;
     this.#index = link.index;
@@ -190,10 +190,15 @@ export class BridgeNetwork implements LiveNetwork {
   }
 }
 
-function publishedOn({ hostBinding, modes }: BridgeOptions, config: NetworkConfig): string[] {
+function publishedOn(
+  { hostBinding, modes }: BridgeOptions,
+  { ipv6 }: NetworkSpec,
+  config: NetworkConfig,
+): string[] {
   if (hostBinding !== undefined && hostBinding !== "0.0.0.0") return [hostBinding];
   if (config.ip) return [config.ip];
-  return hasIPv6() && modes[4] !== "routed" ? ["0.0.0.0", "::"] : ["0.0.0.0"];
+  // Nothing of the host leads to a container whose only address is routed.
+  return hasIPv6() && (modes[4] !== "routed" || ipv6) ? ["0.0.0.0", "::"] : ["0.0.0.0"];
 }
 
 /** Removes a bridge that an earlier daemon made, or this one no longer needs, unless somebody else has the name by now. */

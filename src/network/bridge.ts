@@ -57,6 +57,9 @@ export function bringUpBridge(host: NetlinkSocket, bridge: string, addresses: re
   if (addresses.some(({ family }) => family === 6)) {
     const disabled = `net/ipv6/conf/${bridge}/disable_ipv6`;
     if (readSysctl(disabled) !== undefined) writeSysctl(disabled, "0");
+    // While it looks for duplicates of its link-local address, which takes two seconds, it asks for no container.
+    const search = `net/ipv6/conf/${bridge}/accept_dad`;
+    if (readSysctl(search) !== undefined) writeSysctl(search, "0");
   }
   const present = listAddresses(host).filter(({ index }) => index === link.index);
   for (const address of addresses) {

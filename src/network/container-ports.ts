@@ -64,7 +64,10 @@ export class ContainerPorts {
     if (!way || !network) return exposed;
     const requests = portRequests(portBindings, exposedPorts, publishAll, network.hostIps);
     try {
-      const { reservation, ports } = this.#ports.allocator.reserve(requests, portTarget(way));
+      const { reservation, ports } = this.#ports.allocator.reserve(requests, {
+        ...portTarget(way),
+        routed: network.routed,
+      });
       try {
         this.#ports.open(reservation, way.link, network);
       } catch (error) {
@@ -115,7 +118,7 @@ export class ContainerPorts {
       reservation: attached.ports,
       ports: JSON.parse(sandbox.ports) as PortMap,
       link: endpoint.link,
-      target: portTarget(endpoint),
+      target: { ...portTarget(endpoint), routed: network.routed },
       network,
       write: (ports) => {
         sandbox.ports = JSON.stringify(ports);

@@ -9,6 +9,7 @@ import { activeFirewall } from "./host-firewall.ts";
 export interface PublishedPort {
   protocol: Protocol;
   hostIp: string;
+  /** 0 where the container is reached by its own address (`routed`). */
   hostPort: number;
   containerIp: string;
   containerPort: number;

@@ -44,8 +44,8 @@ export interface LiveNetwork extends Disposable {
   readonly firewall: Firewall | undefined;
   /** Where a port is published when no address was asked for; empty where ports cannot be published. */
   readonly hostIps: readonly string[];
-  /** Published ports are opened at the container's own address, without a port of the host. */
-  readonly routed: boolean;
+  /** Of these families published ports are opened at the container's own address, without a port of the host. */
+  readonly routed: readonly Family[];
   /** Its driver is a plugin. */
   readonly remote?: boolean;
   /** Makes the interface, up and with its addresses. Runs inside the namespace, where `inside` is. */

@@ -2,6 +2,7 @@ import { closeSync } from "node:fs";
 import { isIPv6 } from "node:net";
 import type { PortMap } from "../api/endpoints.ts";
 import { EngineError, internal, messageOf } from "../base/errors.ts";
+import type { Family } from "../base/ip.ts";
 import { bindSocket, type Transport } from "../linux/inet-socket.ts";
 import { SyscallError } from "../linux/libc.ts";
 import { readSysctl } from "../linux/sysctl.ts";
@@ -21,6 +22,8 @@ export interface HeldPort {
 export interface PortTarget extends Pick<PublishedPort, "containerIp" | "networkId"> {
   /** By which it is reached from IPv6, where it has that; else IPv6 is relayed. */
   containerIp6?: string;
+  /** Of these families no port of the host is needed. */
+  routed?: readonly Family[];
 }
 
 const inUse = "port is already allocated";
@@ -125,8 +128,16 @@ export class PortAllocator {
     const ports: PortMap = {};
     try {
       for (const request of requests) {
-        const hostPort = this.#choose(reservation, request, target);
-        const bindings = request.hostIps.map((ip) => ({ HostIp: ip, HostPort: String(hostPort) }));
+        const isRouted = (ip: string) => target.routed?.includes(isIPv6(ip) ? 6 : 4) ?? false;
+        const hostIps = request.hostIps.filter((ip) => !isRouted(ip));
+        for (const ip of request.hostIps.filter(isRouted)) {
+          this.#keep(reservation, { port: portOf(request, ip, 0, target), fd: undefined });
+        }
+        const hostPort = hostIps.length > 0 ? this.#choose(reservation, { ...request, hostIps }, target) : 0;
+        const bindings = request.hostIps.map((ip) => ({
+          HostIp: ip,
+          HostPort: isRouted(ip) ? "" : String(hostPort),
+        }));
         ports[request.key] = [...(ports[request.key] ?? []), ...bindings];
       }
     } catch (error) {
@@ -201,15 +212,7 @@ export class PortAllocator {
 
   /** The port on all of the request's addresses, or on none. */
   #hold(reservation: PortReservation, request: PortRequest, hostPort: number, target: PortTarget): void {
-    const { protocol, containerPort } = request;
-    const ports = request.hostIps.map((hostIp) => ({
-      protocol,
-      hostIp,
-      hostPort,
-      containerPort,
-      containerIp: targetIp(hostIp, target),
-      networkId: target.networkId,
-    }));
+    const ports = request.hostIps.map((ip) => portOf(request, ip, hostPort, target));
     for (const port of ports) {
       if (this.#isTaken(port)) throw new PortTaken(`Bind for ${port.hostIp}:${hostPort} failed: ${inUse}`);
     }
@@ -232,6 +235,16 @@ export class PortAllocator {
   }
 }
 
+function portOf(
+  { protocol, containerPort }: PortRequest,
+  hostIp: string,
+  hostPort: number,
+  target: PortTarget,
+): PublishedPort {
+  const { networkId } = target;
+  return { protocol, hostIp, hostPort, containerPort, containerIp: targetIp(hostIp, target), networkId };
+}
+
 /** Another container or process has the port: the next one of a range may be free. */
 class PortTaken extends EngineError {
   constructor(message: string, cause?: unknown) {
@@ -244,7 +257,7 @@ const isTaken = (error: unknown) => error instanceof PortTaken;
 /** The socket that keeps a port ours; undefined for SCTP, which few hosts have sockets for. */
 function openPort(port: PublishedPort): number | undefined {
   const { protocol, hostIp, hostPort, containerIp, containerPort } = port;
-  if (protocol === "sctp") return undefined;
+  if (protocol === "sctp" || hostPort === 0) return undefined;
   const transport: Transport = protocol;
   try {
     return bindSocket(transport, { ip: hostIp, port: hostPort });

@@ -111,4 +111,4 @@ export class PublishedPorts {
   }
 }
 
-const isUdp = ({ protocol }: PublishedPort) => protocol === "udp";
+const isUdp = ({ protocol, hostPort }: PublishedPort) => protocol === "udp" && hostPort !== 0;

@@ -60,7 +60,7 @@ export class VlanNetwork implements LiveNetwork {
   readonly hostAddresses: readonly Ip[] = [];
   readonly firewall = undefined;
   readonly hostIps: readonly string[] = [];
-  readonly routed = false;
+  readonly routed: readonly Family[] = [];
   readonly #host: NetlinkSocket;
   readonly #options: VlanOptions;
 

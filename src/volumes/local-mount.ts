@@ -1,6 +1,6 @@
 import { lookup } from "node:dns/promises";
 import { isIP } from "node:net";
-import { internal, messageOf } from "../base/errors.ts";
+import { errnoOf, internal, messageOf } from "../base/errors.ts";
 import { reasonOf } from "../linux/libc.ts";
 import { mount, mountFlags, unmount } from "../linux/mount.ts";
 import { run } from "../linux/spawn.ts";
@@ -45,7 +45,7 @@ export function isRemoteType(type: string): boolean {
 /** Mounts the volume's device at `target`. Throws `internal` with Docker's words. */
 export async function mountLocal(options: LocalOptions, target: string): Promise<void> {
   const { type = "", device = "" } = options;
-  const text = await withAddress(type, options.o ?? "");
+  const text = await withAddress(type, options.o ?? "", target);
   const { flags, data } = parseMountOptions(text);
   try {
     if (isRemoteType(type)) await mountRemote({ type, device, text, target });
@@ -91,13 +91,17 @@ async function mountRemote(request: { type: string; device: string; text: string
 }
 
 /** The kernel takes addresses only: `addr=server.example` of NFS and CIFS is looked up. */
-async function withAddress(type: string, text: string): Promise<string> {
+async function withAddress(type: string, text: string, target: string): Promise<string> {
   const host = /(?:^|,)addr=([^,]+)/.exec(text)?.[1];
   if (!host || !/^(?:nfs|nfs4|cifs)$/.test(type) || isIP(host)) return text;
   try {
     const { address } = await lookup(host);
     return text.replace(`addr=${host}`, `addr=${address}`);
   } catch (error) {
-    throw internal(`error resolving passed in network volume address: ${messageOf(error)}`, error);
+    const why = errnoOf(error) === "ENOTFOUND" ? "no such host" : messageOf(error);
+    throw internal(
+      `error while mounting volume '${target}': error resolving passed in network volume address: lookup ${host}: ${why}`,
+      error,
+    );
   }
 }

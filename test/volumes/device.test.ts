@@ -90,4 +90,10 @@ test("after a crash what is mounted for nobody is unmounted; a device that is no
     await expect(volumes.containers.prepare("c2", mounts, { rootfs: directory })).rejects.toThrow(
       /^error while mounting volume '.*': failed to mount local volume: /,
     );
+    const far = { type: "nfs", device: ":/x", o: "addr=no.such.host.invalid,rw" };
+    await volumes.store.create({ Name: "far", DriverOpts: far });
+    const away = await plan(volumes, "c3", "far");
+    await expect(volumes.containers.prepare("c3", away, { rootfs: directory })).rejects.toThrow(
+      /^error while mounting volume '.*': error resolving passed in network volume address: lookup no\.such\.host\.invalid: /,
+    );
   }));

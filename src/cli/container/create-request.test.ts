@@ -60,6 +60,7 @@ describe("flags of create", () => {
     );
     expect(HostConfig?.Binds).toEqual(["/a:/b", "vol:/c:ro", `${process.cwd()}/rel:/d`]);
     expect(Volumes).toEqual({ "/anon": {} });
+    expect(request("-v", "vol:/b", "-v", "vol:/b").HostConfig?.Binds).toEqual(["vol:/b"]);
     fails("-v", ":/x").toThrow("invalid spec: :/x: empty section between colons");
     expect(host("--mount", "type=tmpfs,dst=/t,tmpfs-size=1m,tmpfs-mode=1770").Mounts).toEqual([
       { Type: "tmpfs", Target: "/t", TmpfsOptions: { SizeBytes: 1048576, Mode: 0o1770 } },

@@ -35,7 +35,8 @@ export interface CreateInput {
 export function createRequest(input: CreateInput): ContainerCreateRequest {
   const { flags, changed } = input;
   checkScalars(flags);
-  const volumes = flags.volume.map(parseVolumeFlag);
+  // What is said twice is meant once.
+  const volumes = [...new Set(flags.volume)].map(parseVolumeFlag);
   const bindings: PortMap = {};
   for (const text of flags.publish) addPublished(bindings, text);
   const exposed = new Set([...Object.keys(bindings), ...flags.expose.flatMap(exposedPorts)]);

@@ -19,7 +19,7 @@ export class PluginNetwork implements LiveNetwork {
   readonly hostAddresses: readonly Ip[] = [];
   readonly firewall = undefined;
   readonly hostIps: readonly string[] = [];
-  readonly routed = false;
+  readonly routed: readonly Family[] = [];
   readonly remote = true;
   readonly #host: NetlinkSocket;
   /** By the address of the container. */
