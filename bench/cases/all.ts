@@ -13,6 +13,7 @@ import { logCases } from "./logs.ts";
 import { memoryCases } from "./memory.ts";
 import { nameCases } from "./names.ts";
 import { portCases } from "./ports.ts";
+import { registryCases } from "./registry.ts";
 import { runCases } from "./run.ts";
 
 /** Every case there is; a name begins with its group. */
@@ -30,6 +31,7 @@ export const allCases: readonly BenchCase[] = [
   ...portCases,
   ...nameCases,
   ...eventCases,
+  ...registryCases,
   ...daemonCases,
   ...memoryCases,
 ];

@@ -29,11 +29,16 @@ export const benchPackages = {
   "util-linux": "nsenter",
   crun: "crun",
   skopeo: "skopeo",
+  curl: "curl",
 };
 
 /** The peers themselves, by the names that `npm run bench -- --peers` takes. */
 export const peerPackages = {
-  "docker.io": { "docker.io": "/usr/sbin/dockerd", iptables: "iptables" },
+  "docker.io": {
+    "docker.io": "/usr/sbin/dockerd",
+    iptables: "iptables",
+    "docker-registry": "/usr/bin/docker-registry",
+  },
   podman: {
     podman: "podman",
     netavark: "/usr/lib/podman/netavark",
