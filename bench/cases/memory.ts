@@ -1,7 +1,7 @@
 import type { BenchCase } from "../lib/case.ts";
 import { inParallel } from "../lib/command.ts";
 import { call, type Engine } from "../lib/engine.ts";
-import { pssOf } from "../lib/processes.ts";
+import { memoryOf } from "../lib/processes.ts";
 
 const running = 50;
 const atOnce = 4;
@@ -10,7 +10,7 @@ const restMillis = 3000;
 
 async function memoryAtRest(engine: Engine): Promise<number> {
   await Bun.sleep(restMillis);
-  return pssOf(engine.processes());
+  return memoryOf(engine.processes());
 }
 
 /** Its share of each container that runs. */
@@ -28,7 +28,7 @@ async function memoryPerContainer(engine: Engine): Promise<number> {
 export const memoryCases: readonly BenchCase[] = [
   {
     name: "memory-idle",
-    title: "idle memory after a start and a run (PSS, daemon and helpers)",
+    title: "idle memory after a start and a run, daemon and helpers",
     unit: "MB",
     rounds: 3,
     target: 0.75,
@@ -42,7 +42,7 @@ export const memoryCases: readonly BenchCase[] = [
   },
   {
     name: "memory-container",
-    title: "memory of the engine per running container (PSS)",
+    title: "memory of the engine per running container",
     unit: "MB",
     rounds: 2,
     target: 0.03,

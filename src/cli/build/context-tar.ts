@@ -40,11 +40,15 @@ export async function* contextTar(folder: string, options: ContextOptions): Asyn
 
 function* contextPieces(folder: string, options: ContextOptions): Generator<Uint8Array> {
   yield* new Walk(folder, options).below("");
-  yield* filesTar(options.extra);
+  yield* filePieces(options.extra);
 }
 
 /** A tar of these files alone. */
-export function* filesTar(files: readonly ExtraFile[]): Generator<Uint8Array> {
+export async function* filesTar(files: readonly ExtraFile[]): AsyncGenerator<Uint8Array> {
+  yield* filePieces(files);
+}
+
+function* filePieces(files: readonly ExtraFile[]): Generator<Uint8Array> {
   for (const { name, text } of files) {
     yield encodeHeader(tarEntry({ name: fromText(name), type: "file", mode: 0o600, size: text.length }));
     yield text;

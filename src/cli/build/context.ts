@@ -1,6 +1,5 @@
 import { existsSync, readFileSync, statSync } from "node:fs";
 import { join, relative, resolve } from "node:path";
-import { Readable } from "node:stream";
 import { errnoOf, invalidArgument } from "../../base/errors.ts";
 import { PathPatterns } from "../../base/path-patterns.ts";
 import { contextTar, type ExtraFile, filesTar } from "./context-tar.ts";
@@ -62,7 +61,7 @@ async function fromStandardInput(input: AsyncIterable<Uint8Array>, file: string)
   if (isArchive(first)) return { body: all(), remote: undefined, dockerfile: file };
   const name = "Dockerfile";
   const files = [{ name, text: await wholeInput(all()) }];
-  return { body: Readable.from(filesTar(files)), remote: undefined, dockerfile: name };
+  return { body: filesTar(files), remote: undefined, dockerfile: name };
 }
 
 function fromFolder(context: string, file: string | { text: Uint8Array }): BuildInput {
