@@ -17,6 +17,7 @@ export const testPackages = {
   tmux: "tmux",
   zstd: "zstd",
   curl: "curl",
+  "bind9-dnsutils": "dig",
   python3: "python3",
   procps: "sysctl",
   tini: "tini",

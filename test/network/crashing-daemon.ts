@@ -2,7 +2,7 @@
 import { request, TestDaemon } from "./isolated-host.ts";
 
 const [execRoot = "", path = ""] = process.argv.slice(2);
-const { networks } = new TestDaemon(execRoot, path, {}, 2);
+const { networks } = new TestDaemon(execRoot, path, { config: {}, poolSize: 2 });
 await networks.start();
 await networks.reconcile([]);
 const portBindings = { "80/tcp": [{ HostIp: "", HostPort: "8080" }] };

@@ -15,7 +15,8 @@ import { mountsBelow } from "../../src/linux/mountinfo.ts";
 import { createNetns, inNetns, removeNetns } from "../../src/linux/namespace.ts";
 import { NetlinkSocket } from "../../src/linux/netlink.ts";
 import { NetworkManager } from "../../src/network/manager.ts";
-import type { ConnectRequest, NetworkConfig } from "../../src/network/types.ts";
+import type { NameServer } from "../../src/network/name-server.ts";
+import type { ConnectRequest, NetworkConfig, NetworkDependencies } from "../../src/network/types.ts";
 import { Database } from "../../src/store/database.ts";
 import { metaMigrations } from "../../src/store/meta.ts";
 import { networkMigrations } from "../../src/store/networks.ts";
@@ -83,8 +84,9 @@ export class IsolatedHost implements Disposable {
   }
 
   /** A daemon's networks. `name` stands for its data root and exec root: the same name is the same daemon, again. */
-  daemon(name: string, config: NetworkConfig = {}, poolSize = 2): TestDaemon {
-    return new TestDaemon(join(this.directory, name), `${this.directory}/${name}.db`, config, poolSize);
+  daemon(name: string, config: NetworkConfig = {}, poolSize = 2, names?: NameServer): TestDaemon {
+    const path = `${this.directory}/${name}.db`;
+    return new TestDaemon(join(this.directory, name), path, { config, poolSize, ...(names && { names }) });
   }
 
   [Symbol.dispose](): void {
@@ -122,7 +124,11 @@ export class TestDaemon {
   readonly resources: ResourceTable;
   readonly networks: NetworkManager;
 
-  constructor(execRoot: string, path: string, config: NetworkConfig, poolSize: number) {
+  constructor(
+    execRoot: string,
+    path: string,
+    options: Pick<NetworkDependencies, "config" | "poolSize" | "names">,
+  ) {
     this.database = Database.open(path, [...metaMigrations, ...resourceMigrations, ...networkMigrations]);
     this.resources = new ResourceTable(this.database);
     const { database, resources } = this;
@@ -131,9 +137,8 @@ export class TestDaemon {
       database,
       resources,
       execRoot,
-      config,
       log: silentLogger,
-      poolSize,
+      ...options,
     });
   }
 

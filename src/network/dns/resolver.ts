@@ -5,24 +5,34 @@ import { followHostServers } from "./host-servers.ts";
 import { listenIn } from "./listener.ts";
 import { encodeReply, rcode } from "./message.ts";
 import { Names } from "./names.ts";
-import { containerAddresses, containerNames, elsewhere, hostName, resolve } from "./resolvers.ts";
+import {
+  containerAddresses,
+  containerNames,
+  elsewhere,
+  hostName,
+  type Resolver,
+  resolve,
+} from "./resolvers.ts";
 import { Upstreams } from "./upstreams.ts";
 
 /** Answers the names of containers, each in its own namespace, and passes on what it does not know. */
 export class NameResolver implements Disposable {
   readonly #names = new Names();
-  readonly #upstreams = new Upstreams(followHostServers());
+  readonly #upstreams: Upstreams;
   readonly #listeners = new Map<string, { netns: string; listener: Disposable }>();
   readonly #log: Logger;
-  readonly #chain = [
-    hostName,
-    containerNames(this.#names),
-    containerAddresses(this.#names),
-    elsewhere(this.#upstreams),
-  ];
+  readonly #chain: readonly Resolver[];
 
-  constructor(log: Logger) {
+  /** `hostServers` tells the host's DNS servers of now. */
+  constructor(log: Logger, hostServers: () => readonly string[] = followHostServers()) {
     this.#log = log;
+    this.#upstreams = new Upstreams(hostServers);
+    this.#chain = [
+      hostName,
+      containerNames(this.#names),
+      containerAddresses(this.#names),
+      elsewhere(this.#upstreams),
+    ];
   }
 
   /** True when it knows no container. */
