@@ -172,7 +172,10 @@ export class BridgeNetwork implements LiveNetwork {
   reopen(): void {
     if (!this.#nft) return;
     ensureUserChain(this.#nft);
-    if (!this.spec.internal) openForwarding(this.#nft, this.identity.bridge);
+    if (this.spec.internal) return;
+    const failure = openForwarding(this.#nft, this.identity.bridge);
+    if (failure === undefined) return;
+    this.#log.warn("the host's firewall may keep containers from the world", { firewall: failure });
   }
 
   /** Takes the rules back, and the bridge when it is ours. */

@@ -1,9 +1,9 @@
-import type { Nftables, NftObject } from "../linux/nftables.ts";
+import { type Nftables, NftablesError, type NftObject } from "../linux/nftables.ts";
 import { userTable } from "./user-chain.ts";
 
 /*
  * A packet has to pass every table. Where the host's own `ip filter` table drops what it forwards (ufw, a Docker
- * beside us), ours cannot let containers through: that takes two rules in the host's chain. They carry a comment, by
+ * beside us), or firewalld rejects it, ours cannot let containers through: that takes two rules in the host's chain. They carry a comment, by
  * which they are found again; nothing else in that table is touched.
  */
 
@@ -45,41 +45,80 @@ export function activeFirewall(nft: Nftables): "ufw" | "firewalld" | undefined {
     : undefined;
 }
 
-/** The chain for rules of the host's administrator that Docker keeps, else the forward chain when it drops. */
-function blockingChain(nft: Nftables): string | undefined {
-  const chains = entries<Chain>(nft.list("list chains ip"), "chain").filter(
-    ({ table }) => table === "filter",
-  );
-  const drops = chains.some(({ name, policy }) => name === "FORWARD" && policy === "drop");
-  if (!drops) return undefined;
-  return chains.some(({ name }) => name === "DOCKER-USER") ? "DOCKER-USER" : "FORWARD";
+/** A chain of the host's firewall that all that is forwarded passes. */
+interface Place {
+  family: "ip" | "inet";
+  table: string;
+  chain: string;
+}
+
+const firewalldForward: Place = { family: "inet", table: "firewalld", chain: "filter_FORWARD" };
+const legacyChains = ["FORWARD", "DOCKER-USER"];
+
+function chainsOf(nft: Nftables, { family, table }: Pick<Place, "family" | "table">): Chain[] {
+  return entries<Chain>(nft.list(`list chains ${family}`), "chain").filter((one) => one.table === table);
+}
+
+/**
+ * Where the host drops what it forwards: the chain for rules of the administrator that Docker keeps, else the forward
+ * chain when that drops; and firewalld's, which rejects what comes from interfaces that it was told nothing of.
+ */
+function blockingChains(nft: Nftables): Place[] {
+  const filter = chainsOf(nft, { family: "ip", table: "filter" });
+  const drops = filter.some(({ name, policy }) => name === "FORWARD" && policy === "drop");
+  const chain = filter.some(({ name }) => name === "DOCKER-USER") ? "DOCKER-USER" : "FORWARD";
+  const firewalld = chainsOf(nft, firewalldForward).some(({ name }) => name === firewalldForward.chain);
+  return [
+    ...(drops ? [{ family: "ip" as const, table: "filter", chain }] : []),
+    ...(firewalld ? [firewalldForward] : []),
+  ];
 }
 
 /** The comment of our rules in chains of others. */
 export const bridgeMark = (bridge: string) => `longshore ${bridge}`;
 
-/** Lets the bridge's traffic through a host firewall that drops what it forwards. */
-export function openForwarding(nft: Nftables, bridge: string): void {
-  const chain = blockingChain(nft);
-  if (chain === undefined || ourRules(nft, chain, bridge).length > 0) return;
-  const rule = (match: string) =>
-    `insert rule ip filter ${chain} ${match} "${bridge}" counter accept comment "${bridgeMark(bridge)}"`;
-  nft.run([rule("iifname"), rule("oifname")].join("\n"));
+/**
+ * Lets the bridge's traffic through a host firewall that drops what it forwards. Returns why it could not be done, where
+ * the host's firewall lets nobody else into its table.
+ */
+export function openForwarding(nft: Nftables, bridge: string): string | undefined {
+  let failure: string | undefined;
+  for (const place of blockingChains(nft)) {
+    if (ourRules(nft, place, bridge).length > 0) continue;
+    const where = `${place.family} ${place.table} ${place.chain}`;
+    const rule = (match: string) =>
+      `insert rule ${where} ${match} "${bridge}" counter accept comment "${bridgeMark(bridge)}"`;
+    try {
+      nft.run([rule("iifname"), rule("oifname")].join("\n"));
+    } catch (error) {
+      if (!(error instanceof NftablesError)) throw error;
+      failure = `${place.table}: ${error.message}`;
+    }
+  }
+  return failure;
 }
 
-function ourRules(nft: Nftables, chain: string, bridge: string): Rule[] {
-  return entries<Rule>(nft.list(`list chain ip filter ${chain}`), "rule").filter(
+function ourRules(nft: Nftables, { family, table, chain }: Place, bridge: string): Rule[] {
+  return entries<Rule>(nft.list(`list chain ${family} ${table} ${chain}`), "rule").filter(
     ({ comment }) => comment === bridgeMark(bridge),
   );
 }
 
 /** Takes back what `openForwarding` added. */
 export function closeForwarding(nft: Nftables, bridge: string): void {
-  const chains = entries<Chain>(nft.list("list chains ip"), "chain").filter(
-    ({ table, name }) => table === "filter" && ["FORWARD", "DOCKER-USER"].includes(name),
-  );
-  const commands = chains.flatMap(({ name }) =>
-    ourRules(nft, name, bridge).map(({ handle }) => `delete rule ip filter ${name} handle ${handle}`),
+  const filter = { family: "ip", table: "filter" } as const;
+  const places: Place[] = [
+    ...chainsOf(nft, filter)
+      .filter(({ name }) => legacyChains.includes(name))
+      .map(({ name }) => ({ ...filter, chain: name })),
+    ...chainsOf(nft, firewalldForward)
+      .filter(({ name }) => name === firewalldForward.chain)
+      .map(() => firewalldForward),
+  ];
+  const commands = places.flatMap((place) =>
+    ourRules(nft, place, bridge).map(
+      ({ handle }) => `delete rule ${place.family} ${place.table} ${place.chain} handle ${handle}`,
+    ),
   );
   if (commands.length > 0) nft.run(commands.join("\n"));
 }

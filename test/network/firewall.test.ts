@@ -99,6 +99,29 @@ describe("the firewall's rules", () => {
   });
 });
 
+test("come through firewalld, which rejects what it was told nothing of, also when it is loaded anew", async () => {
+  const load = [
+    "table inet firewalld { chain filter_FORWARD { type filter hook forward priority 10; policy accept;",
+    "ct state established,related accept; ct status dnat accept; reject with icmpx admin-prohibited; }; }",
+  ].join("\n");
+  await byOther(load);
+  const { networks } = await fresh();
+  const web = await networks.connect(request("web", { portBindings: port("8080") }));
+  using _server = serve(host.outside, "tcp", 99, "out");
+  const goesOut = async () =>
+    (await ask(web.netnsPath, "tcp", { ip: outsideAddress, port: 99 })) === `out to ${hostAddress}`;
+  expect(await goesOut()).toBe(true);
+  expect(networks.publishWarning).toContain("whatever the rules of firewalld say");
+  await byOther("delete table inet firewalld");
+  await byOther(load);
+  await until("the rules are back", goesOut);
+  await networks.release("web");
+  await networks.shutdown();
+  daemons.length = 0;
+  expect(await listed("inet firewalld")).not.toContain("longshore");
+  await byOther("delete table inet firewalld");
+});
+
 test.skipIf(!existsSync("/usr/sbin/iptables-legacy"))("a policy of iptables-legacy is seen too", async () => {
   const legacy = async (...args: string[]) => (await run(["iptables-legacy", ...args])).stdout;
   await legacy("-P", "FORWARD", "DROP");
