@@ -1,7 +1,8 @@
 import { closeSync, openSync, readSync } from "node:fs";
 import { errnoOf, invalidArgument } from "../base/errors.ts";
+import { ToolPipe } from "../linux/tool-pipe.ts";
 import { Arrival } from "./arrival.ts";
-import { type ArchiveCompression, detectCompression, magicLength } from "./compression.ts";
+import { type ArchiveCompression, decompressors, detectCompression, magicLength } from "./compression.ts";
 import { openInflater } from "./inflate.ts";
 
 /** The bytes of a tar, whatever it is compressed with. */
@@ -17,11 +18,17 @@ const inputSize = 256 * 1024;
 
 /**
  * Opens a file, the first of `paths` that is there, for reading in one pass. `arrival`: the file is still growing, and
- * reading waits for what is to come (so only in a Worker). Throws `invalidArgument` for compressions that are not
- * supported.
+ * reading waits for what is to come (so only in a Worker). `programs`: bzip2 and xz, too, by the host's programs; without
+ * it throws `invalidArgument` for them, since no layer may have them.
  */
-export function openArchive(paths: readonly string[], arrival?: SharedArrayBuffer): ArchiveSource {
-  return new FileSource(openFirst(paths), arrival && new Arrival(arrival));
+export function openArchive(
+  paths: readonly string[],
+  {
+    arrival,
+    programs = false,
+  }: { arrival?: SharedArrayBuffer | undefined; programs?: boolean | undefined } = {},
+): ArchiveSource {
+  return new FileSource(openFirst(paths), arrival && new Arrival(arrival), programs);
 }
 
 function openFirst(paths: readonly string[]): number {
@@ -41,9 +48,11 @@ class FileSource implements ArchiveSource {
   readonly #fd: number;
   readonly #buffer = new Uint8Array(inputSize);
   readonly #arrival: Arrival | undefined;
+  readonly #programs: boolean;
 
-  constructor(fd: number, arrival: Arrival | undefined) {
+  constructor(fd: number, arrival: Arrival | undefined, programs: boolean) {
     this.#arrival = arrival;
+    this.#programs = programs;
     this.#fd = fd;
     try {
       this.compression = this.#detect();
@@ -60,7 +69,7 @@ class FileSource implements ArchiveSource {
       length += this.#readAt(length, this.#buffer.subarray(length, magicLength));
     }
     const compression = detectCompression(this.#buffer.subarray(0, length));
-    if (compression === "bzip2" || compression === "xz") {
+    if (!this.#programs && (compression === "bzip2" || compression === "xz")) {
       throw invalidArgument(`layers compressed with ${compression} are not supported`);
     }
     return compression;
@@ -83,13 +92,19 @@ class FileSource implements ArchiveSource {
   }
 
   *chunks(): Generator<Uint8Array> {
-    if (this.compression !== "gzip" && this.compression !== "zstd") {
+    const { compression } = this;
+    if (compression === "none") {
       yield* this.#input();
-      return;
+    } else if (compression === "gzip" || compression === "zstd") {
+      using inflater = openInflater(compression);
+      for (const piece of this.#input()) yield* inflater.push(piece);
+      yield* inflater.finish();
+    } else {
+      using pipe = new ToolPipe(decompressors[compression], this.#fd);
+      for (let length = pipe.read(this.#buffer); length > 0; length = pipe.read(this.#buffer)) {
+        yield this.#buffer.subarray(0, length);
+      }
     }
-    using inflater = openInflater(this.compression);
-    for (const piece of this.#input()) yield* inflater.push(piece);
-    yield* inflater.finish();
   }
 
   [Symbol.dispose](): void {

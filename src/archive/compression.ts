@@ -6,6 +6,15 @@ export const magicLength = 6;
 /** Formats that are known, and that only `docker import` and `load` meet: no registry gives them. */
 export type ArchiveCompression = Compression | "bzip2" | "xz";
 
+/**
+ * The host's programs for what we do not decompress ourselves. A dictionary of gigabytes, which xz would allow, is
+ * nobody's but an attacker's.
+ */
+export const decompressors = {
+  bzip2: ["bzip2", "-dc"],
+  xz: ["xz", "-dc", "--memlimit-decompress=512MiB"],
+} as const;
+
 const magics: readonly (readonly [ArchiveCompression, readonly number[]])[] = [
   ["gzip", [0x1f, 0x8b, 0x08]],
   ["zstd", [0x28, 0xb5, 0x2f, 0xfd]],

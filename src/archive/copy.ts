@@ -86,7 +86,12 @@ function unpackInto(
     tree.make(folder);
     const owner = from.owner && (from.owner.uid !== 0 || from.owner.gid !== 0) ? { owner: from.owner } : {};
     const into = { path: folder, keepKinds: true, ...owner };
-    unpack({ sources: [path], directory: root, options: { whiteouts: "plain", devices: true, into } });
+    unpack({
+      sources: [path],
+      programs: true,
+      directory: root,
+      options: { whiteouts: "plain", devices: true, into },
+    });
     return true;
   } finally {
     closeFd(fd);
@@ -96,7 +101,7 @@ function unpackInto(
 /** Whether a tar begins in the file. */
 function isArchive(path: string): boolean {
   try {
-    using source = openArchive([path]);
+    using source = openArchive([path], { programs: true });
     const decoder = new TarDecoder();
     for (const chunk of source.chunks()) {
       for (const event of decoder.push(chunk.subarray(0, blockSize * 4)))

@@ -1,4 +1,4 @@
-import { detectCompression, magicLength } from "./compression.ts";
+import { decompressors, detectCompression, magicLength } from "./compression.ts";
 import { openInflater } from "./inflate.ts";
 import { TarDecoder, type TarEvent } from "./tar-decoder.ts";
 import type { TarEntry } from "./tar-entry.ts";
@@ -65,12 +65,6 @@ export async function* decompressed(
     await iterator.return?.();
   }
 }
-
-/** A dictionary of gigabytes, which xz would allow, is nobody's but an attacker's. */
-const decompressors = {
-  bzip2: ["bzip2", "-dc"],
-  xz: ["xz", "-dc", "--memlimit-decompress=512MiB"],
-} as const;
 
 async function* chained(start: Uint8Array, iterator: AsyncIterator<Uint8Array>): AsyncGenerator<Uint8Array> {
   for (let chunk: Uint8Array | undefined = start; chunk; chunk = await nextChunk(iterator)) yield chunk;

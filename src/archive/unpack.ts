@@ -11,6 +11,8 @@ export interface UnpackJob {
   sources: string[];
   /** Set when the file is still growing; see `arrival.ts`. */
   arrival?: SharedArrayBuffer;
+  /** Take bzip2 and xz, too: for archives that a user gives, not for layers. */
+  programs?: boolean;
   /** An empty directory that is there. */
   directory: string;
   /** What the uncompressed tar must be; undefined to find out. */
@@ -37,7 +39,7 @@ export function unpack(
   onProgress: (consumed: number) => void = () => {},
   isCancelled: () => boolean = () => false,
 ): Unpacked {
-  using source = openArchive(job.sources, job.arrival);
+  using source = openArchive(job.sources, job);
   using extractor = new Extractor(job.directory, job.options);
   const decoder = new TarDecoder();
   const hash = createHash("sha256");

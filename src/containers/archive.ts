@@ -140,6 +140,7 @@ async function extract(
   checkTarget(view, path, request);
   const job: UnpackJob = {
     sources: [file],
+    programs: true,
     directory: view.root,
     options: {
       whiteouts: "plain",

@@ -129,6 +129,22 @@ describe("a build", () => {
     expect(await daemon.must("history", "--no-trunc", "args")).not.toContain("http://p");
   });
 
+  const tools = ["gzip", "bzip2", "xz", "zstd"].filter((tool) => Bun.which(tool) !== null);
+  test("ADD unpacks archives of all compressions, COPY none", async () => {
+    const packed = context({ "in/x": "packed\n" });
+    const steps = tools.flatMap((tool) => [`ADD a.${tool} /add/${tool}/`, `COPY a.${tool} /copy/`]);
+    const directory = context({ Dockerfile: ["FROM busybox", ...steps].join("\n") });
+    for (const tool of tools) {
+      Bun.spawnSync(["tar", "-C", packed, `--${tool}`, "-cf", join(directory, `a.${tool}`), "in"]);
+    }
+    expect(streamOf(await post(directory, { t: "archives", q: "1" }))).toMatch(/^sha256:/);
+    const found = await run("archives", "sh", "-c", "cat /add/*/in/x; ls /copy");
+    expect(found.split("\n")).toEqual([
+      ...tools.map(() => "packed"),
+      ...tools.map((tool) => `a.${tool}`).toSorted(),
+    ]);
+  });
+
   test("COPY and ADD: patterns, owners, modes, archives, files of the Dockerfile", async () => {
     const path = context({ "in/x": "packed\n" });
     Bun.spawnSync(["tar", "-C", path, "-czf", join(path, "a.tgz"), "in"]);

@@ -106,6 +106,26 @@ describe("cp", () => {
     );
   });
 
+  const tools = ["gzip", "bzip2", "xz", "zstd"].filter((tool) => Bun.which(tool) !== null);
+  test.each(tools)(
+    "an archive on standard input may be compressed by %s, and says when it is cut",
+    async (tool) => {
+      const made = `tar c -C ${folder} --transform s/^dir/${tool}/ dir | ${tool}`;
+      const pipe = async (filter: string) => {
+        const command = `${made} | ${filter} | ${daemon.client} cp - stopped:/root`;
+        const child = Bun.spawn(["sh", "-c", command], {
+          env: { ...process.env, ...daemon.env },
+          stderr: "pipe",
+        });
+        return [await child.exited, await new Response(child.stderr).text()] as const;
+      };
+      expect(await pipe("cat")).toEqual([0, ""]);
+      expect(await text("stopped", `/root/${tool}/sub/two`)).toBe("two\n");
+      const [code, message] = await pipe("head -c 100");
+      expect([code, message]).toEqual([1, expect.stringMatching(/unexpected e|unexpectedly/i)]);
+    },
+  );
+
   test("the whole root of a running container, without what is the kernel's", async () => {
     await cp("running:/", here("root"));
     expect(await readdir(here("root/proc"))).toEqual([]);
