@@ -50,7 +50,7 @@ async function serve({ host, port, config }: ServeOptions): Promise<number> {
   const accessLog = config.accessLog === undefined ? noAccessLog : openAccessLog(config.accessLog);
   const server = await serveRegistry(store, { host, port, log, tls, accessLog, options: config.registry });
   const cleaning = startCleaning(store, config, log);
-  process.on("SIGHUP", () => reload(server, config, log));
+  process.on("SIGHUP", () => void reload(server, config, log));
   log.info(`listening on ${server.url}`, { auth: config.registry.auth.kind });
   log.info("stopping", { signal: await stopped });
   clearInterval(cleaning);
@@ -59,12 +59,12 @@ async function serve({ host, port, config }: ServeOptions): Promise<number> {
 }
 
 /** Takes a renewed certificate; one that cannot be used is told, and the old one stays. */
-function reload(server: RegistryServer, { tls }: Config, log: Logger): void {
+async function reload(server: RegistryServer, { tls }: Config, log: Logger): Promise<void> {
   try {
-    if (tls) server.renew(readCertificate(tls));
+    if (tls) await server.renew(readCertificate(tls));
     log.info("reloaded", { certificate: tls?.certificate });
   } catch (error) {
-    log.error("the certificate stays as it was", { error: messageOf(error) });
+    log.error("the certificate is not renewed", { error: messageOf(error) });
   }
 }
 

@@ -1,17 +1,18 @@
-import {
-  createServer,
-  type Server as HttpServer,
-  type IncomingMessage,
-  type ServerResponse,
-} from "node:http";
-import type { AddressInfo, Server, Socket } from "node:net";
-import { createServer as createTlsServer, type Server as TlsServer } from "node:tls";
-import { invalidArgument, messageOf } from "../base/errors.ts";
+import { createPrivateKey, X509Certificate } from "node:crypto";
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { createServer as createTlsServer } from "node:https";
+import type { AddressInfo } from "node:net";
+import { sleep } from "../base/async.ts";
+import { errnoOf, invalidArgument, messageOf } from "../base/errors.ts";
 
 /** A connection on which nothing moves for so long is closed. */
 const idleMillis = 5 * 60_000;
 /** What is under way at a stop may take so long to end. */
 const stopMillis = 10_000;
+/** After a renewal, connections of before on which nothing is under way are kept for so long. */
+const renewedMillis = 5000;
+/** How often a port is tried again that was ours a moment ago. */
+const attempts = 200;
 
 /** Certificate chain and key, PEM. */
 export interface Certificate {
@@ -19,94 +20,87 @@ export interface Certificate {
   key: string;
 }
 
-export interface Listener {
-  /** `127.0.0.1:5000`, with the port that was really taken. */
-  address: string;
-  /** New connections get this certificate; those that are there go on. Throws `invalidArgument`. */
-  renew(certificate: Certificate): void;
-  /** Takes no more connections, lets the requests under way end for a while, then cuts them off. */
-  stop(): Promise<void>;
-}
-
 type Handler = (request: IncomingMessage, response: ServerResponse) => void;
 
-/** Listens for HTTP, over TLS when there is a certificate. Rejects with the errno of listen(2) (`EADDRINUSE`, …). */
-export async function listen(
-  { host, port, tls }: { host: string; port: number; tls: Certificate | undefined },
-  handle: Handler,
-): Promise<Listener> {
-  let stopping = false;
-  const http = createServer((request, response) => {
-    // After a stop no connection is kept for further requests.
-    if (stopping) response.setHeader("Connection", "close");
-    handle(request, response);
-  });
-  // A big blob over a slow line takes long; what counts is whether bytes still come.
-  http.requestTimeout = 0;
-  http.timeout = idleMillis;
-  const secure = tls && new SecureServer(tls, http);
-  const server: Server = secure?.server ?? http;
-  await listening(server, host, port);
-  const { address, family, port: taken } = server.address() as AddressInfo;
-  return {
-    address: `${family === "IPv6" ? `[${address}]` : address}:${taken}`,
-    renew: (certificate) => secure?.renew(certificate),
-    stop: () => {
-      stopping = true;
-      return stop(server, secure ?? http);
-    },
-  };
-}
+/** Takes connections for HTTP, over TLS when there is a certificate. */
+export class Listener {
+  readonly #handle: Handler;
+  #server: Server;
+  /** Those that end what they have begun. */
+  readonly #retired = new Set<Server>();
 
-/** Connections that can be closed when nothing goes over them, or at once. */
-interface Connections {
-  closeIdleConnections(): void;
-  closeAllConnections(): void;
-}
-
-/**
- * TLS in front of an HTTP server that gets the connections: the certificate of a `node:https` server cannot be changed
- * in Bun while it listens.
- */
-class SecureServer implements Connections {
-  readonly server: TlsServer;
-  /** How many requests are under way on each connection. */
-  readonly #busy = new Map<Socket, number>();
-
-  constructor(certificate: Certificate, http: HttpServer) {
-    http.on("request", ({ socket }: IncomingMessage, response: ServerResponse) => {
-      this.#count(socket, 1);
-      response.once("close", () => this.#count(socket, -1));
-    });
-    this.server = createTlsServer({ ...certificate, allowHalfOpen: true }, (socket) => {
-      this.#busy.set(socket, 0);
-      socket.once("close", () => this.#busy.delete(socket));
-      socket.on("error", () => socket.destroy());
-      socket.setTimeout(idleMillis, () => socket.destroy());
-      http.emit("connection", socket);
-    });
+  private constructor(handle: Handler, tls: Certificate | undefined) {
+    this.#handle = handle;
+    this.#server = this.#create(tls);
   }
 
-  #count(socket: Socket, more: number): void {
-    const count = this.#busy.get(socket);
-    if (count !== undefined) this.#busy.set(socket, count + more);
+  /** Rejects with the errno of listen(2) (`EADDRINUSE`, …), with `invalidArgument` for a certificate that is none. */
+  static async listen(
+    { host, port, tls }: { host: string; port: number; tls: Certificate | undefined },
+    handle: Handler,
+  ): Promise<Listener> {
+    if (tls) check(tls);
+    const listener = new Listener(handle, tls);
+    await listening(listener.#server, host, port);
+    return listener;
   }
 
-  renew(certificate: Certificate): void {
-    try {
-      this.server.setSecureContext(certificate);
-    } catch (error) {
-      throw invalidArgument(`certificate: ${messageOf(error)}`, error);
+  #create(tls: Certificate | undefined): Server {
+    const answer: Handler = (request, response) => {
+      // After a stop no connection is kept for further requests.
+      if (!server.listening) response.setHeader("Connection", "close");
+      this.#handle(request, response);
+    };
+    const server: Server = tls ? createTlsServer(tls, answer) : createServer(answer);
+    // A big blob over a slow line takes long; what counts is whether bytes still come.
+    server.requestTimeout = 0;
+    server.timeout = idleMillis;
+    return server;
+  }
+
+  /** `127.0.0.1:5000`, with the port that was really taken. */
+  get address(): string {
+    const { address, family, port } = this.#server.address() as AddressInfo;
+    return `${family === "IPv6" ? `[${address}]` : address}:${port}`;
+  }
+
+  /**
+   * New connections get this certificate; what is under way goes on. Bun's servers cannot change theirs, so that
+   * another one takes over the port, within a moment. Throws `invalidArgument` for a certificate that is none.
+   */
+  async renew(certificate: Certificate): Promise<void> {
+    check(certificate);
+    const { address, port } = this.#server.address() as AddressInfo;
+    const [before, after] = [this.#server, this.#create(certificate)];
+    this.#retired.add(before);
+    before.close(() => this.#retired.delete(before));
+    for (let attempt = 1; ; attempt++) {
+      try {
+        await listening(after, address, port);
+        break;
+      } catch (error) {
+        if (attempt === attempts || errnoOf(error) !== "EADDRINUSE") throw error;
+        await sleep(10);
+      }
     }
+    this.#server = after;
+    setTimeout(() => before.closeIdleConnections(), renewedMillis).unref();
   }
 
-  closeIdleConnections(): void {
-    for (const [socket, count] of this.#busy) if (count === 0) socket.destroy();
+  /** Takes no more connections, lets the requests under way end for a while, then cuts them off. */
+  async stop(): Promise<void> {
+    await Promise.all([this.#server, ...this.#retired].map(stop));
   }
+}
 
-  closeAllConnections(): void {
-    for (const socket of this.#busy.keys()) socket.destroy();
+/** Throws `invalidArgument`. */
+function check({ cert, key }: Certificate): void {
+  try {
+    if (new X509Certificate(cert).checkPrivateKey(createPrivateKey(key))) return;
+  } catch (error) {
+    throw invalidArgument(`the certificate cannot be used: ${messageOf(error)}`, error);
   }
+  throw invalidArgument("the key is not the certificate's");
 }
 
 function listening(server: Server, host: string, port: number): Promise<void> {
@@ -119,7 +113,7 @@ function listening(server: Server, host: string, port: number): Promise<void> {
   });
 }
 
-function stop(server: Server, connections: Connections): Promise<void> {
+function stop(server: Server): Promise<void> {
   return new Promise((resolve) => {
     const done = () => {
       clearTimeout(cut);
@@ -127,12 +121,12 @@ function stop(server: Server, connections: Connections): Promise<void> {
       resolve();
     };
     const cut = setTimeout(() => {
-      connections.closeAllConnections();
+      server.closeAllConnections();
       done();
     }, stopMillis);
     // A connection may become idle only now, when its download has ended.
-    const tidy = setInterval(() => connections.closeIdleConnections(), 50);
+    const tidy = setInterval(() => server.closeIdleConnections(), 50);
     server.close(done);
-    connections.closeIdleConnections();
+    server.closeIdleConnections();
   });
 }

@@ -5,7 +5,7 @@ import type { Logger } from "../base/log.ts";
 import { type AccessLog, noAccessLog } from "./access-log.ts";
 import { answerOf, RegistryError } from "./errors.ts";
 import { type Exchange, sendEmpty, sendJson } from "./http.ts";
-import { type Certificate, listen } from "./listener.ts";
+import { type Certificate, Listener } from "./listener.ts";
 import { originOf } from "./origin.ts";
 import { defaultRegistryOptions, openRegistry, type Registry, type RegistryOptions } from "./registry.ts";
 import { type Call, route } from "./routes.ts";
@@ -21,8 +21,8 @@ export interface RegistryServer {
   /** `http://127.0.0.1:5000`, with the port that was really taken. */
   url: string;
   registry: Registry;
-  /** New connections get this certificate. Throws `invalidArgument` for one that cannot be used. */
-  renew(certificate: Certificate): void;
+  /** New connections get this certificate. Rejects with `invalidArgument` for one that cannot be used. */
+  renew(certificate: Certificate): Promise<void>;
   /** Takes no more requests, lets those under way end for a while, then cuts them off. */
   stop(): Promise<void>;
 }
@@ -41,7 +41,7 @@ export async function serveRegistry(store: RegistryStore, listening: ListenOptio
   const { host, port, log, tls, accessLog = noAccessLog, options = defaultRegistryOptions } = listening;
   const registry = await openRegistry(store, options, log);
   const scheme = tls ? "https" : "http";
-  const listener = await listen({ host, port, tls }, (request, response) => {
+  const listener = await Listener.listen({ host, port, tls }, (request, response) => {
     void answer(request, response, registry, { accessLog, scheme });
   });
   const flushing = setInterval(() => void flush(registry), flushMillis);
@@ -210,7 +210,7 @@ function fail(exchange: Exchange, error: unknown): void {
  */
 function drain(request: IncomingMessage): void {
   if (request.complete) return;
-  const cut = setTimeout(() => request.destroy(), drainMillis);
+  const cut = setTimeout(() => request.destroy(), drainMillis).unref();
   request.once("close", () => clearTimeout(cut));
   request.resume();
 }
