@@ -1,6 +1,6 @@
 import { invalidArgument } from "../base/errors.ts";
 import { jsonSyntaxError } from "./json-syntax.ts";
-import { asField, type Field, type Infer, type Schema, type Struct } from "./schema.ts";
+import { asField, type Field, type Infer, integerRange, type Schema, type Struct } from "./schema.ts";
 
 /** Where in the JSON a value stands, for error texts: a field of a struct, within another one. */
 interface Place {
@@ -20,7 +20,7 @@ export function decode<S extends Schema>(schema: S, value: unknown): Infer<S> {
 
 /** Parses `text` and decodes it; Go's error texts for bad syntax too. */
 export function decodeText<S extends Schema>(schema: S, text: string): Infer<S> {
-  return decode(schema, parseJson(text));
+  return decode(schema, parseExactJson(text));
 }
 
 /** `JSON.parse` with Go's error texts. */
@@ -39,14 +39,19 @@ export function parseExactJson(text: string): unknown {
     typeof value === "number" && !Number.isSafeInteger(value) && /^-?\d+$/.test(context?.source ?? "")
       ? BigInt(context?.source ?? 0)
       : value;
-  return JSON.parse(text, reviver);
+  try {
+    return JSON.parse(text, reviver);
+  } catch {
+    // It says what is wrong.
+    return parseJson(text);
+  }
 }
 
 function decodeAt(schema: Schema, value: unknown, place: Place): unknown {
   if (value === null && schema.kind !== "any") return zeroOf(schema);
   switch (schema.kind) {
     case "any":
-      return value;
+      return withNumbers(value);
     case "string":
       return typeof value === "string" ? value : wrongType(value, schema.go, place);
     case "bool":
@@ -73,18 +78,20 @@ function decodeAt(schema: Schema, value: unknown, place: Place): unknown {
   }
 }
 
-const intRanges: Record<string, readonly [number, number]> = {
-  uint16: [0, 0xffff],
-  uint32: [0, 0xffff_ffff],
-  uint64: [0, 2 ** 64],
-  int: [-(2 ** 63), 2 ** 63],
-  int64: [-(2 ** 63), 2 ** 63],
-};
+/** Any JSON, without the integers that `parseExactJson` keeps apart: those have meaning only where a schema says it. */
+function withNumbers(value: unknown): unknown {
+  if (typeof value === "bigint") return Number(value);
+  if (Array.isArray(value)) return value.map(withNumbers);
+  if (!isObject(value)) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, withNumbers(item)]));
+}
 
 function decodeInt(go: string, value: unknown, place: Place): number | bigint {
   if (typeof value !== "number" && typeof value !== "bigint") return wrongType(value, go, place);
-  const [least, most] = intRanges[go] ?? [0, 0];
-  if (!Number.isInteger(Number(value)) || value < least || value > most) {
+  const { least, most } = integerRange(go);
+  // One that a number does not hold may have been rounded up to the first that is too large.
+  const isTooLarge = typeof value === "bigint" ? value > most : value > Number(most);
+  if (!Number.isInteger(Number(value)) || value < least || isTooLarge) {
     throw typeError(`number ${value}`, go, place);
   }
   return value;

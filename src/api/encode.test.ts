@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { ContainerCreateResponse, HostConfig, PortMap } from "./containers.ts";
+import { decodeText } from "./decode.ts";
 import { encode, encodeText } from "./encode.ts";
 import { ImageConfig } from "./images.ts";
 import { JSONMessage } from "./progress.ts";
@@ -52,5 +53,23 @@ describe("encoding as Go does", () => {
     const config = { Cmd: ["sh"] };
     expect(encode(ImageConfig, config, "1.50")).toEqual({ Cmd: ["sh"] });
     expect(encode(ImageConfig, config, "1.49")).toMatchObject({ Hostname: "", Entrypoint: null, Tty: false });
+  });
+
+  test("integers stay those of their type: the largest comes back as it was, times to the nanosecond", () => {
+    const host = '{"MemorySwap":9223372036854775807,"Memory":9007199254740994}';
+    const text = encodeText(HostConfig, decodeText(HostConfig, host), "1.55");
+    expect(text).toContain('"MemorySwap":9223372036854775807');
+    expect(text).toContain('"Memory":9007199254740994');
+    const rates = '{"BlkioDeviceReadBps":[{"Path":"/dev/x","Rate":18446744073709551615}]}';
+    expect(encodeText(HostConfig, decodeText(HostConfig, rates), "1.55")).toContain(
+      '"Rate":18446744073709551615',
+    );
+    const event = '{"Type":"container","Action":"die","Actor":{},"time":1,"timeNano":1763739421943215381}';
+    expect(encodeText(EventMessage, decodeText(EventMessage, event), "1.55")).toContain(
+      '"timeNano":1763739421943215381',
+    );
+    expect(() => decodeText(HostConfig, '{"Memory":9223372036854775808}')).toThrow(
+      "json: cannot unmarshal number 9223372036854775808 into Go struct field",
+    );
   });
 });

@@ -1,4 +1,4 @@
-import { asField, type Field, type Infer, type Schema, type Struct } from "./schema.ts";
+import { asField, type Field, type Infer, integerRange, type Schema, type Struct } from "./schema.ts";
 import { versionAtLeast } from "./version.ts";
 
 /**
@@ -38,9 +38,22 @@ function encodeValue(schema: Schema, value: unknown, version: string): unknown {
     }
     case "bigint":
       return rawJson(String(value));
+    case "int":
+      return Number.isSafeInteger(value) ? value : largeInteger(schema.go, value);
     default:
       return value;
   }
+}
+
+/**
+ * A number is printed with zeros that it does not have, and the largest of a type has been rounded up to one that is too
+ * large: Go would refuse the whole answer.
+ */
+function largeInteger(go: string, value: unknown): unknown {
+  if (typeof value !== "number" || !Number.isInteger(value)) return value;
+  const { most } = integerRange(go);
+  const exact = BigInt(value);
+  return rawJson(String(exact > most ? most : exact));
 }
 
 /** Text that JSON.stringify writes as it is. (TC39 proposal-json-parse-with-source) */

@@ -82,6 +82,19 @@ export const exactInt64: Scalar<bigint> = scalar("bigint", "int64");
 export const uint16: Scalar<number> = scalar("int", "uint16");
 export const uint32: Scalar<number> = scalar("int", "uint32");
 export const uint64: Scalar<number> = scalar("int", "uint64");
+const integerRanges: Readonly<Record<string, { least: bigint; most: bigint }>> = {
+  uint16: { least: 0n, most: 2n ** 16n - 1n },
+  uint32: { least: 0n, most: 2n ** 32n - 1n },
+  uint64: { least: 0n, most: 2n ** 64n - 1n },
+  int: { least: -(2n ** 63n), most: 2n ** 63n - 1n },
+  int64: { least: -(2n ** 63n), most: 2n ** 63n - 1n },
+};
+
+/** What an integer type of Go can hold. */
+export function integerRange(go: string): { least: bigint; most: bigint } {
+  return integerRanges[go] ?? { least: 0n, most: 0n };
+}
+
 /** Any JSON, passed through unchanged. */
 export const any: Scalar<unknown> = scalar("any", "interface {}");
 /** A list of strings that may be written as one string (`Cmd`, `Entrypoint`). */

@@ -58,11 +58,28 @@ export function checkRequest(
     hostConfig.NetworkMode === "host" && Object.keys(hostConfig.PortBindings ?? {}).length > 0
       ? ["Published ports are discarded when using host network mode"]
       : [];
-  const percent = hostConfig.CpuPercent ? ["linux does not support CPU percent. Percent discarded."] : [];
   return {
-    value: { ...(open ? value : withSystemPaths(value, host)), CpuPercent: 0 },
-    warnings: [...warnings, ...percent, ...discarded],
+    value: {
+      ...(open ? value : withSystemPaths(value, host)),
+      CpuPercent: 0,
+      CpuCount: 0,
+      KernelMemory: undefined,
+      KernelMemoryTCP: undefined,
+    },
+    warnings: [...warnings, ...unknownToLinux(hostConfig), ...discarded],
   };
+}
+
+/** What is accepted and cannot be carried out by any Linux of today. */
+function unknownToLinux({ CpuPercent, CpuCount, KernelMemory, KernelMemoryTCP }: HostConfig): string[] {
+  const noKernelMemory = (what: string) =>
+    `Your kernel does not support ${what} limit capabilities or the cgroup is not mounted. Limitation discarded.`;
+  return [
+    ...(CpuPercent ? ["linux does not support CPU percent. Percent discarded."] : []),
+    ...(CpuCount ? ["linux does not support CPU count. Count discarded."] : []),
+    ...(KernelMemory ? [noKernelMemory("kernel memory")] : []),
+    ...(KernelMemoryTCP ? [noKernelMemory("kernel memory TCP")] : []),
+  ];
 }
 
 /** What only Windows can limit. Throws `invalidArgument`. */

@@ -22,7 +22,6 @@ export function mergeConfig(asked: ContainerConfig, image: ImageRunConfig = {}):
     StopTimeout: asked.StopTimeout ?? image.StopTimeout ?? null,
     Healthcheck: mergeHealth(asked.Healthcheck, image.Healthcheck),
     Shell: asked.Shell?.length ? asked.Shell : image.Shell,
-    OnBuild: image.OnBuild,
   };
 }
 

@@ -45,6 +45,8 @@ export function runtimeError(
   if (action === "exec" && reason?.startsWith("chdir") && !process.cwd?.startsWith("/")) {
     return invalidArgument(`${prefix}exec failed: Cwd must be an absolute path: unknown`);
   }
+  const wrong = message === undefined ? undefined : namespaceError(message);
+  if (wrong !== undefined) return invalidArgument(`${prefix}runc create failed: ${wrong}: unknown`);
   if (reason === undefined) {
     return internal(`${prefix}${runtime.name}: ${message ?? "failed without an error message"}: unknown`);
   }
@@ -60,7 +62,8 @@ function reasonOf(message: string, process: FailedProcess): string | undefined {
     limitError(message, process) ??
     directoryError(message, process) ??
     programError(message, process.args?.[0] ?? "") ??
-    mountError(message)
+    mountError(message) ??
+    settingError(message)
   );
 }
 
@@ -104,6 +107,25 @@ function mountError(message: string): string | undefined {
   const [, source = "", target = ""] = match;
   const place = target.startsWith("/") ? target : `/${target}`;
   return `error mounting ${JSON.stringify(source)} to rootfs at ${JSON.stringify(place)}: not a directory`;
+}
+
+/** What is not a setting of the kernel, or not such a value. */
+function settingError(message: string): string | undefined {
+  const missing = /^open (\/proc\/sys\/\S+): No such file or directory$/.exec(message)?.[1];
+  if (missing !== undefined) return `open ${missing}: no such file or directory`;
+  const match = /^write to (\/proc\/sys\/\S+): (.*)$/s.exec(message);
+  return match ? `write ${match[1]}: ${(match[2] ?? "").toLowerCase()}` : undefined;
+}
+
+/** Settings that belong to a namespace that the container does not have, in runc's words. */
+function namespaceError(message: string): string | undefined {
+  const match = /^the sysctl `(.*)` requires a new (\S+) namespace$/.exec(message);
+  if (!match) return undefined;
+  const [, name = "", kind = ""] = match;
+  const setting = `sysctl ${JSON.stringify(name)}`;
+  if (kind === "network") return `${setting} not allowed in host network namespace`;
+  if (kind === "IPC") return `${setting} is not allowed in the hosts ipc namespace`;
+  return `${setting} is not in a separate kernel namespace`;
 }
 
 /** Why a program cannot be executed, as Go's os/exec says it; undefined when that is not what went wrong. */

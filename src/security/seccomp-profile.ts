@@ -48,7 +48,7 @@ export interface SeccompContext {
 export function resolveProfile(profile: SeccompProfile, context: SeccompContext): SeccompSpec {
   if (profile.architectures?.length && profile.archMap?.length) {
     throw invalidArgument(
-      "both 'architectures' and 'archMap' are specified in the seccomp profile, use either",
+      "both 'architectures' and 'archMap' are specified in the seccomp profile, use either 'architectures' or 'archMap'",
     );
   }
   const mapped = profile.archMap?.find((entry) => entry.architecture === context.nativeArchitecture);

@@ -77,8 +77,13 @@ describe("a profile of one's own", () => {
     expect(() => rules("x", { profile: '{"syscalls":[{"names":[1]}]}' })).toThrow(
       "names is not a list of strings",
     );
-    const both = '{"architectures":["SCMP_ARCH_X86"],"archMap":[{"architecture":"SCMP_ARCH_X86_64"}]}';
-    expect(() => rules("x", { profile: both })).toThrow("use either");
+    const both = `{"defaultAction":"SCMP_ACT_ALLOW","architectures":["SCMP_ARCH_X86"],"archMap":[{"architecture":"SCMP_ARCH_X86_64"}]}`;
+    expect(() => rules("x", { profile: both })).toThrow("use either 'architectures' or 'archMap'");
+  });
+
+  test("without an action and without rules it asks for nothing", () => {
+    const request = { profile: "{}", privileged: false, capabilities: defaultCapabilities };
+    expect(new SeccompFilters(facts).filterFor(request)).toBeUndefined();
   });
 
   test("applies to a privileged container, which has no filter otherwise", () => {

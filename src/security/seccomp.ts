@@ -52,10 +52,10 @@ export class SeccompFilters {
     const key = `${request.capabilities.join(",")}\n${custom ? profile : ""}`;
     const known = this.#kept.get(key);
     if (known) return known;
-    const made = this.#make(
-      custom ? parseSeccompProfile(profile) : defaultSeccompProfile,
-      request.capabilities,
-    );
+    const chosen = custom ? parseSeccompProfile(profile) : defaultSeccompProfile;
+    // Neither an action nor a rule: it asks for nothing.
+    if (chosen.defaultAction === "" && chosen.syscalls.length === 0) return undefined;
+    const made = this.#make(chosen, request.capabilities);
     if (this.#kept.size >= maxKept) this.#kept.clear();
     this.#kept.set(key, made);
     return made;

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { spawnSync } from "node:child_process";
-import { readFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { TestDaemon } from "../harness/daemon.ts";
 import { freePort } from "../harness/registry.ts";
@@ -44,27 +45,32 @@ function differences(reference: readonly Step[], ours: readonly Step[]): string[
 describe.skipIf(missing !== undefined)("the same commands against Docker and against ours", () => {
   let daemon: TestDaemon;
   let reference: ReferenceDaemon;
+  let folder: string;
   beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), "compare-"));
     daemon = await TestDaemon.start({ images: ["busybox"] });
     reference = await ReferenceDaemon.start(daemon.registry);
     await runAll(["docker pull -q busybox"], {
       host: reference.host,
       clientFolder: dirname(client ?? ""),
       port: 0,
+      folder,
     });
   }, 60_000);
   afterAll(async () => {
     await reference?.[Symbol.asyncDispose]();
     await daemon[Symbol.asyncDispose]();
+    await rm(folder, { recursive: true });
   }, 60_000);
 
-  for (const name of ["create", "life"]) {
+  for (const name of ["create", "life", "confine"]) {
     test(`${name}: outputs, errors and exit codes`, async () => {
       const commands = commandsOf(await readFile(join(import.meta.dir, "scripts", `${name}.txt`), "utf8"));
       const target = async (host: string) => ({
         host,
         clientFolder: dirname(client ?? ""),
         port: await freePort(),
+        folder: await mkdtemp(join(folder, "files-")),
       });
       const [theirs, ours] = await Promise.all([
         runAll(commands, await target(reference.host)),

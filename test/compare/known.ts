@@ -42,6 +42,10 @@ export const said: readonly [RegExp, string][] = [
     "unable to start container process: error during container init: exec:",
   ],
   [/(exec failed: unable to start container process:) error during container init:/, "$1"],
+  [
+    /'(\w+)' and '(\w+)' were specified in the seccomp profile/,
+    "both '$1' and '$2' are specified in the seccomp profile",
+  ],
   [/exec: "\/etc": permission denied: unknown/, 'exec: "/etc": is a directory: unknown: permission denied'],
 ];
 
@@ -60,4 +64,10 @@ export const done: readonly [command: RegExp, reason: string][] = [
   [/^docker events --since 1 --until 0/, "the filter is looked at first"],
   [/^docker logs -n 1 e3/, "the two outputs are of the same moment"],
   [/^docker container prune .*until=x/, "another wording now"],
+  [/-c 1 busybox/, "one share is raised to two, the least that there is"],
+  [/--ulimit (nofile|memlock)=-1/, "a limit that the host cannot give is lowered"],
+  [/--privileged|--cap-add all /, "capabilities that the host itself does not have are left out"],
+  [/SCMP_ACT_NOSUCH|--tmpfs \/t:size=x/, "the runtime's own words"],
+  [/OOMKilled/, "Docker sees it only when containerd is fast enough"],
+  [/^docker exec live cat .*pids.max/, "the most processes that there can be, for no limit"],
 ];

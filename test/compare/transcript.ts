@@ -14,6 +14,8 @@ export interface Target {
   clientFolder: string;
   /** A port of the host that the commands may publish, as `$PORT`. */
   port: number;
+  /** A folder for their files, `$TMP`. */
+  folder: string;
 }
 
 const values: readonly [RegExp, string][] = [
@@ -26,9 +28,9 @@ const values: readonly [RegExp, string][] = [
   [/"Pid":\d+/g, '"Pid":<pid>'],
 ];
 
-function normalised(line: string, port: number): string {
+function normalised(line: string, { port, folder }: Target): string {
   const named = values.reduce((text, [pattern, name]) => text.replace(pattern, name), line);
-  return named.replaceAll(String(port), "<port>").trimEnd();
+  return named.replaceAll(String(port), "<port>").replaceAll(folder, "<folder>").trimEnd();
 }
 
 /** The commands of a list: one a line; `#` begins a comment. */
@@ -42,7 +44,8 @@ export async function runAll(commands: readonly string[], target: Target): Promi
   return steps;
 }
 
-async function runOne(command: string, { host, clientFolder, port }: Target): Promise<string[]> {
+async function runOne(command: string, target: Target): Promise<string[]> {
+  const { host, clientFolder, port, folder } = target;
   const child = Bun.spawn(["timeout", "-k", "1", "20", "sh", "-c", command], {
     env: {
       PATH: `${clientFolder}:/usr/bin:/bin:/usr/sbin:/sbin`,
@@ -51,6 +54,7 @@ async function runOne(command: string, { host, clientFolder, port }: Target): Pr
       // What the older of the two knows.
       DOCKER_API_VERSION: "1.41",
       PORT: String(port),
+      TMP: folder,
     },
     stdin: "ignore",
     stdout: "pipe",
@@ -65,6 +69,6 @@ async function runOne(command: string, { host, clientFolder, port }: Target): Pr
     text
       .split("\n")
       .filter((line) => line !== "")
-      .map((line) => mark + normalised(line, port));
+      .map((line) => mark + normalised(line, target));
   return [...lines(out, ""), ...lines(err, "! "), `exit ${code}`];
 }

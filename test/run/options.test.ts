@@ -21,6 +21,20 @@ describe("options that may not be had", () => {
     expect((await bare.docker("run", "--rm", "--init", "busybox", "true")).code).not.toBe(0);
   });
 
+  test("limits that the runtime could not work with hold for the container and its execs", async () => {
+    const limits = ["--ulimit", "fsize=1024:-1"];
+    const script = "ulimit -f; ulimit -Hf";
+    const told = "2\nunlimited";
+    const shell = ["busybox", "sh", "-c", script];
+    expect(await daemon.must("run", "--rm", ...limits, ...shell)).toBe(told);
+    await daemon.must("run", "-d", "--name", "short", ...limits, ...sleeping);
+    expect(await daemon.must("exec", "short", "sh", "-c", script)).toBe(told);
+    // A size of the terminal has the specification written once more.
+    await daemon.must("run", "-d", "-t", "--name", "sized", ...limits, ...sleeping);
+    await daemon.must("stop", "-t", "0", "sized");
+    expect(await daemon.inspect("sized", "{{.State.ExitCode}}")).toBe("137");
+  });
+
   test("an IPC namespace is joined only where it is shared, and by who named it at create", async () => {
     await daemon.must("run", "-d", "--name", "private", ...sleeping);
     await daemon.must("run", "-d", "--name", "shared", "--ipc", "shareable", ...sleeping);

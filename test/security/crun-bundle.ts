@@ -13,9 +13,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { ContainerConfig, HostConfig } from "../../src/api/containers.ts";
 import { buildSpec, type SpecInput } from "../../src/containers/spec/build.ts";
-import { encodeSpec } from "../../src/containers/spec/encode.ts";
 import { buildExecProcess, type ExecInput } from "../../src/containers/spec/exec-process.ts";
 import { readSpecHost, type SpecHost } from "../../src/containers/spec/spec-host.ts";
+import { encodeSpec } from "../../src/oci/encode-spec.ts";
 
 const applets = [
   "sh",

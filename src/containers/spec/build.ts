@@ -7,6 +7,7 @@ import { containerDevices } from "../../security/devices.ts";
 import { defaultReadonlyPaths } from "../../security/paths.ts";
 import type { SeccompFilter } from "../../security/seccomp.ts";
 import { parseSecurityOptions, type SecurityOptions } from "../../security/security-opt.ts";
+import { withLateLimits } from "./late-limits.ts";
 import { type ContainerMounts, containerMounts } from "./mounts.ts";
 import { namespaces } from "./namespaces.ts";
 import { boundingSet, initArguments, processSpec } from "./process.ts";
@@ -57,7 +58,8 @@ export function buildSpec(input: SpecInput, host: SpecHost): RuntimeSpec {
     ...annotations(input, seccomp),
     linux: linuxSpec(input, host, { options, mounts, seccomp }),
   };
-  return injectDevices(spec, hostConfig.DeviceRequests ?? [], input.cdiDirectories);
+  const whole = injectDevices(spec, hostConfig.DeviceRequests ?? [], input.cdiDirectories);
+  return input.crun ? withLateLimits(whole) : whole;
 }
 
 /** An init makes sense as process 1 only. */
@@ -149,7 +151,7 @@ function sysctls({ config, hostConfig, users }: SpecInput, host: SpecHost): Reco
   const ownNetwork = mode !== "host" && !mode.startsWith("container:");
   return {
     // The specification of the runtimes has no field for the NIS domain name.
-    ...(config.Domainname && hostConfig.UTSMode !== "host" && { "kernel.domainname": config.Domainname }),
+    ...(config.Domainname && { "kernel.domainname": config.Domainname }),
     ...(ownNetwork && (users ? ofOwnGroups(host.networkSysctls) : host.networkSysctls)),
     ...hostConfig.Sysctls,
   };

@@ -214,6 +214,9 @@ function checkCpu({ NanoCpus: nano = 0, CpuPeriod: period = 0, CpuQuota: quota =
   if (quota > 0 && quota < 1000) throw invalidArgument("CPU cfs quota can not be less than 1ms (i.e. 1000)");
 }
 
+/** More than Linux can count. */
+const maxCpu = 8192;
+
 function checkCpuset({ CpusetCpus: cpus, CpusetMems: mems }: Resources, features: CgroupFeatures): void {
   for (const [name, list] of [
     ["cpus", cpus],
@@ -221,6 +224,10 @@ function checkCpuset({ CpusetCpus: cpus, CpusetMems: mems }: Resources, features
   ] as const) {
     if (list && !isList(list)) {
       throw invalidArgument(`Invalid value ${list} for cpuset ${name}: invalid format: ${list}`);
+    }
+    if (list && ranges(list).some(([, to]) => to > maxCpu)) {
+      const why = `value of out range, maximum is ${maxCpu}`;
+      throw invalidArgument(`Invalid value ${list} for cpuset ${name}: ${why}`);
     }
   }
   if (cpus && !isWithin(cpus, features.cpus)) {
@@ -251,7 +258,7 @@ function isWithin(list: string, available: string): boolean {
   const possible = ranges(available);
   const inOne = (number: number) => possible.some(([from, to]) => number >= from && number <= to);
   return ranges(list).every(([from, to]) => {
-    if (!(to >= from) || to - from > 8192) return false;
+    if (!(to >= from) || to - from > maxCpu) return false;
     for (let number = from; number <= to; number++) if (!inOne(number)) return false;
     return true;
   });

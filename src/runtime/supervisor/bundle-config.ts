@@ -1,5 +1,6 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { encodeSpec } from "../../oci/encode-spec.ts";
 import type { ConsoleSize } from "./protocol.ts";
 
 interface Config {
@@ -17,7 +18,7 @@ function readConfig(bundle: string): Config {
 export function setConsoleSize(bundle: string, size: ConsoleSize): void {
   const config = readConfig(bundle);
   const process = { ...config.process, consoleSize: size };
-  writeFileSync(configPath(bundle), JSON.stringify({ ...config, process }));
+  writeFileSync(configPath(bundle), encodeSpec({ ...config, process }));
 }
 
 /** How a container is set apart, as far as it concerns its end. Throws when the file cannot be read. */

@@ -9,6 +9,7 @@ import { type Cgroups, detectCgroups } from "../../linux/cgroup.ts";
 import { setNonBlocking } from "../../linux/fd.ts";
 import { Pidfd } from "../../linux/pidfd.ts";
 import { processStartTime, sendSignal } from "../../linux/process.ts";
+import { encodeSpec } from "../../oci/encode-spec.ts";
 import { ContainerCgroup, cgroupPathOf } from "../container-cgroup.ts";
 import { OciRuntime } from "../oci-runtime.ts";
 import { AttachInput } from "./attach-input.ts";
@@ -101,7 +102,7 @@ export class Supervisor {
       const files = this.#filesOf(request);
       return this.#launch(state, files, size, async (stdio) => {
         const spec = { ...request.processSpec, ...(size ? { consoleSize: size } : {}) };
-        writeFileSync(files.processSpec, JSON.stringify(spec), { mode: 0o600 });
+        writeFileSync(files.processSpec, encodeSpec(spec), { mode: 0o600 });
         const { processSpec: processFile, pid: pidFile, runtimeLog: log } = files;
         await this.#runtime(state).exec({ processFile, pidFile, log, stdio });
       });

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
+import { encodeSpec } from "../../oci/encode-spec.ts";
 import type { ProcessSpec } from "../../oci/runtime-spec.ts";
-import { encodeSpec } from "./encode.ts";
 import { toRlimits } from "./rlimits.ts";
 
 test("unlimited is the runtime's u64, and strings that look alike stay as they are", () => {
@@ -15,6 +15,8 @@ test("unlimited is the runtime's u64, and strings that look alike stay as they a
   const json = encodeSpec(process);
   expect(json).toContain('"soft":5,"hard":18446744073709551615');
   expect(JSON.parse(json).args).toEqual([text]);
+  // Also when it has been through JSON.
+  expect(encodeSpec(JSON.parse(json))).toBe(json);
 });
 
 test("limits are lowered to the ceiling, the later of two counts, unknown ones are refused", () => {
