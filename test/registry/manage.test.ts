@@ -1,6 +1,8 @@
 import { expect, test } from "bun:test";
+import { readFileSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { join } from "node:path";
+import { sha256Of } from "../../src/oci/digester.ts";
 import { run, serve } from "./program.ts";
 
 async function temporaryFolder() {
@@ -14,6 +16,12 @@ async function makeCertificate(cert: string, key: string): Promise<void> {
   const options = ["-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-keyout", key, "-out", cert];
   const made = Bun.spawn(["openssl", "req", ...options, ...names], { stdout: "ignore", stderr: "ignore" });
   expect(await made.exited).toBe(0);
+}
+
+/** The most bytes of memory that a process has had (proc(5), `VmHWM`). */
+function peakMemory(pid: number): number {
+  const status = readFileSync(`/proc/${pid}/status`, "utf8");
+  return Number(/VmHWM:\s+(\d+) kB/.exec(status)?.[1]) * 1024;
 }
 
 test("users, organisations, tokens and repositories are managed while the server runs, over TLS", async () => {
@@ -46,6 +54,14 @@ test("users, organisations, tokens and repositories are managed while the server
       headers: { Authorization: `Basic ${btoa(`alice:${password}`)}` },
     } as RequestInit);
   for (const password of ["correct horse", token]) expect((await get("/v2/", password)).status).toBe(200);
+  // What arrives over TLS goes to the disk, not into the memory.
+  const before = peakMemory(registry.child.pid);
+  const content = new Uint8Array(150_000_000);
+  const blobs = `${registry.url}/v2/alice/app/blobs/uploads/?digest=${sha256Of(content)}`;
+  const headers = { Authorization: `Basic ${btoa(`alice:${token}`)}` };
+  const uploaded = await fetch(blobs, { method: "POST", body: content, headers, tls: { ca } } as RequestInit);
+  expect(uploaded.status).toBe(201);
+  expect(peakMemory(registry.child.pid) - before).toBeLessThan(100_000_000);
   const challenge = await fetch(`${registry.url}/v2/`, { tls: { ca } } as RequestInit);
   expect(challenge.headers.get("www-authenticate")).toStartWith(`Bearer realm="${registry.url}/token"`);
   const listed = (await manage("token ls alice")).stdout;
