@@ -180,14 +180,30 @@ test("who guesses passwords has to wait, others need not", async () => {
     statuses.push((await registry.fetch("GET", "/token")).status);
   }
   expect(statuses).toEqual([...Array(10).fill(401), 429, 429]);
+  // A program with a token is not kept out by somebody who guesses its user's password.
   registry.credentials = as("alice");
+  expect((await registry.fetch("GET", "/token")).status).toBe(200);
+  registry.credentials = `alice:${password}`;
   const right = await registry.fetch("GET", "/token");
   expect([right.status, Number(right.headers.get("retry-after"))]).toEqual([429, expect.any(Number)]);
   registry.credentials = as("bob");
   expect((await registry.fetch("GET", "/token")).status).toBe(200);
   now += 5 * 60_000 + 1;
-  registry.credentials = as("alice");
+  registry.credentials = `alice:${password}`;
   expect((await registry.fetch("GET", "/token")).status).toBe(200);
+});
+
+test("an address makes a bounded number of accounts", async () => {
+  const { registry } = await start();
+  await using _stopped = registry;
+  const signUp = async (name: string) => {
+    const body = new URLSearchParams({ name, password });
+    const headers = { Origin: registry.url };
+    return (await registry.fetch("POST", "/signup", { body, headers, redirect: "manual" })).status;
+  };
+  expect(await signUp("first")).toBe(303);
+  await registry.store.database.run("UPDATE failures SET count = 29 WHERE subject = 'sign-up 127.0.0.1'");
+  expect([await signUp("last"), await signUp("over")]).toEqual([303, 429]);
 });
 
 test("guesses that are sent all at once are no more than those sent one after the other", async () => {

@@ -354,11 +354,15 @@ export class Accounts {
 
   /** The role that user and password, or a token in its place, stand for; undefined when they are wrong. */
   async logIn(name: string, password: string): Promise<Role | undefined> {
-    if (!password.startsWith(tokenPrefix))
-      return (await this.verifyPassword(name, password)) ? "admin" : undefined;
+    if (!isToken(password)) return (await this.verifyPassword(name, password)) ? "admin" : undefined;
     const token = await this.findToken(password, "access");
     return token?.account === name ? lesserRole(token.role, "admin") : undefined;
   }
+}
+
+/** True for the text of an access token, whether it is one that is good or not. */
+export function isToken(password: string): boolean {
+  return password.startsWith(tokenPrefix);
 }
 
 function checkName(name: string): void {

@@ -5,14 +5,23 @@ import type { Database } from "../index/database.ts";
 
 const windowMillis = 5 * 60_000;
 
+/** What is counted in a window, and how often it may be. */
+interface Subject {
+  subject: string;
+  limit: number;
+}
+
 /** How many failures each of these may have in a window: one guesser, one address, one account attacked by many. */
-function subjectsOf(account: string, remote: string) {
+function subjectsOf(account: string, remote: string): Subject[] {
   return [
     { subject: `both ${account} ${remote}`, limit: 10 },
     { subject: `address ${remote}`, limit: 50 },
     { subject: `account ${account}`, limit: 200 },
   ];
 }
+
+/** How many accounts one address may make in a window. */
+const signUpLimit = 30;
 
 /** Slows down whoever guesses passwords, on all instances together. */
 export class Throttle {
@@ -32,16 +41,28 @@ export class Throttle {
    */
   attempt<T>(account: string, remote: string, verify: () => Promise<T | undefined>): Promise<T | undefined> {
     return this.#queue.run(remote, async () => {
-      await this.#check(account, remote);
+      const subjects = subjectsOf(account, remote);
+      await this.#check(subjects, "failed log-ins");
       const result = await verify();
-      await (result === undefined ? this.#failed(account, remote) : this.#succeeded(account, remote));
+      await (result === undefined ? this.#count(subjects) : this.#succeeded(account, remote));
       return result;
     });
   }
 
-  async #check(account: string, remote: string): Promise<void> {
+  /** Runs what makes an account, one at a time for an address. Throws TOOMANYREQUESTS after too many. */
+  signUp<T>(remote: string, make: () => Promise<T>): Promise<T> {
+    const subjects = [{ subject: `sign-up ${remote}`, limit: signUpLimit }];
+    return this.#queue.run(remote, async () => {
+      await this.#check(subjects, "accounts from your address");
+      const made = await make();
+      await this.#count(subjects);
+      return made;
+    });
+  }
+
+  async #check(subjects: readonly Subject[], what: string): Promise<void> {
     const now = this.#clock.now();
-    for (const { subject, limit } of subjectsOf(account, remote)) {
+    for (const { subject, limit } of subjects) {
       const row = await this.#database.get<{ count: number; expires_at: number }>(
         "SELECT count, expires_at FROM failures WHERE subject = ?",
         subject,
@@ -49,16 +70,16 @@ export class Throttle {
       if (!row || row.expires_at <= now || row.count < limit) continue;
       const seconds = Math.ceil((row.expires_at - now) / 1000);
       throw new RegistryError("TOOMANYREQUESTS", {
-        message: `too many failed log-ins: try again in ${seconds} seconds`,
+        message: `too many ${what}: try again in ${seconds} seconds`,
         headers: { "Retry-After": String(seconds) },
       });
     }
   }
 
-  async #failed(account: string, remote: string): Promise<void> {
+  async #count(subjects: readonly Subject[]): Promise<void> {
     const now = this.#clock.now();
     await this.#database.run("DELETE FROM failures WHERE expires_at <= ?", now);
-    for (const { subject } of subjectsOf(account, remote)) {
+    for (const { subject } of subjects) {
       await this.#database.run(
         `INSERT INTO failures (subject, count, expires_at) VALUES (?, 1, ?)
          ON CONFLICT (subject) DO UPDATE SET count = failures.count + 1`,

@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { invalidArgument } from "../../base/errors.ts";
 import { isRepositoryPath } from "../../oci/reference.ts";
 import { RegistryError } from "../errors.ts";
-import type { Accounts } from "./accounts.ts";
+import { type Accounts, isToken } from "./accounts.ts";
 import {
   type Action,
   type Authenticator,
@@ -88,10 +88,17 @@ export class TokenAuthenticator implements Authenticator {
 
   /** Throws UNAUTHORIZED, TOOMANYREQUESTS. */
   async logIn(user: string, password: string, remote: string): Promise<Login> {
-    const limit = await this.#throttle.attempt(user, remote, () => this.accounts.logIn(user, password));
+    const logIn = () => this.accounts.logIn(user, password);
+    // Nobody guesses a token, and who guesses passwords must not keep programs out.
+    const limit = isToken(password) ? await logIn() : await this.#throttle.attempt(user, remote, logIn);
     if (limit === undefined)
       throw new RegistryError("UNAUTHORIZED", { message: "incorrect username or password" });
     return { account: user, limit };
+  }
+
+  /** Makes an account that somebody at `remote` asked for. Throws what `Accounts.createUser` throws, TOOMANYREQUESTS. */
+  signUp(remote: string, name: string, password: string, email: string): Promise<void> {
+    return this.#throttle.signUp(remote, () => this.accounts.createUser(name, password, { email }));
   }
 
   /** Throws UNAUTHORIZED, TOOMANYREQUESTS. */

@@ -1,4 +1,5 @@
 import { conflict, isEngineError } from "../../base/errors.ts";
+import { isToken } from "../auth/accounts.ts";
 import { isRole } from "../auth/identity.ts";
 import type { TokenAuthenticator } from "../auth/tokens.ts";
 import { RegistryError } from "../errors.ts";
@@ -52,7 +53,7 @@ export async function logIn(exchange: PageExchange): Promise<Page> {
   const password = form.get("password") ?? "";
   try {
     // A token is for programs: it must not become a session that may do more.
-    if (password.startsWith("lsr_"))
+    if (isToken(password))
       throw new RegistryError("UNAUTHORIZED", { message: "log in with your password, not with a token" });
     await tokensOf(exchange).logIn(name, password, info.remote);
   } catch (error) {
@@ -95,11 +96,9 @@ export async function signUp(exchange: PageExchange): Promise<Page> {
   const { form } = exchange;
   const name = (form.get("name") ?? "").trim();
   try {
-    const { accounts } = tokensOf(exchange);
     await refuseTaken(exchange, name);
-    await accounts.createUser(name, form.get("password") ?? "", {
-      email: (form.get("email") ?? "").slice(0, 200),
-    });
+    const [password, email] = [form.get("password") ?? "", (form.get("email") ?? "").slice(0, 200)];
+    await tokensOf(exchange).signUp(exchange.info.remote, name, password, email);
   } catch (error) {
     if (!isEngineError(error, "invalidArgument") && !isEngineError(error, "conflict")) throw error;
     return signUpForm(exchange, error.message);
