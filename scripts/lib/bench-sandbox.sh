@@ -16,8 +16,19 @@ truncate -s 24G "$root/disk.img"
 mkfs.ext4 -q -F -i 65536 "$root/disk.img"
 mkdir "$root/disk" "$root/run"
 mount -o loop,noinit_itable "$root/disk.img" "$root/disk"
-# What engines keep in /run is in memory.
+# What engines keep in /run is in memory, as it is by default.
 mount -t tmpfs -o mode=755 tmpfs "$root/run"
+# What they keep where no option leads elsewhere (keys, caches, locks, states of runtimes) is not the host's.
+for folder in /etc /var/lib; do
+	mkdir -p "$root/run/changed$folder" "$root/run/work$folder"
+	mount -t overlay -o "lowerdir=$folder,upperdir=$root/run/changed$folder,workdir=$root/run/work$folder" overlay "$folder"
+done
+resolv=$(readlink -f /etc/resolv.conf)
+cp "$resolv" "$root/run/resolv.conf"
+mount -t tmpfs -o mode=755 tmpfs /run
+mount -t tmpfs -o mode=1777 tmpfs /dev/shm
+mkdir -p /run/lock "$(dirname "$resolv")"
+[ -e "$resolv" ] || cp "$root/run/resolv.conf" "$resolv"
 code=0
 "$@" || code=$?
 exit $code
