@@ -82,6 +82,15 @@ export const ContainerCreateResponse = struct("container.CreateResponse", () => 
 }));
 export type ContainerCreateResponse = Infer<typeof ContainerCreateResponse>;
 
+/** Body of `POST /containers/{id}/checkpoints`. */
+export const CheckpointCreateRequest = input("checkpoint.CreateOptions", () => ({
+  CheckpointID: string,
+  CheckpointDir: string,
+  Exit: bool,
+}));
+
+export const CheckpointList = list(struct("checkpoint.Summary", () => ({ Name: string })));
+
 /** Body of `POST /containers/{id}/update`. */
 export const ContainerUpdateRequest = input("container.UpdateConfig", () => ({
   ...resourceFields,

@@ -89,6 +89,7 @@ async function serve(
   const server = new ApiServer({
     handlers: allHandlers(engine),
     serverName: `Docker/${dockerRelease} (linux)`,
+    experimental: config.experimental,
     log,
   });
   const listening = await Promise.all(endpoints.map((endpoint) => listen(server, endpoint, log)));

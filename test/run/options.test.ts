@@ -21,6 +21,39 @@ describe("options that may not be had", () => {
     expect((await bare.docker("run", "--rm", "--init", "busybox", "true")).code).not.toBe(0);
   });
 
+  test("--init takes in what its children leave behind", async () => {
+    const orphans = "for i in 1 2 3; do (sleep 0 &); done; exec sleep 1000";
+    const zombies = ["sh", "-c", "sleep 0.2; ps -o stat,comm | grep -c Z"];
+    for (const [name, flags, left] of [
+      ["reaped", ["--init"], "0"],
+      ["unreaped", [], "3"],
+    ] as const) {
+      await daemon.must("run", "-d", "--name", name, ...flags, "busybox", "sh", "-c", orphans);
+      expect((await daemon.docker("exec", name, ...zombies)).stdout.trim()).toBe(left);
+    }
+  });
+
+  test("a checkpoint is refused with the reason", async () => {
+    await daemon.must("run", "-d", "--name", "floating", ...sleeping);
+    const ask = async (id: string) => {
+      const response = await fetch(`http://docker/v1.51/containers/${id}/checkpoints`, {
+        method: "POST",
+        unix: daemon.socket,
+        headers: { "Content-Type": "application/json" },
+        body: JSON.stringify({ CheckpointID: "one", Exit: true }),
+      });
+      return { code: response.status, ...((await response.json()) as { message: string }) };
+    };
+    const { code, message } = await ask("floating");
+    expect(code).toBeGreaterThanOrEqual(500);
+    expect(message).toMatch(
+      /^Cannot checkpoint container floating: (criu (is not installed|does not work on this host: .+)|checkpoints are not supported yet)$/,
+    );
+    await daemon.must("stop", "-t", "0", "floating");
+    expect(await ask("floating")).toEqual({ code: 409, message: "Container floating not running" });
+    expect((await ask("nosuch")).code).toBe(404);
+  });
+
   test("limits that the runtime could not work with hold for the container and its execs", async () => {
     const limits = ["--ulimit", "fsize=1024:-1"];
     const script = "ulimit -f; ulimit -Hf";

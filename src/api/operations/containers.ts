@@ -1,4 +1,6 @@
 import {
+  CheckpointCreateRequest,
+  CheckpointList,
   ContainerCreateRequest,
   ContainerCreateResponse,
   ContainerInspectResponse,
@@ -90,6 +92,18 @@ export const containerOperations = {
   }),
   ContainerRename: post("/containers/{id:.*}/rename", {
     query: { name: query.string },
+    response: answers.empty(),
+  }),
+  CheckpointCreate: post("/containers/{id:.*}/checkpoints", {
+    body: requiredJson(CheckpointCreateRequest),
+    response: answers.empty(201),
+  }),
+  CheckpointList: get("/containers/{id:.*}/checkpoints", {
+    query: { dir: query.string },
+    response: answers.json(CheckpointList),
+  }),
+  CheckpointDelete: del("/containers/{id:.*}/checkpoints/{checkpoint}", {
+    query: { dir: query.string },
     response: answers.empty(),
   }),
   ContainerPause: post("/containers/{id:.*}/pause", { response: answers.empty() }),

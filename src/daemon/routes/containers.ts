@@ -2,6 +2,7 @@ import { invalidArgument, notFound } from "../../base/errors.ts";
 import { Filters } from "../../base/filters.ts";
 import { tracer } from "../../base/trace.ts";
 import { attachToContainer } from "../../containers/attach.ts";
+import { createCheckpoint, noCheckpoint } from "../../containers/checkpoint.ts";
 import { createContainer } from "../../containers/create.ts";
 import type { ContainerDeps } from "../../containers/deps.ts";
 import { inspectContainer } from "../../containers/inspect.ts";
@@ -84,6 +85,19 @@ export function containerHandlers(deps: ContainerDeps): Handlers {
 
     ContainerRename(request) {
       renameContainer(deps, find(request), request.query.name);
+    },
+
+    async CheckpointCreate(request) {
+      await createCheckpoint(find(request), request.body.CheckpointID ?? "");
+    },
+
+    CheckpointList(request) {
+      find(request);
+      return [];
+    },
+
+    CheckpointDelete(request) {
+      noCheckpoint(find(request), request.params.checkpoint);
     },
 
     async ContainerPause(request) {
