@@ -63,13 +63,14 @@ export class NftEvents implements Disposable {
     if (change.pid !== this.#self) this.#listener(change);
   }
 
-  /** To be called right after a transaction of this process: from now on it is known by its number. */
-  recogniseSelf(): void {
-    let last = 0;
-    this.#drain(({ pid }) => {
-      last = pid;
+  /**
+   * To be called right after a transaction of this process in tables of its own: from now on it is known by its number.
+   * Others may have been at work meanwhile: who took one of them for himself would answer to his own changes for ever.
+   */
+  recogniseSelf(isOurs: (table: string) => boolean): void {
+    this.#drain(({ pid, tables = [] }) => {
+      if (pid !== 0 && [...tables].some(isOurs)) this.#self = pid;
     });
-    if (last !== 0) this.#self = last;
   }
 
   #drain(each: (change: NftChange) => void): void {

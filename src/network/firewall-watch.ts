@@ -36,7 +36,7 @@ export class FirewallWatch implements Disposable {
 
   /** To be called right after our own first transaction. */
   recogniseSelf(): void {
-    this.#events.recogniseSelf();
+    this.#events.recogniseSelf(this.#rules.isOurs);
   }
 
   #changed({ tables }: NftChange): void {
