@@ -15,8 +15,12 @@ const files: ReadonlySet<ByteString> = new Set([
 ]);
 const directories: ReadonlySet<ByteString> = new Set(["dev", "dev/pts", "dev/shm", "etc", "proc", "sys"]);
 
+/** The length of `/proc/mounts`, which `etc/mtab` leads to. */
+const mtabLength = 12;
+
 /** True for a file that only is there for something to be mounted on it: whatever wrote to it made it longer. */
 export function isPlaceholder(path: ByteString, { mode, size }: Pick<FileStatus, "mode" | "size">): boolean {
+  if (path === "etc/mtab" && (mode & fileTypes.mask) === fileTypes.symlink) return size === mtabLength;
   return files.has(path) && (mode & fileTypes.mask) === fileTypes.file && size === 0;
 }
 

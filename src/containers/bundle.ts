@@ -8,6 +8,7 @@ import { type Container, isRunning } from "./container.ts";
 import type { ContainerDeps } from "./deps.ts";
 import { makeLinkedDestinations } from "./destinations.ts";
 import { linkHosts, withLinks } from "./links.ts";
+import { linkMtab } from "./mtab.ts";
 import { addressesOf, resolvConf } from "./networking.ts";
 import { type ContainerPaths, containerPaths } from "./paths.ts";
 import { buildSpec } from "./spec/build.ts";
@@ -37,6 +38,8 @@ export async function makeBundle(
     // The binds of a build's steps are the engine's own.
     remapBinds: spec.internal ?? false,
   });
+  // A step of a build keeps what it finds, and those with users of their own could not be given it.
+  if (!spec.internal && !users) linkMtab(paths.rootfs);
   makeLinkedDestinations(paths.rootfs, mounts, spec.hostConfig, root);
   const { settings } = deps;
   const runtimeSpec = buildSpec(

@@ -1,5 +1,6 @@
 import { lstat, readdir } from "node:fs/promises";
 import { join } from "node:path";
+import { isPlaceholder } from "../archive/placeholders.ts";
 import { errnoOf } from "../base/errors.ts";
 import type { Container } from "./container.ts";
 import type { ContainerDeps } from "./deps.ts";
@@ -7,21 +8,27 @@ import { containerPaths } from "./paths.ts";
 
 /** Bytes of the files that the container has changed. */
 export async function changedBytes(deps: ContainerDeps, container: Container): Promise<number> {
-  return bytesBelow(containerPaths(deps.roots, container.id).upper, new Set());
+  const { upper } = containerPaths(deps.roots, container.id);
+  return bytesBelow(upper, { root: upper, seen: new Set() });
 }
 
-/** `seen` holds the inodes that were counted: a file with several names is counted once. */
-async function bytesBelow(folder: string, seen: Set<number>): Promise<number> {
+/**
+ * `seen` holds the inodes that were counted: a file with several names is counted once. What the engine itself has put
+ * below `root` is no change of the container's.
+ */
+async function bytesBelow(folder: string, count: { root: string; seen: Set<number> }): Promise<number> {
+  const { root, seen } = count;
   let total = 0;
   for (const entry of await entriesOf(folder)) {
     const path = join(folder, entry.name);
     if (entry.isDirectory()) {
-      total += await bytesBelow(path, seen);
+      total += await bytesBelow(path, count);
       continue;
     }
     if (!entry.isFile() && !entry.isSymbolicLink()) continue;
-    const { ino, size } = await lstat(path);
-    if (!seen.has(ino)) total += size;
+    const status = await lstat(path);
+    const { ino, size } = status;
+    if (!seen.has(ino) && !isPlaceholder(path.slice(root.length + 1), status)) total += size;
     seen.add(ino);
   }
   return total;
