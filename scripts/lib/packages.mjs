@@ -21,6 +21,7 @@ export const testPackages = {
   python3: "python3",
   procps: "sysctl",
   tini: "tini",
+  strace: "strace",
 };
 
 /** What the benchmark measures beside the engine (peers), and how fast it could be at best (floors). */
