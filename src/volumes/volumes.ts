@@ -243,6 +243,8 @@ export class VolumeStore {
     for (const volume of this.all()) {
       if (this.containersOf(volume.name).length > 0 || !(all || volume.anonymous)) continue;
       if (volume.driver !== this.#local.name || !filters.labels(volume.labels)) continue;
+      // What was made with options stands for something elsewhere.
+      if (Object.keys(volume.options).length > 0) continue;
       if (filters.has("label!") && filters.labels(volume.labels, "label!")) continue;
       const size = await this.#size(volume);
       // A container may have taken it while its files were counted.

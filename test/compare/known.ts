@@ -41,6 +41,21 @@ export const said: readonly [RegExp, string][] = [
     /unable to start container process: exec:/,
     "unable to start container process: error during container init: exec:",
   ],
+  [
+    /daemon: failed to initialize logging driver:/,
+    "daemon: failed to create task for container: failed to initialize logging driver:",
+  ],
+  [/no such image: \w+: No such image:/, "No such image:"],
+  [/Invalid containerPort/, "invalid containerPort"],
+  [
+    /daemon: plugin "(\w+)" not found/,
+    "daemon: could not find plugin $1 in v1 plugin registry: plugin not found",
+  ],
+  [/daemon: Pool overlaps/, "daemon: invalid pool request: Pool overlaps"],
+  [
+    /docker: Error response from daemon: (Address already in use|network \w+ not found)$/,
+    "docker: Error response from daemon: failed to set up container networking: $1",
+  ],
   [/(exec failed: unable to start container process:) error during container init:/, "$1"],
   [
     /'(\w+)' and '(\w+)' were specified in the seccomp profile/,
@@ -50,6 +65,21 @@ export const said: readonly [RegExp, string][] = [
 ];
 
 export const done: readonly [command: RegExp, reason: string][] = [
+  [/^docker exec --privileged one/, "it has what the daemon has, where Docker asks for more and fails"],
+  [/cp -L one:\/etc\/mtab/, "the link is followed in the container, and not on the host"],
+  [/filter container=ev --filter event=die/, "it tells how long it ran now"],
+  [/^docker exec one ''/, "127 for what is not there"],
+  [/^docker network create ''/, "an empty name is refused now"],
+  [/^docker network create --subnet x/, "all that is wrong with a network is told at once now"],
+  [/^docker network ls --filter dangling=x/, "another wording now"],
+  [/^docker run .*--network net[13] --ip/, "all that is wrong with an endpoint is told at once now"],
+  [/^docker network connect .*--ip \$NET.77/, "all that is wrong with an endpoint is told at once now"],
+  [/nslookup al/, "networks have IPv6 too"],
+  [/--network net5 busybox ip route/, "an internal network has no default route, and /22 are enough"],
+  [/^docker network rm net1$/, "it says which containers are connected now"],
+  [/^docker save .*nosuch/, "the tag that was looked for is told now"],
+  [/docker load/, "a daemon's error is the answer's status, and layouts are looked for too"],
+  [/filter type=volume --filter event=create/, "what was there already was not created"],
   [/^docker create --stop-signal 99/, "a signal that Linux does not have would never stop it"],
   [/--kernel-memory/, "kernel memory has no limit of its own any more"],
   [/^docker create --ipc (x|container:) /, "refused at once, and not at the start"],

@@ -34,7 +34,7 @@ export class ReferenceDaemon implements AsyncDisposable {
   async #launch(mirror: string): Promise<void> {
     const bridge = this.#bridge;
     await run(["ip", "link", "add", bridge, "type", "bridge"]);
-    await run(["ip", "address", "add", "172.31.251.1/24", "dev", bridge]);
+    await run(["ip", "address", "add", `172.31.${process.pid % 250}.1/24`, "dev", bridge]);
     await run(["ip", "link", "set", bridge, "up"]);
     const flags = [
       `--host=${this.host}`,

@@ -59,7 +59,12 @@ export function networkHandlers(deps: ContainerDeps): Handlers {
     },
 
     async NetworkDisconnect({ params, body }) {
-      const container = deps.set.find(body.Container ?? "");
+      const name = body.Container ?? "";
+      if (body.Force && !deps.set.has(name)) {
+        networks.inspect(params.id);
+        throw notFound(`endpoint ${name} not found`);
+      }
+      const container = deps.set.find(name);
       await disconnectContainer(deps, container, params.id);
     },
 

@@ -9,6 +9,9 @@ export function swarmHandlers(): Handlers {
     );
   };
   return defineHandlers({
+    SwarmLeave: (): never => {
+      throw unavailable("This node is not part of a swarm");
+    },
     SwarmInspect: noManager,
     NodeList: noManager,
     NodeInspect: noManager,

@@ -55,6 +55,7 @@ describe.skipIf(missing !== undefined)("the same commands against Docker and aga
       clientFolder: dirname(client ?? ""),
       port: 0,
       folder,
+      net: "none",
     });
   }, 60_000);
   afterAll(async () => {
@@ -63,18 +64,19 @@ describe.skipIf(missing !== undefined)("the same commands against Docker and aga
     await rm(folder, { recursive: true });
   }, 60_000);
 
-  for (const name of ["create", "life", "confine"]) {
+  for (const name of ["create", "life", "confine", "processes", "objects"]) {
     test(`${name}: outputs, errors and exit codes`, async () => {
       const commands = commandsOf(await readFile(join(import.meta.dir, "scripts", `${name}.txt`), "utf8"));
-      const target = async (host: string) => ({
+      const target = async (host: string, net: string) => ({
         host,
         clientFolder: dirname(client ?? ""),
         port: await freePort(),
         folder: await mkdtemp(join(folder, "files-")),
+        net,
       });
       const [theirs, ours] = await Promise.all([
-        runAll(commands, await target(reference.host)),
-        runAll(commands, await target(daemon.host)),
+        runAll(commands, await target(reference.host, `10.231.${process.pid % 250}`)),
+        runAll(commands, await target(daemon.host, `10.232.${process.pid % 250}`)),
       ]);
       expect(differences(theirs, ours)).toEqual([]);
     }, 300_000);
