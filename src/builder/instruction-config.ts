@@ -2,7 +2,7 @@ import { invalidArgument } from "../base/errors.ts";
 import { signalNumber } from "../base/signals.ts";
 import { formatGoDuration } from "../base/units.ts";
 import type { Command, Instruction } from "../dockerfile/instruction.ts";
-import { Environment, type Words } from "../dockerfile/variables.ts";
+import type { Words } from "../dockerfile/variables.ts";
 import type { HealthcheckConfig, ImageRunConfig } from "../oci/image-config.ts";
 
 export const defaultShell: readonly string[] = ["/bin/sh", "-c"];
@@ -23,7 +23,8 @@ export interface Applied {
 
 /**
  * What an instruction that only says how containers run makes of the configuration; `undefined` for those that change
- * files, and for `ARG` and `FROM`. Throws `invalidArgument`.
+ * files, and for `ARG` and `FROM`. `ENV` and `LABEL` write into what `config` has: see `ownConfig`. Throws
+ * `invalidArgument`.
  */
 export function applyToConfig(
   config: ImageRunConfig,
@@ -47,15 +48,17 @@ export function applyToConfig(
       };
     }
     case "ENV": {
-      const env = new Environment(config.Env);
       const pairs = instruction.pairs.map(({ key, value }) => [words.word(key), words.word(value)] as const);
-      for (const [key, value] of pairs) env.set(key, value);
       const history = `ENV ${pairs.map(assignment).join(" ")}`;
-      return { config: { ...config, Env: env.pairs() }, history, set: pairs };
+      return { config: { ...config, Env: withVariables(config.Env ?? [], pairs) }, history, set: pairs };
     }
     case "LABEL": {
       const pairs = instruction.pairs.map(({ key, value }) => [words.word(key), words.word(value)] as const);
-      const labels = { ...config.Labels, ...Object.fromEntries(pairs) };
+      const labels = config.Labels ?? {};
+      // An assignment would take `__proto__` for something else.
+      for (const [key, value] of pairs) {
+        Object.defineProperty(labels, key, { value, enumerable: true, configurable: true, writable: true });
+      }
       return { config: { ...config, Labels: labels }, history: `LABEL ${pairs.map(assignment).join(" ")}` };
     }
     case "EXPOSE": {
@@ -103,6 +106,34 @@ export function applyToConfig(
     default:
       return undefined;
   }
+}
+
+/**
+ * A copy of a configuration that `ENV` and `LABEL` may write into: with ten thousand of them, to copy all for each
+ * takes minutes.
+ */
+export function ownConfig(config: ImageRunConfig): ImageRunConfig {
+  const { Env, Labels } = config;
+  return { ...config, ...(Env && { Env: [...Env] }), ...(Labels && { Labels: { ...Labels } }) };
+}
+
+/** Where each name stands in an environment. */
+const places = new WeakMap<readonly string[], Map<string, number>>();
+
+function placesOf(env: readonly string[]): Map<string, number> {
+  const known = places.get(env) ?? new Map(env.map((pair, index) => [pair.split("=", 1)[0] ?? "", index]));
+  places.set(env, known);
+  return known;
+}
+
+function withVariables(env: string[], pairs: readonly (readonly [string, string])[]): string[] {
+  const known = placesOf(env);
+  for (const [key, value] of pairs) {
+    const place = known.get(key) ?? env.length;
+    known.set(key, place);
+    env[place] = assignment([key, value]);
+  }
+  return env;
 }
 
 const assignment = ([key, value]: readonly [string, string]) => `${key}=${value}`;

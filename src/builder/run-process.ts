@@ -55,22 +55,35 @@ export async function runToEnd(
 
 const headerSize = 8;
 
-/** Takes Docker's frames apart: 8 bytes of header (stream, 0, 0, 0, length), then the bytes. */
+/**
+ * Takes Docker's frames apart: 8 bytes of header (stream, 0, 0, 0, length), then the bytes. What came together of one
+ * stream is handed on together: a program that writes line by line makes a frame of each.
+ */
 async function copyOutput(
   frames: AsyncIterable<Uint8Array>,
   output: (stream: LogStream, data: Uint8Array) => Promise<void> | void,
 ): Promise<void> {
-  let pending = Buffer.alloc(0);
+  let pending: Buffer = Buffer.alloc(0);
   for await (const chunk of frames) {
     pending = pending.length === 0 ? Buffer.from(chunk) : Buffer.concat([pending, chunk]);
-    let at = 0;
-    while (pending.length - at >= headerSize) {
-      const length = pending.readUInt32BE(at + 4);
-      const end = at + headerSize + length;
-      if (end > pending.length) break;
-      await output(pending[at] === 2 ? "stderr" : "stdout", pending.subarray(at + headerSize, end));
-      at = end;
-    }
-    pending = pending.subarray(at);
+    const { pieces, rest } = takeApart(pending);
+    for (const { stream, data } of pieces) await output(stream, Buffer.concat(data));
+    pending = rest;
   }
+}
+
+function takeApart(bytes: Buffer): { pieces: { stream: LogStream; data: Buffer[] }[]; rest: Buffer } {
+  const pieces: { stream: LogStream; data: Buffer[] }[] = [];
+  let at = 0;
+  while (bytes.length - at >= headerSize) {
+    const end = at + headerSize + bytes.readUInt32BE(at + 4);
+    if (end > bytes.length) break;
+    const stream = bytes[at] === 2 ? "stderr" : "stdout";
+    const data = bytes.subarray(at + headerSize, end);
+    const last = pieces.at(-1);
+    if (last?.stream === stream) last.data.push(data);
+    else pieces.push({ stream, data: [data] });
+    at = end;
+  }
+  return { pieces, rest: bytes.subarray(at) };
 }

@@ -4,7 +4,7 @@ import { ExpandError } from "../dockerfile/expand.ts";
 import type { Instruction } from "../dockerfile/instruction.ts";
 import { platformArgs, Words } from "../dockerfile/variables.ts";
 import { copyStep } from "./copy-step.ts";
-import { applyToConfig } from "./instruction-config.ts";
+import { applyToConfig, ownConfig } from "./instruction-config.ts";
 import type { Plan, PlannedStage } from "./plan.ts";
 import type { Vertex, VertexEnd } from "./progress.ts";
 import { runStep } from "./run-step.ts";
@@ -31,6 +31,8 @@ export class StageBuilder {
   readonly #shared: Shared;
   readonly #planned: PlannedStage;
   readonly #useCache: boolean;
+  /** Those of the state: they grow with the stage, and what is built on it begins with a copy. */
+  readonly #variables: Map<string, string>;
   #state: StageState;
   #previous: string;
   #hasCommand = false;
@@ -40,7 +42,9 @@ export class StageBuilder {
   constructor(shared: Shared, planned: PlannedStage, base: StageState, baseVertex: string) {
     this.#shared = shared;
     this.#planned = planned;
-    this.#state = withPath(base);
+    const state = withPath(base);
+    this.#variables = new Map(state.variables);
+    this.#state = { ...state, variables: this.#variables };
     this.#number = planned.base.kind === "image" ? 1 : 0;
     this.#total = stageTotal(planned);
     this.#previous = baseVertex;
@@ -52,7 +56,7 @@ export class StageBuilder {
     // What the base image keeps for those that build on it comes first, and does not go on into the result.
     const triggers = (this.#state.config.OnBuild ?? []).map(parseTrigger);
     const { OnBuild: _, ...config } = this.#state.config;
-    this.#state = { ...this.#state, config };
+    this.#state = { ...this.#state, config: ownConfig(config) };
     const instructions = [...triggers, ...this.#planned.stage.instructions];
     this.#total += fileChanges(triggers);
     for (const [index, instruction] of instructions.entries()) {
@@ -144,7 +148,8 @@ export class StageBuilder {
         if (applied === undefined) throw new Error(`${instruction.keyword} cannot be carried out`);
         if (instruction.keyword === "CMD") this.#hasCommand = true;
         const { config, history, set } = applied;
-        const state = { ...this.#state, config, ...(set && { variables: new Map([...variables, ...set]) }) };
+        for (const [name, value] of set ?? []) this.#variables.set(name, value);
+        const state = { ...this.#state, config };
         return { state: history === undefined ? state : withoutLayer(state, config, history), cached: false };
       }
     }
@@ -154,7 +159,7 @@ export class StageBuilder {
   #declare(instruction: Extract<Instruction, { keyword: "ARG" }>, plan: Plan): StageState {
     const given = this.#shared.options.args;
     const automatic = platformArgs(this.#planned.platform, this.#shared.options.target);
-    const variables = new Map(this.#state.variables);
+    const variables = this.#variables;
     const words = new Words(this.#shared.directives.escape, (name) => variables.get(name));
     const shown: string[] = [];
     for (const { name, value } of instruction.args) {
@@ -165,7 +170,7 @@ export class StageBuilder {
       shown.push(result === undefined ? name : `${name}=${result}`);
     }
     const args = [...new Set([...this.#state.args, ...instruction.args.map(({ name }) => name)])];
-    const state = { ...this.#state, variables, args };
+    const state = { ...this.#state, args };
     return withoutLayer(state, state.config, `ARG ${shown.join(" ")}`);
   }
 }

@@ -18,7 +18,7 @@ export interface BuiltLayer {
   created: string;
 }
 
-/** What a stage has become after some of its instructions; never changed, each step makes a new one. */
+/** What a stage has become after some of its instructions; each step makes a new one (but for the variables). */
 export interface StageState {
   platform: Platform;
   /** The lowest first. */

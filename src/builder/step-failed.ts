@@ -4,6 +4,7 @@ import { EngineError } from "../base/errors.ts";
 export class StepFailed extends EngineError {
   readonly command: string;
   readonly exitCode: number;
+  readonly outOfMemory: boolean;
 
   constructor(words: readonly string[], exitCode: number, outOfMemory: boolean) {
     const command = words.join(" ");
@@ -15,5 +16,6 @@ export class StepFailed extends EngineError {
     this.name = "StepFailed";
     this.command = command;
     this.exitCode = exitCode;
+    this.outOfMemory = outOfMemory;
   }
 }

@@ -2,7 +2,7 @@ import { lstatSync, rmdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import type { ContainerConfig, HostConfig } from "../api/containers.ts";
 import { rfc3339Nano } from "../base/clock.ts";
-import { errnoOf, internal } from "../base/errors.ts";
+import { errnoOf, internal, invalidArgument } from "../base/errors.ts";
 import type { Container } from "../containers/container.ts";
 import { createContainer } from "../containers/create.ts";
 import { containerPaths } from "../containers/paths.ts";
@@ -12,6 +12,9 @@ import type { Lease } from "../images/blobs.ts";
 import { packLayer } from "../images/commit.ts";
 import type { BuilderDeps } from "./deps.ts";
 import type { BuiltLayer, StageState } from "./stage-state.ts";
+
+/** What an overlay of Linux takes. */
+const mostLayers = 500;
 
 /** What every container gets for its mounts; where a step leaves nothing else there, it goes before the layer is made. */
 const stubFiles = [".dockerenv", "dev/console", "etc/hostname", "etc/hosts", "etc/mtab", "etc/resolv.conf"];
@@ -37,6 +40,9 @@ export class WorkRoot implements AsyncDisposable {
     config: ContainerConfig = { Cmd: ["true"] },
     hostConfig: HostConfig = { NetworkMode: "none" },
   ): Promise<WorkRoot> {
+    if (state.layers.length > mostLayers) {
+      throw invalidArgument(`max depth exceeded: a stage can have at most ${mostLayers} layers`);
+    }
     const { Id } = await createContainer(deps.containers, {
       name: `build-${crypto.randomUUID()}`,
       config,

@@ -1,5 +1,5 @@
 import { invalidArgument } from "../base/errors.ts";
-import { applyToConfig } from "../builder/instruction-config.ts";
+import { applyToConfig, ownConfig } from "../builder/instruction-config.ts";
 import { parseTrigger } from "../dockerfile/dockerfile.ts";
 import { DockerfileError } from "../dockerfile/errors.ts";
 import { ExpandError } from "../dockerfile/expand.ts";
@@ -45,7 +45,8 @@ function applied(config: ImageRunConfig, instruction: Instruction, hasCommand: b
   const env = new Environment(config.Env);
   const words = new Words("\\", (name) => env.get(name));
   if (instruction.keyword === "WORKDIR") return { ...config, WorkingDir: words.word(instruction.path) };
-  const { ArgsEscaped, ...changed } = applyToConfig(config, instruction, words, hasCommand)?.config ?? config;
+  const { ArgsEscaped, ...changed } =
+    applyToConfig(ownConfig(config), instruction, words, hasCommand)?.config ?? config;
   // That a command's words are kept apart is said by builds alone.
   return instruction.keyword === "CMD" || !ArgsEscaped ? changed : { ...changed, ArgsEscaped };
 }

@@ -57,7 +57,8 @@ export async function classicBuild(
       await told({ stream: `${excerpt(options.dockerfileName, options.dockerfile, error.range)}\n` });
     }
     if (error instanceof StepFailed) {
-      const message = `The command '${error.command}' returned a non-zero code: ${error.exitCode}`;
+      const why = error.outOfMemory ? ": killed, out of memory" : "";
+      const message = `The command '${error.command}' returned a non-zero code: ${error.exitCode}${why}`;
       await progress.fail(new Error(message), error.exitCode);
     } else await progress.fail(error, undefined);
   }

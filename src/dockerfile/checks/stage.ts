@@ -38,6 +38,9 @@ export function checkStage(
   return check.knowledge();
 }
 
+/** To compare a name with more than these takes too long. */
+const mostSuggested = 500;
+
 const secret = /(?:_|^)(?:apikey|auth|credentials?|key|password|pword|passwd|secret|token)(?:_|$)/i;
 const noSecret = /(?:_|^)(?:public|file|version)(?:_|$)/i;
 
@@ -129,7 +132,7 @@ class StageCheck {
     });
     for (const name of new Set(unset)) {
       if (this.#declared.has(name)) continue;
-      const meant = nearest(name, known);
+      const meant = known.size > mostSuggested ? "" : nearest(name, known);
       const question = meant === "" ? "" : ` (did you mean $${meant}?)`;
       const message = `Usage of undefined variable '$${name}'${question}`;
       this.#findings.add("UndefinedVar", instruction.range, message);
