@@ -4,7 +4,7 @@
  */
 const pure = ["base", "oci", "dockerfile", "gotemplate", "api"];
 const host = ["linux", "archive", "store", "plugins"];
-const capabilities = ["images", "distribution", "runtime", "network", "volumes", "security"];
+const capabilities = ["filesync", "images", "distribution", "runtime", "network", "volumes", "security"];
 const useCases = ["containers", "builder", "services"];
 
 export const mayImport: Record<string, readonly string[]> = {
@@ -17,6 +17,7 @@ export const mayImport: Record<string, readonly string[]> = {
   archive: ["base", "oci", "linux"],
   store: ["base", "oci"],
   plugins: ["base", "linux"],
+  filesync: ["base", "api", "linux"],
   images: [...pure, ...host],
   distribution: [...pure, ...host, "images"],
   runtime: [...pure, ...host],
@@ -30,7 +31,7 @@ export const mayImport: Record<string, readonly string[]> = {
   daemon: [...pure, ...host, ...capabilities, ...useCases, "engine"],
   client: ["base", "oci", "api"],
   // `docker manifest` speaks to registries by itself, without a daemon.
-  cli: [...pure, "linux", "archive", "distribution", "client"],
+  cli: [...pure, "linux", "archive", "filesync", "distribution", "client"],
   registry: ["base", "oci"],
   main: [...pure, ...host, ...capabilities, ...useCases, "engine", "daemon", "client", "cli", "registry"],
 };

@@ -92,7 +92,7 @@ class EngineClient {
   }
 
   async hijack(id: OperationId, call: AnyCall = {}): Promise<Hijacked> {
-    const headers = { ...call.headers, Connection: "Upgrade", Upgrade: "tcp" };
+    const headers = { Connection: "Upgrade", Upgrade: "tcp", ...call.headers };
     const answer = await this.#request(id, { ...call, headers });
     const { connection } = answer.dialed;
     const isRaw = answer.status === 101 || answer.headers["content-length"] === undefined;

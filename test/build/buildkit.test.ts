@@ -11,7 +11,7 @@ import {
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { TestDaemon } from "../harness/daemon.ts";
-import { run as execute, type Finished, until } from "../harness/process.ts";
+import { dist, run as execute, type Finished, until } from "../harness/process.ts";
 
 let daemon: TestDaemon;
 let folder: string;
@@ -38,14 +38,14 @@ function context(files: Record<string, string>): string {
 }
 
 /** Clients that speak BuildKit's protocol without a plugin: Docker's own do so before version 23. */
-const speakers: [name: string, program: string][] = [];
+const speakers: [name: string, program: string][] = [["our client", join(dist, "docker")]];
 for (const program of ["/usr/bin/docker"]) {
   if (!existsSync(program)) continue;
   const [, major] = /version (\d+)\./.exec(Bun.spawnSync([program, "--version"]).stdout.toString()) ?? [];
   if (Number(major) < 23) speakers.push(["Docker's client", program]);
 }
 
-describe.each(speakers)("%s", (_name, program) => {
+describe.each(speakers)("%s", (speaker, program) => {
   const build = (args: string[], input?: string | Uint8Array): Promise<Finished> =>
     execute([program, "build", "--progress", "plain", ...args], {
       env: { ...daemon.env, DOCKER_BUILDKIT: "1" },
@@ -62,7 +62,7 @@ describe.each(speakers)("%s", (_name, program) => {
   test("builds, and takes from the cache what has not changed", async () => {
     const files = {
       Dockerfile: "FROM busybox\nARG who=nobody\nCOPY a /a\nRUN echo $who >> /a; echo said\n",
-      a: "hello\n",
+      a: `hello ${speaker}\n`,
       unused: "x".repeat(1_000_000),
     };
     const path = context(files);
@@ -71,12 +71,12 @@ describe.each(speakers)("%s", (_name, program) => {
     expect(first).toContain("RUN echo me >> /a; echo said");
     expect(first).toMatch(/#\d+ [0-9.]+ said\n/);
     expect(first).toMatch(/transferring context: \d{2}B/);
-    expect(await inImage("cached", "cat", "/a")).toBe("hello\nme");
+    expect(await inImage("cached", "cat", "/a")).toBe(`hello ${speaker}\nme`);
     expect(await daemon.must("images", "-q", "--no-trunc", "cached")).toBe(readFileSync(iid, "utf8").trim());
     expect((await must("-t", "cached", "--build-arg", "who=me", path)).match(/CACHED/g)).toHaveLength(2);
-    writeFileSync(join(path, "a"), "other\n");
+    writeFileSync(join(path, "a"), `other ${speaker}\n`);
     expect(await must("-t", "cached", "--build-arg", "who=me", path)).not.toContain("CACHED");
-    expect(await inImage("cached", "cat", "/a")).toBe("other\nme");
+    expect(await inImage("cached", "cat", "/a")).toBe(`other ${speaker}\nme`);
     expect(await must("--no-cache", path)).not.toContain("CACHED");
   });
 
@@ -167,9 +167,12 @@ describe.each(speakers)("%s", (_name, program) => {
       const path = context({
         Dockerfile: `FROM busybox\nRUN --mount=type=ssh test -S $SSH_AUTH_SOCK && echo is a socket\n`,
       });
-      const said = await execute([program, "build", "--progress", "plain", "--ssh", "default", path], {
-        env: { ...daemon.env, DOCKER_BUILDKIT: "1", SSH_AUTH_SOCK: join(folder, "agent") },
-      });
+      const said = await execute(
+        [program, "build", "--progress", "plain", "--ssh", "default", "--no-cache", path],
+        {
+          env: { ...daemon.env, DOCKER_BUILDKIT: "1", SSH_AUTH_SOCK: join(folder, "agent") },
+        },
+      );
       expect(said.stderr).toMatch(/#\d+ [0-9.]+ is a socket/);
       expect(said.code).toBe(0);
     } finally {
@@ -201,7 +204,9 @@ describe.each(speakers)("%s", (_name, program) => {
     expect(await inImage("stdin", "cat", "/f")).toBe("2");
     const whole = context({ Dockerfile: "FROM busybox\nCOPY a /f\n", a: "3" });
     const tar = Bun.spawnSync(["tar", "-C", whole, "-c", "."]).stdout;
-    expect((await build(["-t", "stdin", "-"], tar)).code).toBe(0);
+    const packed = await build(["-t", "stdin", "-"], tar);
+    expect(packed.stderr).toContain("writing image");
+    expect(packed.code).toBe(0);
     expect(await inImage("stdin", "cat", "/f")).toBe("3");
   });
 
@@ -245,5 +250,88 @@ describe.each(speakers)("%s", (_name, program) => {
     await client.exited;
     await until("the step to be gone", () => readdirSync(join(daemon.dataRoot, "containers")).length === 0);
     expect(await daemon.must("ps", "-aq")).toBe("");
+  });
+});
+
+describe("our client's own", () => {
+  const build = (...args: string[]) => execute([daemon.client, "build", ...args], { env: daemon.env });
+
+  test("images of several platforms, annotations, metadata, archives", async () => {
+    const path = context({
+      Dockerfile: "FROM scratch\nARG TARGETARCH\nLABEL arch=$TARGETARCH\nCOPY f /f\n",
+      f: "1",
+    });
+    const about = join(folder, "metadata.json");
+    const platforms = ["--platform", "linux/amd64,linux/arm64"];
+    const note = ["--annotation", "index,manifest:org.example.note=said"];
+    const { stderr, code } = await build(
+      "-t",
+      "multi",
+      ...platforms,
+      ...note,
+      "--metadata-file",
+      about,
+      path,
+    );
+    expect(stderr).toContain("[linux/arm64 ");
+    expect(code).toBe(0);
+    const metadata = JSON.parse(readFileSync(about, "utf8"));
+    const id = await daemon.must("images", "-q", "--no-trunc", "multi");
+    expect(metadata["containerimage.digest"]).toBe(id);
+    expect(metadata["containerimage.descriptor"].mediaType).toBe("application/vnd.oci.image.index.v1+json");
+    const archive = join(folder, "oci.tar");
+    const sent = await build("-o", `type=oci,dest=${archive},name=out:side`, ...platforms, ...note, path);
+    expect(sent.code).toBe(0);
+    const read = async (name: string) => JSON.parse((await execute(["tar", "-xOf", archive, name])).stdout);
+    const [root] = (await read("index.json")).manifests;
+    const index = await read(`blobs/${root.digest.replace(":", "/")}`);
+    expect(index.annotations).toEqual({ "org.example.note": "said" });
+    expect(
+      index.manifests.map((one: { platform: { architecture: string } }) => one.platform.architecture),
+    ).toEqual(["amd64", "arm64"]);
+    expect(await daemon.must("images", "-q", "out")).toBe("");
+  });
+
+  test("named contexts of a folder and an image; one stage without the cache; progress as JSON", async () => {
+    const other = context({ g: "named", h: "not asked for" });
+    const path = context({
+      Dockerfile: "FROM base AS one\nRUN echo one\nFROM one\nCOPY --from=other g /g\nRUN cat /g\n",
+    });
+    const contexts = ["--build-context", `other=${other}`, "--build-context", "base=docker-image://busybox"];
+    expect((await build("-t", "named", ...contexts, path)).code).toBe(0);
+    expect(await daemon.must("run", "--rm", "--network", "none", "named", "cat", "/g")).toBe("named");
+    const again = await build("--progress", "rawjson", "--no-cache-filter", "one", ...contexts, path);
+    const vertexes = again.stderr
+      .trim()
+      .split("\n")
+      .flatMap(
+        (line) => (JSON.parse(line) as { vertexes?: { name: string; cached?: boolean }[] }).vertexes ?? [],
+      );
+    const cached = (part: string) =>
+      vertexes.filter(({ name }) => name.includes(part)).at(-1)?.cached ?? false;
+    expect(cached("RUN echo one")).toBe(false);
+    expect(cached("COPY --from=other")).toBe(true);
+  });
+
+  test.each([
+    ["--output", "type=nothing", 'exporter "nothing" could not be found'],
+    ["--secret", "src=x", 'invalid secret "src=x": id is required'],
+    [
+      "--secret",
+      "id=x,src=/not/there",
+      "failed to stat /not/there: stat /not/there: no such file or directory",
+    ],
+    ["--ssh", "default=/not/there", "failed to open /not/there: no such file or directory"],
+    ["--progress", "loud", "invalid progress mode loud"],
+    ["--build-context", "name", "invalid context value: name, expected key=value"],
+    ["--platform", "linux/nothing/is/this", "linux/nothing/is/this"],
+  ])("%s %s: a clear error", async (flag, value, message) => {
+    const { stderr, code } = await build(
+      flag,
+      value,
+      context({ Dockerfile: "FROM scratch\nCOPY Dockerfile /\n" }),
+    );
+    expect(stderr).toContain(message);
+    expect(code).toBe(1);
   });
 });

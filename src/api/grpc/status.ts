@@ -21,11 +21,14 @@ const codes = new Map<number, ErrorCode>(
 /** What goes wrong in a call that the other side answered; `number` is gRPC's. */
 export class GrpcError extends EngineError {
   readonly number: number;
+  /** A `google.rpc.Status`, encoded: what there is to tell besides the message. */
+  readonly details: Uint8Array | undefined;
 
-  constructor(number: number, message: string) {
+  constructor(number: number, message: string, details?: Uint8Array) {
     super(codes.get(number) ?? "internal", message);
     this.name = "GrpcError";
     this.number = number;
+    this.details = details;
   }
 }
 
@@ -61,7 +64,12 @@ export function errorOf(trailers: Readonly<Record<string, unknown>>): GrpcError 
   const status = trailers["grpc-status"];
   if (status === "0" || status === 0) return undefined;
   if (status === undefined) return new GrpcError(13, "the call ended without a status");
-  return new GrpcError(Number(status), decodeMessage(String(trailers["grpc-message"] ?? "")));
+  const details = trailers["grpc-status-details-bin"];
+  return new GrpcError(
+    Number(status),
+    decodeMessage(String(trailers["grpc-message"] ?? "")),
+    details === undefined ? undefined : Buffer.from(String(details), "base64"),
+  );
 }
 
 function decodeMessage(text: string): string {

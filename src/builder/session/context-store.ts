@@ -3,8 +3,8 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, w
 import { join } from "node:path";
 import { FileStat } from "../../api/buildkit/session.ts";
 import { list, type Message, message } from "../../base/protobuf.ts";
+import type { Manifest } from "../../filesync/receive.ts";
 import type { Trash } from "../../images/trash.ts";
-import type { Manifest } from "./file-receiver.ts";
 
 const Files = message({ files: list(1, FileStat as Message<FileStat>) });
 

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { type FileStat, goModes } from "../../api/buildkit/session.ts";
-import type { Manifest } from "./file-receiver.ts";
+import type { Manifest } from "../../filesync/receive.ts";
 
 const isLink = ({ mode }: FileStat) => Math.floor(mode / goModes.symlink) % 2 === 1;
 

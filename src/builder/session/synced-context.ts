@@ -1,8 +1,9 @@
 import { RootfsView } from "../../containers/spec/rootfs-view.ts";
+import type { Manifest, OnBytes } from "../../filesync/receive.ts";
 import type { BuildContext } from "../options.ts";
 import type { ClientSession } from "./client-session.ts";
 import type { ContextStore, TakenContext } from "./context-store.ts";
-import { type Manifest, type OnBytes, receiveFiles } from "./file-receiver.ts";
+import { requestFiles } from "./request-files.ts";
 import { stampOf } from "./stamps.ts";
 
 export interface SyncRequest {
@@ -84,7 +85,7 @@ export class SyncedContext implements BuildContext, AsyncDisposable {
       taken.dirty();
     };
     await shown(async (onBytes) => {
-      now = await receiveFiles(session, files, { directory, known, onChange }, { onBytes, signal });
+      now = await requestFiles(session, files, { directory, known, onChange }, { onBytes, signal });
     });
     if (isChanged) taken.keep(now);
     return now;

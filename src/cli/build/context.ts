@@ -50,6 +50,17 @@ export function localDockerfile(
 
 /** A tar, or the text of a Dockerfile without a context. */
 async function fromStandardInput(input: AsyncIterable<Uint8Array>, file: string): Promise<BuildInput> {
+  const { first, all } = await peeked(input);
+  if (isArchive(first)) return { body: all, remote: undefined, dockerfile: file };
+  const name = "Dockerfile";
+  const files = [{ name, text: await wholeInput(all) }];
+  return { body: filesTar(files), remote: undefined, dockerfile: name };
+}
+
+/** What standard input begins with, and all of it. Throws `invalidArgument` when it is empty. */
+export async function peeked(
+  input: AsyncIterable<Uint8Array>,
+): Promise<{ first: Uint8Array; all: AsyncIterable<Uint8Array> }> {
   const iterator = input[Symbol.asyncIterator]();
   const first = await atLeast(iterator, 512);
   if (first.length === 0)
@@ -58,10 +69,7 @@ async function fromStandardInput(input: AsyncIterable<Uint8Array>, file: string)
     yield first;
     for (let next = await iterator.next(); !next.done; next = await iterator.next()) yield next.value;
   };
-  if (isArchive(first)) return { body: all(), remote: undefined, dockerfile: file };
-  const name = "Dockerfile";
-  const files = [{ name, text: await wholeInput(all()) }];
-  return { body: filesTar(files), remote: undefined, dockerfile: name };
+  return { first, all: all() };
 }
 
 function fromFolder(context: string, file: string | { text: Uint8Array }): BuildInput {
@@ -142,7 +150,7 @@ export async function wholeInput(input: AsyncIterable<Uint8Array>): Promise<Uint
 const magics = ["1f8b08", "28b52ffd", "425a68", "fd377a585a00"];
 
 /** A tar, or something that is compressed. */
-function isArchive(start: Uint8Array): boolean {
+export function isArchive(start: Uint8Array): boolean {
   const bytes = Buffer.from(start);
   return (
     magics.some((magic) => bytes.toString("hex").startsWith(magic)) ||

@@ -83,6 +83,9 @@ async function solve(
   if ((Definition?.def.length ?? 0) > 0) {
     throw notImplemented("builds from LLB are not supported: only Dockerfiles are built");
   }
+  if ((request.Cache?.Exports.length ?? 0) > 0) {
+    throw notImplemented("results for the cache cannot be handed on (--cache-to): it is not supported");
+  }
   const session = await sessions.find(Session, signal);
   const outputs = outputsOf(request);
   await using job = new Job(engine, session, signal);

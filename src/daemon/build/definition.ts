@@ -5,9 +5,9 @@ import { openContext } from "../../builder/context.ts";
 import type { BuilderDeps } from "../../builder/deps.ts";
 import type { BuildContext } from "../../builder/options.ts";
 import type { ClientSession } from "../../builder/session/client-session.ts";
-import type { OnBytes } from "../../builder/session/file-receiver.ts";
 import { SyncedContext } from "../../builder/session/synced-context.ts";
 import { uploadOf } from "../../builder/session/upload.ts";
+import type { OnBytes } from "../../filesync/receive.ts";
 import { type FrontendAttrs, withPrefix } from "./frontend-options.ts";
 import type { StatusProgress } from "./status-progress.ts";
 

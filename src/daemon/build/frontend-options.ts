@@ -56,13 +56,14 @@ function epochOf(text: string | undefined): number | undefined {
 
 function resourcesOf(attrs: FrontendAttrs): BuildResources {
   return {
-    memory: 0,
-    memorySwap: 0,
-    cpuShares: 0,
-    cpuPeriod: 0,
-    cpuQuota: 0,
-    cpusetCpus: "",
-    cpusetMems: "",
+    // BuildKit itself has no limits for steps: only our own client says them.
+    memory: intOf(attrs, "memory"),
+    memorySwap: intOf(attrs, "memory-swap"),
+    cpuShares: intOf(attrs, "cpu-shares"),
+    cpuPeriod: intOf(attrs, "cpu-period"),
+    cpuQuota: intOf(attrs, "cpu-quota"),
+    cpusetCpus: attrs["cpuset-cpus"] ?? "",
+    cpusetMems: attrs["cpuset-mems"] ?? "",
     cgroupParent: attrs["cgroup-parent"] ?? "",
     shmSize: intOf(attrs, "shm-size"),
     ulimits: listOf(attrs.ulimit).map(ulimitOf),
@@ -75,7 +76,7 @@ const listOf = (text: string | undefined) => (text ?? "").split(",").filter((par
 
 function intOf(attrs: FrontendAttrs, name: string): number {
   const text = attrs[name] ?? "";
-  if (!/^\d*$/.test(text)) throw invalidArgument(`invalid ${name}: ${text}`);
+  if (!/^-?\d*$/.test(text)) throw invalidArgument(`invalid ${name}: ${text}`);
   return Number(text);
 }
 

@@ -3,6 +3,7 @@ import {
   closeSync,
   fchmodSync,
   futimesSync,
+  lstatSync,
   mkdirSync,
   openSync,
   rmSync,
@@ -11,21 +12,10 @@ import {
   writeSync,
 } from "node:fs";
 import { join } from "node:path";
-import { type FileStat, goModes, Packet, packetTypes, sessionMethods } from "../../api/buildkit/session.ts";
-import type { GrpcCall, Metadata } from "../../api/grpc/client.ts";
-import { invalidArgument, notImplemented } from "../../base/errors.ts";
-import { makeFifo } from "../../linux/fifo.ts";
-import type { ClientSession } from "./client-session.ts";
-
-/** What is asked of a client's folder. */
-export interface FilesRequest {
-  /** Which of the folders that it offers. */
-  name: string;
-  /** As in `.dockerignore`. */
-  exclude: readonly string[];
-  /** Only these, with what symbolic links on the way name; undefined for all. */
-  follow: readonly string[] | undefined;
-}
+import { type FileStat, goModes, Packet, packetTypes } from "../api/buildkit/session.ts";
+import { invalidArgument, notImplemented } from "../base/errors.ts";
+import { makeFifo } from "../linux/fifo.ts";
+import type { PacketStream } from "./stream.ts";
 
 /** Files as they are on the disk, by path. */
 export type Manifest = Map<string, FileStat>;
@@ -41,53 +31,45 @@ const permissions = (mode: number) =>
   (has(mode, goModes.setgid) ? 0o2000 : 0) +
   (has(mode, goModes.sticky) ? 0o1000 : 0);
 
-function metadataOf({ name, exclude, follow }: FilesRequest): Metadata {
-  const fields: Record<string, readonly string[]> = {
-    "dir-name": [name],
-    "exclude-patterns": exclude,
-    ...(follow && { followpaths: follow }),
-  };
-  return Object.fromEntries(
-    Object.entries(fields).flatMap(([key, values]): [string, readonly string[]][] => {
-      if (values.length === 0) return [];
-      // Header fields are ASCII; what is not is told to be encoded.
-      if (values.every((value) => /^[\x20-\x7e]*$/.test(value))) return [[key, values]];
-      const encoded = values.map((value) => encodeURIComponent(value).replaceAll("%20", "+"));
-      return [
-        [key, encoded],
-        [`${key}-encoded`, ["1"]],
-      ];
-    }),
-  );
+/** Where files go, and what is there already. */
+export interface ReceiveTarget {
+  directory: string;
+  /** What is there as the sender told it; files that are told as they are in it are not asked for again. */
+  known: Manifest;
+  /** Called before the first change. */
+  onChange?: () => void;
+  /** The directory may have other files: they stay, unless one of the sender's has the name. */
+  merge?: boolean;
 }
 
 /**
- * Makes `directory` what the client's folder is (fsutil's protocol): the client tells of all files, and those that are
- * not in `known` as they are told are asked for. `onChange` is called before the first change. Returns what is there
- * now. A path that leads elsewhere is refused.
+ * Makes `directory` what the sender's folder is (fsutil's protocol): the sender tells of all files, and those that are
+ * not in `known` as they are told are asked for. Returns what is there now; `end` is called when all has come. A path
+ * that leads elsewhere is refused: `invalidArgument`.
  */
 export async function receiveFiles(
-  session: ClientSession,
-  request: FilesRequest,
-  target: { directory: string; known: Manifest; onChange: () => void },
-  { onBytes, signal }: { onBytes: OnBytes; signal: AbortSignal },
+  stream: PacketStream,
+  target: ReceiveTarget,
+  { onBytes, end }: { onBytes?: OnBytes; end?: () => void } = {},
 ): Promise<Manifest> {
-  const call = session.rpc.open(sessionMethods.readFiles, metadataOf(request), signal);
-  using receiver = new Receiver(call, target);
+  using receiver = new Receiver(stream, target);
   let bytes = 0;
-  for await (const encoded of call.messages()) {
+  for await (const encoded of stream.messages()) {
     bytes += encoded.length;
-    onBytes(bytes);
-    if (await receiver.take(Packet.decode(encoded))) call.end();
+    onBytes?.(bytes);
+    if (!(await receiver.take(Packet.decode(encoded)))) continue;
+    if (end === undefined) break;
+    end();
   }
   return receiver.finish();
 }
 
 class Receiver implements Disposable {
-  readonly #call: GrpcCall;
+  readonly #stream: PacketStream;
   readonly #directory: string;
   readonly #known: Manifest;
   readonly #onChange: () => void;
+  readonly #merge: boolean;
   readonly #found: Manifest = new Map();
   /** Files whose content is on its way, by their number; `fd` once it begins to come. */
   readonly #wanted = new Map<number, { stat: FileStat; fd: number | undefined }>();
@@ -96,14 +78,12 @@ class Receiver implements Disposable {
   #isListed = false;
   #isOver = false;
 
-  constructor(
-    call: GrpcCall,
-    { directory, known, onChange }: { directory: string; known: Manifest; onChange: () => void },
-  ) {
-    this.#call = call;
+  constructor(stream: PacketStream, { directory, known, onChange, merge }: ReceiveTarget) {
+    this.#stream = stream;
     this.#directory = directory;
     this.#known = known;
-    this.#onChange = onChange;
+    this.#onChange = onChange ?? (() => {});
+    this.#merge = merge ?? false;
   }
 
   /** True when all has come. */
@@ -125,7 +105,7 @@ class Receiver implements Disposable {
     }
     if (this.#isListed && this.#wanted.size === 0 && !this.#isOver) {
       this.#isOver = true;
-      await this.#call.send(Packet.encode({ type: packetTypes.finish }));
+      await this.#stream.send(Packet.encode({ type: packetTypes.finish }));
     }
     return false;
   }
@@ -137,11 +117,9 @@ class Receiver implements Disposable {
     if (before !== undefined && isSame(before, stat)) return;
     this.#change();
     const path = join(this.#directory, stat.path);
-    if (before !== undefined && !(isDirectory(before) && isDirectory(stat))) {
-      rmSync(path, { recursive: true, force: true });
-    }
+    const isThere = this.#makeRoom(path, stat);
     if (isDirectory(stat)) {
-      if (before === undefined || !isDirectory(before)) mkdirSync(path, { mode: 0o700 });
+      if (!isThere) mkdirSync(path, { mode: 0o700 });
     } else if (has(stat.mode, goModes.symlink)) symlinkSync(stat.linkname, path);
     else if (has(stat.mode, goModes.fifo)) {
       makeFifo(path);
@@ -151,8 +129,18 @@ class Receiver implements Disposable {
     } else if (has(stat.mode, goModes.socket)) this.#found.delete(stat.path);
     else {
       this.#wanted.set(number, { stat, fd: undefined });
-      await this.#call.send(Packet.encode({ type: packetTypes.request, ID: number }));
+      await this.#stream.send(Packet.encode({ type: packetTypes.request, ID: number }));
     }
+  }
+
+  /** Removes what has the name. True for a directory that can stay. */
+  #makeRoom(path: string, stat: FileStat): boolean {
+    const before = this.#known.get(stat.path);
+    if (before === undefined && !this.#merge) return false;
+    const found = lstatSync(path, { throwIfNoEntry: false });
+    if (found?.isDirectory() && isDirectory(stat)) return true;
+    rmSync(path, { recursive: true, force: true });
+    return false;
   }
 
   /** Parents come before what is in them, so that no path leads over a symbolic link. */
@@ -213,7 +201,6 @@ class Receiver implements Disposable {
   [Symbol.dispose](): void {
     for (const { fd } of this.#wanted.values()) if (fd !== undefined) closeSync(fd);
     this.#wanted.clear();
-    this.#call.destroy();
   }
 }
 

@@ -1,0 +1,141 @@
+import { createHash } from "node:crypto";
+import {
+  existsSync,
+  mkdtempSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
+import { hostname, tmpdir, userInfo } from "node:os";
+import { basename, dirname, join, resolve } from "node:path";
+import type { Cleanups } from "../../base/disposables.ts";
+import { invalidArgument } from "../../base/errors.ts";
+import { isArchive, isRemoteContext, peeked, wholeInput } from "./context.ts";
+
+/** Where a build gets its Dockerfile and its files, in the terms of BuildKit's attributes. */
+export interface Inputs {
+  attrs: Record<string, string>;
+  /** Folders of this host by the name that the build calls them. */
+  folders: Map<string, string>;
+  upload: { path: string; body: AsyncIterable<Uint8Array> } | undefined;
+  sharedKey: string;
+}
+
+const prepare = "unable to prepare context";
+
+/** Takes `PATH | URL | -` and `--file` apart. Throws with the words of Docker's client. */
+export async function buildInputs(
+  context: string,
+  file: string,
+  standardInput: () => AsyncIterable<Uint8Array>,
+  owned: Cleanups,
+): Promise<Inputs> {
+  if (context === "-" && file === "-") {
+    throw invalidArgument("invalid argument: can't use stdin for both build context and dockerfile");
+  }
+  const inputs: Inputs = { attrs: {}, folders: new Map(), upload: undefined, sharedKey: "" };
+  if (context === "-") return fromStandardInput(inputs, file, standardInput(), owned);
+  if (isRemoteContext(context)) {
+    inputs.attrs.context = context;
+    if (file === "-") dockerfileText(inputs, await wholeInput(standardInput()), owned);
+    else if (file !== "") inputs.attrs.filename = file;
+    return inputs;
+  }
+  const folder = folderAt(context);
+  inputs.folders.set("context", folder);
+  inputs.sharedKey = keyOf(folder);
+  if (file === "-") dockerfileText(inputs, await wholeInput(standardInput()), owned);
+  else dockerfileAt(inputs, file === "" ? defaultDockerfile(folder) : resolve(file));
+  return inputs;
+}
+
+function folderAt(context: string): string {
+  const folder = resolve(context);
+  const status = statSync(folder, { throwIfNoEntry: false });
+  if (status === undefined) throw invalidArgument(`${prepare}: path ${JSON.stringify(context)} not found`);
+  if (!status.isDirectory()) throw invalidArgument(`${prepare}: context must be a directory: ${folder}`);
+  return realpathSync(folder);
+}
+
+function defaultDockerfile(folder: string): string {
+  const lower = join(folder, "dockerfile");
+  const path = join(folder, "Dockerfile");
+  return !existsSync(path) && existsSync(lower) ? lower : path;
+}
+
+function dockerfileAt(inputs: Inputs, path: string): void {
+  if (statSync(path, { throwIfNoEntry: false }) === undefined) {
+    const name = basename(path);
+    throw invalidArgument(`failed to read dockerfile: open ${name}: no such file or directory`);
+  }
+  inputs.attrs.filename = basename(path);
+  inputs.folders.set("dockerfile", dirname(path));
+}
+
+function dockerfileText(inputs: Inputs, text: Uint8Array, owned: Cleanups): void {
+  const folder = mkdtempSync(join(tmpdir(), "docker-build-"));
+  owned.add(() => rmSync(folder, { recursive: true, force: true }));
+  writeFileSync(join(folder, "Dockerfile"), text);
+  inputs.attrs.filename = "Dockerfile";
+  inputs.attrs.dockerfilekey = "dockerfile";
+  inputs.folders.set("dockerfile", folder);
+}
+
+/** A tar, or the text of a Dockerfile without a context. */
+async function fromStandardInput(
+  inputs: Inputs,
+  file: string,
+  input: AsyncIterable<Uint8Array>,
+  owned: Cleanups,
+): Promise<Inputs> {
+  const { first, all } = await peeked(input);
+  if (isArchive(first)) {
+    const path = `/${crypto.randomUUID()}`;
+    inputs.upload = { path, body: all };
+    inputs.attrs.context = `http://buildkit-session${path}`;
+    if (file !== "") inputs.attrs.filename = file;
+    return inputs;
+  }
+  if (file !== "")
+    throw invalidArgument("ambiguous Dockerfile source: both stdin and flag correspond to Dockerfiles");
+  const empty = mkdtempSync(join(tmpdir(), "docker-build-"));
+  owned.add(() => rmSync(empty, { recursive: true, force: true }));
+  dockerfileText(inputs, await wholeInput(all), owned);
+  inputs.folders.set("context", empty);
+  return inputs;
+}
+
+/** Other hosts and users have other files under the same path. */
+function keyOf(folder: string): string {
+  let machine = hostname();
+  try {
+    machine = readFileSync("/etc/machine-id", "utf8").trim();
+  } catch {
+    // A host without one: its name has to do.
+  }
+  return createHash("sha256")
+    .update(JSON.stringify([machine, userInfo().uid, folder]))
+    .digest("hex");
+}
+
+/** `--build-context name=value`: a folder, or an address of an image, a repository, an archive. */
+export function namedContext(inputs: Inputs, text: string): void {
+  const at = text.indexOf("=");
+  const name = text.slice(0, at).toLowerCase();
+  const value = text.slice(at + 1);
+  if (at < 1 || value === "") {
+    throw invalidArgument(`invalid context value: ${text}, expected key=value`);
+  }
+  if (/^(docker-image|oci-layout|https?|git|ssh):\/\/|^git@/.test(value)) {
+    inputs.attrs[`context:${name}`] = value;
+    return;
+  }
+  const folder = resolve(value);
+  if (!statSync(folder, { throwIfNoEntry: false })?.isDirectory()) {
+    throw invalidArgument(`failed to get build context ${name}: ${value}: no such directory`);
+  }
+  inputs.folders.set(name, realpathSync(folder));
+  inputs.attrs[`context:${name}`] = `local:${name}`;
+}

@@ -1,0 +1,109 @@
+import { mkdirSync } from "node:fs";
+import { dirname, resolve } from "node:path";
+import { parseCsvRecord } from "../../base/csv.ts";
+import { invalidArgument, messageOf } from "../../base/errors.ts";
+import type { Destination } from "./session-services.ts";
+
+/** What is to become of the result, and where its files go. */
+export interface Outputs {
+  exporters: { Type: string; Attrs: Record<string, string> }[];
+  destinations: Destination[];
+}
+
+interface Wanted {
+  outputs: readonly string[];
+  push: boolean;
+  load: boolean;
+  tags: readonly string[];
+  /** `--annotation`. */
+  annotations: readonly string[];
+  stdoutIsTerminal: boolean;
+}
+
+/** Takes `--output`, `--push`, `--load`, `--tag` and `--annotation` together. Throws `invalidArgument`. */
+export function outputsOf({ outputs, push, load, tags, annotations, stdoutIsTerminal }: Wanted): Outputs {
+  const parsed = outputs.map(parseOutput);
+  if (push) {
+    const image = parsed.find(({ Type }) => Type === "image");
+    if (image !== undefined) image.Attrs.push = "true";
+    else parsed.push({ Type: "image", Attrs: { push: "true" } });
+  }
+  if ((load && !parsed.some(({ Type }) => Type === "moby")) || parsed.length === 0) {
+    parsed.push({ Type: "moby", Attrs: {} });
+  }
+  const destinations = parsed.map((output) => destinationOf(output, stdoutIsTerminal));
+  if (destinations.filter((one) => one === "stdout").length > 1) {
+    throw invalidArgument("multiple outputs to standard output");
+  }
+  for (const { Type, Attrs } of parsed) {
+    if (Type === "local" || Type === "tar" || Type === "cacheonly") continue;
+    if (Attrs.name === undefined && tags.length > 0) Attrs.name = tags.join(",");
+    if (Attrs.push === "true" && !Attrs.name) throw invalidArgument("tag is needed when pushing to registry");
+    Object.assign(Attrs, ...annotations.map(annotationAttrs));
+  }
+  return { exporters: parsed, destinations };
+}
+
+function parseOutput(text: string): { Type: string; Attrs: Record<string, string> } {
+  let fields: string[];
+  try {
+    fields = parseCsvRecord(text);
+  } catch (error) {
+    throw invalidArgument(messageOf(error), error);
+  }
+  const [only = "", ...more] = fields;
+  if (more.length === 0 && only === text && !only.startsWith("type=")) {
+    return only === "-" ? { Type: "tar", Attrs: { dest: "-" } } : { Type: "local", Attrs: { dest: only } };
+  }
+  const Attrs: Record<string, string> = {};
+  for (const field of fields) {
+    const at = field.indexOf("=");
+    if (at < 0) throw invalidArgument(`invalid value ${field}`);
+    Attrs[field.slice(0, at).trim().toLowerCase()] = field.slice(at + 1);
+  }
+  const { type = "", ...rest } = Attrs;
+  if (type === "") throw invalidArgument("type is required for output");
+  // What goes to the daemon's own images is what needs no destination.
+  if (type === "docker" && rest.dest === undefined) return { Type: "moby", Attrs: rest };
+  if (type === "registry") return { Type: "image", Attrs: { ...rest, push: rest.push ?? "true" } };
+  return { Type: type, Attrs: rest };
+}
+
+function destinationOf(
+  { Type, Attrs }: { Type: string; Attrs: Record<string, string> },
+  stdoutIsTerminal: boolean,
+): Destination {
+  const { dest } = Attrs;
+  delete Attrs.dest;
+  if (Type === "local") {
+    if (dest === undefined || dest === "-")
+      throw invalidArgument("output directory is required for local exporter");
+    return { folder: resolve(dest) };
+  }
+  if (!["tar", "oci", "docker"].includes(Type)) {
+    if (dest !== undefined) throw invalidArgument(`dest is not supported by output ${Type}`);
+    return undefined;
+  }
+  if (dest === undefined || dest === "-") {
+    if (stdoutIsTerminal) {
+      throw invalidArgument(`dest file is required for ${Type} exporter. refusing to write to console`);
+    }
+    return "stdout";
+  }
+  const file = resolve(dest);
+  mkdirSync(dirname(file), { recursive: true });
+  return { file };
+}
+
+/** `index,manifest[linux/amd64]:key=value`; the manifest's, where nothing is said. */
+function annotationAttrs(text: string): Record<string, string> {
+  const {
+    types = "manifest",
+    key = "",
+    value = "",
+  } = /^(?:(?<types>(?:index|manifest|manifest-descriptor|index-descriptor)(?:\[[^\]]*\])?(?:,[^:]+)?):)?(?<key>[^=]+)=(?<value>.*)$/s.exec(
+    text,
+  )?.groups ?? {};
+  if (key === "") throw invalidArgument(`invalid annotation ${JSON.stringify(text)}, expected key=value`);
+  return Object.fromEntries(types.split(",").map((type) => [`annotation-${type}.${key}`, value]));
+}

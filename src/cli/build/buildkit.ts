@@ -1,0 +1,89 @@
+import { SolveRequest, SolveResponse, StatusRequest, StatusResponse } from "../../api/buildkit/control.ts";
+import { GrpcClient } from "../../api/grpc/client.ts";
+import { serveGrpc } from "../../api/grpc/server.ts";
+import type { Client } from "../../client/client.ts";
+import { duplexOf } from "./duplex.ts";
+import { type Offers, sessionServices } from "./session-services.ts";
+
+/** What is asked of the builder. */
+export interface BuildRequest {
+  attrs: Readonly<Record<string, string>>;
+  exporters: readonly { Type: string; Attrs: Readonly<Record<string, string>> }[];
+  cache: {
+    Exports: { Type: string; Attrs: Record<string, string> }[];
+    Imports: { Type: string; Attrs: Record<string, string> }[];
+  };
+  offers: Offers;
+  /** The same for each build of a folder: what was sent before need not be sent again. */
+  sharedKey: string;
+}
+
+/** How long the last words of a build that is over may take. Milliseconds. */
+const patience = 2000;
+
+const control = "/moby.buildkit.v1.Control/";
+
+/**
+ * Builds by BuildKit's protocol: a session in which the daemon asks for what it needs, and a `Solve`. `show` is told how
+ * it goes. Throws `GrpcError` with the builder's message.
+ */
+export async function buildWithBuildkit(
+  client: Client,
+  { attrs, exporters, cache, offers, sharedKey }: BuildRequest,
+  show: (status: StatusResponse) => void,
+  signal: AbortSignal,
+): Promise<Record<string, string>> {
+  const id = crypto.randomUUID().replaceAll("-", "");
+  const methods = sessionServices(offers);
+  const session = await client.hijack("Session", {
+    headers: {
+      Upgrade: "h2c",
+      "x-docker-expose-session-uuid": id,
+      "x-docker-expose-session-name": "longshore",
+      "x-docker-expose-session-sharedkey": sharedKey,
+      "x-docker-expose-session-grpc-method": [...methods.keys()].join(", "),
+    },
+  });
+  const sessionStream = duplexOf(session);
+  void serveGrpc(sessionStream, { methods });
+  const connection = await client.hijack("Grpc", { headers: { Upgrade: "h2c" } });
+  const controlStream = duplexOf(connection);
+  const rpc = new GrpcClient(controlStream);
+  try {
+    const Ref = crypto.randomUUID().replaceAll("-", "");
+    const watching = watch(rpc, Ref, show, signal);
+    // What the build itself fails with says more.
+    watching.catch(() => {});
+    const request = {
+      Ref,
+      Session: id,
+      Frontend: "dockerfile.v0",
+      FrontendAttrs: { ...attrs },
+      Exporters: exporters.map(({ Type, Attrs }) => ({ Type, Attrs: { ...Attrs } })),
+      Exporter: exporters[0]?.Type ?? "",
+      ExporterAttrs: { ...exporters[0]?.Attrs },
+      Cache: cache,
+    };
+    try {
+      const ask = [SolveRequest, request] as const;
+      return (await rpc.call(`${control}Solve`, ask, SolveResponse, signal)).ExporterResponse;
+    } finally {
+      await Promise.race([watching.catch(() => {}), Bun.sleep(patience)]);
+    }
+  } finally {
+    controlStream.destroy();
+    sessionStream.destroy();
+  }
+}
+
+async function watch(
+  rpc: GrpcClient,
+  Ref: string,
+  show: (status: StatusResponse) => void,
+  signal: AbortSignal,
+): Promise<void> {
+  const call = rpc.open(`${control}Status`, {}, signal);
+  await call.send(StatusRequest.encode({ Ref }));
+  call.end();
+  for await (const message of call.messages()) show(StatusResponse.decode(message));
+}

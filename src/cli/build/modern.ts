@@ -1,0 +1,144 @@
+import { writeFileSync } from "node:fs";
+import { RpcStatus } from "../../api/buildkit/session.ts";
+import { GrpcError } from "../../api/grpc/status.ts";
+import { Cleanups } from "../../base/disposables.ts";
+import { invalidArgument } from "../../base/errors.ts";
+import { excerpt } from "../../dockerfile/errors.ts";
+import type { Cli } from "../cli.ts";
+import { pairs } from "../container/environment.ts";
+import { StatusError } from "../exit.ts";
+import { standardInput } from "../input-stream.ts";
+import { forwardInterrupts } from "../interrupt.ts";
+import { authForServer, hubServer } from "../registry-auth.ts";
+import { buildInputs, type Inputs, namedContext } from "./build-inputs.ts";
+import { type Outputs, outputsOf } from "./build-outputs.ts";
+import { parseAgent, parseSecret } from "./build-secrets.ts";
+import { type BuildRequest, buildWithBuildkit } from "./buildkit.ts";
+import { cacheEntries } from "./cache-entries.ts";
+import { type BuildFlags, buildArgs } from "./flags.ts";
+import { displayOf, type ProgressKind, progressKinds } from "./progress/display.ts";
+
+/** `docker build` by BuildKit's protocol. Throws with what the client prints at last. */
+export async function buildModern(cli: Cli, context: string, flags: BuildFlags): Promise<void> {
+  const kind = flags.quiet
+    ? "quiet"
+    : progressKind(flags.progress || process.env.BUILDKIT_PROGRESS || "auto");
+  await using owned = new Cleanups();
+  const inputs = await buildInputs(context, flags.file, standardInput, owned);
+  for (const text of flags["build-context"]) namedContext(inputs, text);
+  const outputs = outputsOf({
+    outputs: flags.output,
+    push: flags.push,
+    load: flags.load,
+    tags: flags.tag,
+    annotations: flags.annotation,
+    stdoutIsTerminal: cli.out.isTerminal,
+  });
+  const request = requestOf(cli, flags, inputs, outputs);
+  const client = await cli.client();
+  const stop = new AbortController();
+  using _ = forwardInterrupts(() => stop.abort());
+  const display = await displayOf(kind, cli.err);
+  let answer: Record<string, string>;
+  try {
+    answer = await buildWithBuildkit(client, request, (status) => display.show(status), stop.signal);
+    display.end(false);
+  } catch (error) {
+    display.end(true);
+    if (stop.signal.aborted)
+      throw new StatusError(130, "ERROR: failed to build: failed to solve: Canceled: context canceled");
+    throw told(error);
+  }
+  tell(cli, flags, answer, outputs);
+}
+
+function progressKind(text: string): ProgressKind {
+  const kind = progressKinds.find((one) => one === text);
+  if (kind === undefined) throw invalidArgument(`invalid progress mode ${text}`);
+  return kind;
+}
+
+function requestOf(cli: Cli, flags: BuildFlags, inputs: Inputs, outputs: Outputs): BuildRequest {
+  const prefixed = (prefix: string, values: Record<string, string>) =>
+    Object.fromEntries(Object.entries(values).map(([name, value]) => [prefix + name, value]));
+  const numbers = {
+    memory: flags.memory,
+    "memory-swap": flags["memory-swap"],
+    "cpu-shares": flags["cpu-shares"],
+    "cpu-period": flags["cpu-period"],
+    "cpu-quota": flags["cpu-quota"],
+    "shm-size": flags["shm-size"],
+  };
+  const limits = [...flags.ulimit.values()].map(({ Name, Soft, Hard }) => `${Name}=${Soft}:${Hard}`);
+  const said: Record<string, string> = {
+    ...inputs.attrs,
+    ...prefixed("label:", pairs(flags.label)),
+    ...Object.fromEntries(Object.entries(numbers).map(([name, value]) => [name, value ? String(value) : ""])),
+    target: flags.target,
+    platform: flags.platform,
+    "add-hosts": flags["add-host"].map((host) => host.replace(":", "=")).join(","),
+    "cgroup-parent": flags["cgroup-parent"],
+    "cpuset-cpus": flags["cpuset-cpus"],
+    "cpuset-mems": flags["cpuset-mems"],
+    "force-network-mode": flags.network === "default" ? "" : flags.network,
+    "image-resolve-mode": flags.pull ? "pull" : "",
+    "no-cache": flags["no-cache-filter"].join(","),
+    ulimit: limits.join(","),
+  };
+  const attrs = Object.fromEntries(Object.entries(said).filter(([, value]) => value !== ""));
+  if (flags["no-cache"]) attrs["no-cache"] = "";
+  Object.assign(attrs, prefixed("build-arg:", buildArgs(flags["build-arg"], cli)));
+  return {
+    attrs,
+    exporters: outputs.exporters,
+    cache: {
+      Imports: flags["cache-from"].map((text) => cacheEntries("--cache-from", text)),
+      Exports: flags["cache-to"].map((text) => cacheEntries("--cache-to", text)),
+    },
+    sharedKey: inputs.sharedKey,
+    offers: {
+      folders: inputs.folders,
+      upload: inputs.upload,
+      secrets: new Map(flags.secret.map(parseSecret)),
+      agents: new Map(flags.ssh.map(parseAgent)),
+      destinations: outputs.destinations,
+      credentials: (host) => authForServer(cli.config, host === "registry-1.docker.io" ? hubServer : host),
+    },
+  };
+}
+
+/** The error with the lines that it is about, as they are shown last. */
+function told(error: unknown): unknown {
+  if (!(error instanceof GrpcError)) return error;
+  const place = error.details === undefined ? "" : placeOf(error.details);
+  return new StatusError(1, `${place}ERROR: failed to build: failed to solve: ${error.message}`);
+}
+
+function placeOf(encoded: Uint8Array): string {
+  const { details } = RpcStatus.decode(encoded);
+  const source = details.find(({ type_url }) => type_url.endsWith("errdefs.Source+json"));
+  if (source === undefined) return "";
+  const { info, ranges } = JSON.parse(Buffer.from(source.value).toString("utf8")) as {
+    info?: { filename: string; data: string };
+    ranges?: { start: { line: number }; end: { line: number } }[];
+  };
+  const [range] = ranges ?? [];
+  if (info === undefined || range === undefined) return "";
+  const text = Buffer.from(info.data, "base64").toString("utf8");
+  return `${excerpt(info.filename, text, { start: range.start.line, end: range.end.line })}\n`;
+}
+
+function tell(cli: Cli, flags: BuildFlags, answer: Record<string, string>, { destinations }: Outputs): void {
+  const id = answer["containerimage.digest"] ?? "";
+  if (flags.quiet && id !== "" && !destinations.includes("stdout")) cli.print(id);
+  if (flags.iidfile !== "") writeFileSync(flags.iidfile, id);
+  if (flags["metadata-file"] === "") return;
+  const described = Object.entries(answer).map(([name, value]) => {
+    const isDescriptor = name === "containerimage.descriptor";
+    return [
+      name,
+      isDescriptor ? (JSON.parse(Buffer.from(value, "base64").toString("utf8")) as unknown) : value,
+    ];
+  });
+  writeFileSync(flags["metadata-file"], `${JSON.stringify(Object.fromEntries(described), null, 2)}\n`);
+}

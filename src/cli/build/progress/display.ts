@@ -1,0 +1,32 @@
+import type { StatusResponse, Timestamp } from "../../../api/buildkit/control.ts";
+import type { Output } from "../../streams.ts";
+
+/** Shows how a build goes. */
+export interface Display {
+  show(status: StatusResponse): void;
+  /** The build is over; `failed`: the output of the step that failed is shown once more. */
+  end(failed: boolean): void;
+}
+
+export const progressKinds = ["auto", "none", "plain", "quiet", "rawjson", "tty"] as const;
+export type ProgressKind = (typeof progressKinds)[number];
+
+/** `auto`: on a terminal `tty`, elsewhere `plain`. */
+export async function displayOf(kind: ProgressKind, err: Output): Promise<Display> {
+  const wanted = kind === "auto" ? (err.isTerminal ? "tty" : "plain") : kind;
+  switch (wanted) {
+    case "rawjson":
+      return new (await import("./raw.ts")).RawDisplay(err);
+    case "tty":
+      return new (await import("./tty.ts")).TtyDisplay(err);
+    case "plain":
+      return new (await import("./plain.ts")).PlainDisplay(err);
+    default:
+      return { show: () => {}, end: () => {} };
+  }
+}
+
+/** Milliseconds since 1970. */
+export function millis(time: Timestamp): number {
+  return Number(time.seconds) * 1000 + time.nanos / 1e6;
+}

@@ -1,0 +1,89 @@
+import type { StatusResponse } from "../../../api/buildkit/control.ts";
+import type { Output } from "../../streams.ts";
+import { type Display, millis } from "./display.ts";
+import { failureText, type Step, Steps } from "./steps.ts";
+
+/** Line after line, each with the number of its step: `#4 0.052 hello`. */
+export class PlainDisplay implements Display {
+  readonly #out: Output;
+  readonly #steps = new Steps();
+  readonly #named = new Set<Step>();
+  readonly #ended = new Set<Step>();
+  /** By step: the end of its output that is no whole line yet. */
+  readonly #partial = new Map<Step, string>();
+  #current: Step | undefined;
+
+  constructor(out: Output) {
+    this.#out = out;
+  }
+
+  show(status: StatusResponse): void {
+    this.#steps.take(status);
+    const told = new Set([
+      ...status.vertexes.map(({ digest }) => digest),
+      ...status.statuses.map(({ vertex }) => vertex),
+      ...status.logs.map(({ vertex }) => vertex),
+    ]);
+    for (const digest of told) this.#showStep(digest, status);
+    for (const { short } of status.warnings) {
+      this.#out.write(`\nWARN: ${Buffer.from(short).toString("utf8")}\n`);
+    }
+  }
+
+  /** What is new of one step, so that it stands together. */
+  #showStep(digest: string, { statuses, logs }: StatusResponse): void {
+    const step = this.#steps.of(digest);
+    if (step?.started === undefined) return;
+    if (!this.#named.has(step)) this.#turnTo(step);
+    for (const { vertex, ID, completed } of statuses) {
+      const line = step.lines.get(ID);
+      if (vertex !== digest || line === undefined || completed === undefined) continue;
+      this.#line(step, `${line.text}${seconds(line.started, line.completed)} done`);
+    }
+    for (const { vertex, msg, timestamp } of logs) {
+      if (vertex !== digest) continue;
+      const at = timestamp === undefined ? 0 : millis(timestamp) - step.started;
+      this.#output(step, Buffer.from(msg).toString("utf8"), Math.max(0, at));
+    }
+    if (step.completed !== undefined && !this.#ended.has(step)) this.#end(step);
+  }
+
+  end(failed: boolean): void {
+    if (failed) this.#out.write(failureText(this.#steps));
+  }
+
+  #turnTo(step: Step): void {
+    if (this.#current === step) return;
+    if (this.#current !== undefined) {
+      this.#out.write(this.#ended.has(this.#current) ? "\n" : `#${this.#current.number} ...\n\n`);
+    }
+    this.#current = step;
+    this.#named.add(step);
+    this.#out.write(`#${step.number} ${step.name}\n`);
+  }
+
+  #line(step: Step, text: string): void {
+    this.#turnTo(step);
+    this.#out.write(`#${step.number} ${text}\n`);
+  }
+
+  #output(step: Step, text: string, at: number): void {
+    const lines = ((this.#partial.get(step) ?? "") + text).split("\n");
+    this.#partial.set(step, lines.pop() ?? "");
+    for (const line of lines) this.#line(step, `${(at / 1000).toFixed(3)} ${line.replace(/\r$/, "")}`);
+  }
+
+  #end(step: Step): void {
+    const rest = this.#partial.get(step);
+    if (rest) this.#output(step, "\n", (step.completed ?? 0) - (step.started ?? 0));
+    this.#ended.add(step);
+    if (step.error !== "") this.#line(step, `ERROR: ${step.error}`);
+    else if (step.cached) this.#line(step, "CACHED");
+    else this.#line(step, `DONE ${(((step.completed ?? 0) - (step.started ?? 0)) / 1000).toFixed(1)}s`);
+  }
+}
+
+function seconds(started: number, completed: number | undefined): string {
+  const taken = completed === undefined ? 0 : completed - started;
+  return taken < 50 ? "" : ` ${(taken / 1000).toFixed(1)}s`;
+}

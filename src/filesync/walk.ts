@@ -1,0 +1,71 @@
+import { lstat, readdir, readlink } from "node:fs/promises";
+import { join } from "node:path";
+import { type FileStat, goModes } from "../api/buildkit/session.ts";
+
+/** Which files go along. */
+export interface Choice {
+  /** False for a file that stays here; a folder that has others in it goes along with them. */
+  takes(path: string): boolean;
+  /** Whether a folder has to be looked into. */
+  mayTakeBelow(path: string): boolean;
+}
+
+const everything: Choice = { takes: () => true, mayTakeBelow: () => true };
+
+/** All files below `root`: folders before what is in them, names in the order of their bytes, as receivers check. */
+export function walk(root: string, choice: Choice = everything): AsyncGenerator<FileStat> {
+  return below(root, "", choice, []);
+}
+
+/** `pending`: folders above that were not told, since nothing in them was taken so far. */
+async function* below(
+  root: string,
+  folder: string,
+  choice: Choice,
+  pending: FileStat[],
+): AsyncGenerator<FileStat> {
+  const names = await readdir(join(root, folder));
+  for (const name of names.sort((one, other) => Buffer.compare(Buffer.from(one), Buffer.from(other)))) {
+    const path = folder === "" ? name : `${folder}/${name}`;
+    const isTaken = choice.takes(path);
+    if (!isTaken && !choice.mayTakeBelow(path)) continue;
+    const stat = await statOf(join(root, path), path);
+    if (stat === undefined) continue;
+    const isFolder = stat.mode >= goModes.directory;
+    if (isTaken) {
+      yield* pending.splice(0);
+      yield stat;
+    } else if (isFolder) pending.push(stat);
+    if (isFolder) yield* below(root, path, choice, pending);
+    const at = pending.indexOf(stat);
+    if (at >= 0) pending.splice(at);
+  }
+}
+
+/** Undefined for what no client can make: devices, sockets. */
+async function statOf(full: string, path: string): Promise<FileStat | undefined> {
+  const status = await lstat(full, { bigint: true });
+  const isLink = status.isSymbolicLink();
+  const isDirectory = status.isDirectory();
+  if (!isLink && !isDirectory && !status.isFile()) return undefined;
+  const bits = Number(status.mode);
+  const mode =
+    (bits & 0o777) +
+    (bits & 0o4000 ? goModes.setuid : 0) +
+    (bits & 0o2000 ? goModes.setgid : 0) +
+    (bits & 0o1000 ? goModes.sticky : 0) +
+    (isLink ? goModes.symlink : 0) +
+    (isDirectory ? goModes.directory : 0);
+  return {
+    path,
+    mode,
+    uid: Number(status.uid),
+    gid: Number(status.gid),
+    size: status.isFile() ? Number(status.size) : 0,
+    modTime: status.mtimeNs,
+    linkname: isLink ? await readlink(full) : "",
+    devmajor: 0,
+    devminor: 0,
+    xattrs: {},
+  };
+}
