@@ -194,5 +194,5 @@ test.skipIf(missing.length > 0)(
         .sort(),
     );
   },
-  180_000,
+  Math.max(180_000, total * 3000),
 );
