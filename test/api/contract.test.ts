@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync, rmdirSync } from "node:fs";
 import { join } from "node:path";
 import {
   ContainerCreateRequest,
@@ -10,6 +10,7 @@ import {
   Mount,
 } from "../../src/api/containers.ts";
 import { TestDaemon } from "../harness/daemon.ts";
+import { cgroupsNamed } from "../harness/leftovers.ts";
 
 /*
  * Every field that `POST /containers/create` takes, by its name in the published description of the API: what it is given,
@@ -43,6 +44,7 @@ interface Row {
   noted?: string;
 }
 
+const cgroupParent = `/longshore-contract-${globalThis.process.pid}`;
 let daemon: TestDaemon;
 let peer: string;
 
@@ -196,8 +198,8 @@ const hostRows: Record<string, Row> = {
   Memory: { give: 64 * 2 ** 20, holds: [linux("resources", "memory", "limit"), 64 * 2 ** 20] },
   NanoCpus: { give: 500_000_000, holds: [linux("resources", "cpu", "quota"), 50_000] },
   CgroupParent: {
-    give: "/longshore-contract",
-    holds: [linux("cgroupsPath"), expect.stringContaining("/longshore-contract/")],
+    give: cgroupParent,
+    holds: [linux("cgroupsPath"), expect.stringContaining(`${cgroupParent}/`)],
   },
   BlkioWeight: weight(5),
   BlkioWeightDevice: weight([{ Path: disk, Weight: 5 }]),
@@ -404,7 +406,11 @@ describe("every field of create", () => {
     await daemon.must("exec", peer, "touch", "/shared/file");
     await daemon.must("run", "-d", "--name", "neighbour", "--network", "own", "busybox", "sleep", "1000");
   }, 60_000);
-  afterAll(() => daemon[Symbol.asyncDispose](), 60_000);
+  afterAll(async () => {
+    await daemon[Symbol.asyncDispose]();
+    // Docker leaves a parent that somebody named, and so do we.
+    for (const group of cgroupsNamed(cgroupParent).toReversed()) rmdirSync(group);
+  }, 60_000);
 
   test.each(Object.entries(hostRows))("HostConfig.%s", (name, row) =>
     check(name, row, { HostConfig: { [name]: row.give } }, ({ HostConfig }) => HostConfig[name]),
