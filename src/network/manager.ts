@@ -36,6 +36,9 @@ import { type LiveEndpoint, type Plugged, usable, Wiring } from "./wiring.ts";
 /**
  * The networks of a daemon. `start` first, then `reconcile` with the containers that are alive; then `connect` before a
  * container starts, `plug` and `unplug` while it runs, and `release` when it has stopped.
+ *
+ * This file is long because the order of the steps, and what is taken back when one of them fails, stand in one place; the
+ * steps themselves are done by the parts that it holds.
  */
 export class NetworkManager {
   readonly #deps: NetworkDependencies;
