@@ -12,6 +12,7 @@ import {
 import { getXattr, listXattrs, pathAt } from "../linux/xattr.ts";
 import { type ByteString, fromText, toText } from "./byte-string.ts";
 import { namesIn } from "./extract-root.ts";
+import { isOverlayXattr, opaqueXattr } from "./whiteout.ts";
 
 const directoryFlags = openFlags.readOnly | openFlags.directory | openFlags.noFollow;
 const pieceSize = 256 * 1024;
@@ -48,7 +49,7 @@ class Comparison {
     if (!left) return `${shown}: missing`;
     if (!right) return `${shown}: should not be there`;
     const kind = left.mode & fileTypes.mask;
-    const field = compared.find((key) => left[key] !== right[key] && !isChance(key, kind));
+    const field = compared.find((key) => !isSame(key, left, right) && !isChance(key, left));
     if (field !== undefined) return `${shown}: other ${field}`;
     if (kind !== fileTypes.symlink && !this.#sameXattrs(pair)) return `${shown}: other extended attributes`;
     if (kind === fileTypes.directory) return this.#directory(pair, path);
@@ -73,8 +74,8 @@ class Comparison {
 
   #sameXattrs({ a, b, name }: Pair): boolean {
     const [left, right] = [pathAt(a, name), pathAt(b, name)];
-    const keys = listXattrs(left);
-    if (keys.join("\0") !== listXattrs(right).join("\0")) return false;
+    const keys = xattrsOf(left);
+    if (keys.join("\0") !== xattrsOf(right).join("\0")) return false;
     return keys.every((key) =>
       Buffer.from(getXattr(left, key) ?? []).equals(Buffer.from(getXattr(right, key) ?? [])),
     );
@@ -106,12 +107,26 @@ class Comparison {
   }
 }
 
+/** The time of a file that was made here is finer than what its archive says of it. */
+function isSame(key: (typeof compared)[number], left: FileStatus, right: FileStatus): boolean {
+  if (key !== "mtime") return left[key] === right[key];
+  return left.mtime === right.mtime || left.mtime - (left.mtime % 1_000_000_000n) === right.mtime;
+}
+
+/** Of overlay's attributes only one belongs to a layer: the others are notes of a mount that the layer was made in. */
+const xattrsOf = (path: string) =>
+  listXattrs(path).filter((key) => key === opaqueXattr || !isOverlayXattr(key));
+
 /**
  * How many names a directory has depends on the file system, and its time, where the archive had no entry for it, on when
  * it was made.
  */
-const isChance = (key: string, kind: number) =>
-  kind === fileTypes.directory && (key === "links" || key === "mtime");
+const isChance = (key: string, { mode, rdevMajor, rdevMinor }: FileStatus) => {
+  const kind = mode & fileTypes.mask;
+  if (kind === fileTypes.directory) return key === "links" || key === "mtime";
+  // A whiteout has the time of its making.
+  return key === "mtime" && kind === fileTypes.character && rdevMajor === 0 && rdevMinor === 0;
+};
 
 /** The hash of a file, in hex. Synchronous: for a Worker. */
 export function hashFile(path: string, algorithm: string): string {

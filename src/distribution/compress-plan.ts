@@ -39,7 +39,7 @@ export async function compressPlan(
     documents.flatMap((one) => (one.own === own && !isIndex(one.parsed) ? one.parsed.layers : []));
   const plain = new Map(
     layersOf(true)
-      .filter(isPlain)
+      .filter((layer) => isPlain(stores.blobs, layer))
       .map((layer) => [layer.digest, layer]),
   );
   if (plain.size === 0) return;

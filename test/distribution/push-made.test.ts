@@ -3,6 +3,7 @@ import { gunzipSync } from "node:zlib";
 import { pull } from "../../src/distribution/pull.ts";
 import { push } from "../../src/distribution/push.ts";
 import { compose, composeIndex } from "../../src/images/compose.ts";
+import { sha256Of } from "../../src/oci/digester.ts";
 import type { Descriptor } from "../../src/oci/manifest.ts";
 import { mediaTypes } from "../../src/oci/media-types.ts";
 import { hostPlatform, type Platform } from "../../src/oci/platform.ts";
@@ -70,3 +71,24 @@ test.each(registries)(
     );
   },
 );
+
+test("a layer that is compressed already goes as it is, whatever its type says", async () => {
+  using folder = temporaryFolder();
+  await using stores = openStores(folder.path);
+  const [[, start] = []] = registries;
+  if (!start) throw new Error("no registry");
+  await using registry = await start();
+  const tar = makeTar({ file: "content" });
+  const bytes = Bun.gzipSync(new Uint8Array(tar));
+  const layer = { mediaType: mediaTypes.ociLayer, digest: stores.blobs.put(bytes), size: bytes.length };
+  const config = {
+    ...hostPlatform(),
+    config: {},
+    rootfs: { type: "layers" as const, diff_ids: [sha256Of(tar)] },
+  };
+  const target = compose(stores.blobs, { config, layers: [layer] });
+  const reference = parseReference(`${registry.host}/made/odd:1`);
+  stores.images.put(target, reference);
+  const [pushed] = await push({ reference }, { ...stores, transport: testTransport() }, () => {});
+  expect(pushed?.descriptor.digest).toBe(target.digest);
+});

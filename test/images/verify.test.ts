@@ -47,6 +47,24 @@ test("a sound store is sound", async () => {
   await verified(0);
 });
 
+test("layers that were built and committed are sound", async () => {
+  await daemon.launch();
+  await daemon.must("pull", "-q", "busybox");
+  const folder = join(daemon.root, "context");
+  mkdirSync(folder);
+  const steps = [
+    "FROM busybox",
+    "RUN mkdir -p /d/e && touch /d/e/f && rm /bin/vi",
+    "RUN rm -r /d && mkdir /d",
+  ];
+  writeFileSync(join(folder, "Dockerfile"), steps.join("\n"));
+  await daemon.must("build", "-q", "-t", "built", folder);
+  await daemon.must("run", "--name", "maker", "built", "sh", "-c", "chmod 700 /d; rm -r /home; mkdir /home");
+  await daemon.must("commit", "maker", "committed");
+  await daemon.end("SIGTERM");
+  await verified(0);
+});
+
 const changes: [what: string, change: () => void, message: string][] = [
   ["content", () => appendFileSync(layerPath(base, "etc/two"), "x"), "etc/two: other content"],
   ["a mode", () => chmodSync(layerPath(base, "etc/one"), 0o4755), "etc/one: other mode"],
