@@ -33,7 +33,6 @@ const Vertex = message({
   error: one(7, string),
 });
 
-
 const VertexStatus = message({
   ID: one(1, string),
   vertex: one(2, string),
