@@ -4,6 +4,7 @@ import {
   fchmodSync,
   futimesSync,
   lstatSync,
+  lutimesSync,
   mkdirSync,
   openSync,
   rmSync,
@@ -120,8 +121,11 @@ class Receiver implements Disposable {
     const isThere = this.#makeRoom(path, stat);
     if (isDirectory(stat)) {
       if (!isThere) mkdirSync(path, { mode: 0o700 });
-    } else if (has(stat.mode, goModes.symlink)) symlinkSync(stat.linkname, path);
-    else if (has(stat.mode, goModes.fifo)) {
+    } else if (has(stat.mode, goModes.symlink)) {
+      symlinkSync(stat.linkname, path);
+      const seconds = Number(stat.modTime / 1000n) / 1e6;
+      lutimesSync(path, seconds, seconds);
+    } else if (has(stat.mode, goModes.fifo)) {
       makeFifo(path);
       chmodSync(path, permissions(stat.mode));
     } else if (has(stat.mode, goModes.device)) {
