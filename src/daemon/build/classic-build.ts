@@ -49,6 +49,9 @@ export async function classicBuild(
     await send({ aux: { ID: id } });
     if (query.q) await send({ stream: `${id}\n` });
     warnOfUnused(options, progress);
+    if ((query.cachefrom ?? []).length > 0) {
+      warn(progress, "results of other caches (--cache-from) are not supported, and were not used");
+    }
     await told({ stream: `Successfully built ${id.slice("sha256:".length, "sha256:".length + 12)}\n` });
     for (const tag of options.tags) await told({ stream: `Successfully tagged ${familiarString(tag)}\n` });
   } catch (error) {
@@ -73,7 +76,10 @@ function warnOfUnused({ dockerfile, args }: BuildOptions, progress: ClassicProgr
   );
   const unused = [...args.keys()].filter((name) => !declared.has(name) && !isPredefined(name)).sort();
   if (unused.length === 0) return;
-  const message = `One or more build-args [${unused.join(" ")}] were not consumed`;
+  warn(progress, `One or more build-args [${unused.join(" ")}] were not consumed`);
+}
+
+function warn(progress: ClassicProgress, message: string): void {
   progress.warn({ rule: "", description: "", url: "", message, line: 0 });
 }
 

@@ -20,6 +20,7 @@ import type { Sessions } from "../../builder/session/sessions.ts";
 import { buildCacheUsage, buildPruneFilters, pruneBuildCache } from "../../engine/build-cache.ts";
 import type { Engine } from "../../engine/engine.ts";
 import { hostPlatform } from "../../oci/platform.ts";
+import { refuseImports } from "./cache-imports.ts";
 import { outputsOf } from "./exporters.ts";
 import { frontendOf } from "./frontend-options.ts";
 import { gatewayMethods } from "./gateway.ts";
@@ -92,6 +93,11 @@ async function solve(
   jobs.add(Ref, job);
   try {
     if (Frontend === "") return { ExporterResponse: await job.exportReturned(outputs) };
+    const imports = request.Cache?.Imports ?? [];
+    await refuseImports(
+      imports.map(({ Type, Attrs }) => Attrs.ref ?? Attrs.src ?? Type),
+      job.progress,
+    );
     const refs = await job.evaluate(frontendOf(Frontend, FrontendAttrs), signal);
     return { ExporterResponse: await job.export([...refs.values()], outputs) };
   } catch (error) {

@@ -4,6 +4,7 @@ import type { JSONMessage } from "../../api/progress.ts";
 import { invalidArgument } from "../../base/errors.ts";
 import type { Sessions } from "../../builder/session/sessions.ts";
 import type { Engine } from "../../engine/engine.ts";
+import { refuseImports } from "./cache-imports.ts";
 import type { Output } from "./export.ts";
 import type { FrontendAttrs } from "./frontend-options.ts";
 import { solve } from "./solve.ts";
@@ -36,6 +37,7 @@ export async function sessionBuild(
   const progress = new StatusProgress((status) =>
     send({ id: "moby.buildkit.trace", aux: StatusResponse.encode(status).toString("base64") }),
   );
+  await refuseImports(query.cachefrom ?? [], progress);
   await using archive = query.remote === uploadRemote ? await uploads.take(query.buildid, signal) : undefined;
   const answer = await solve(engine, {
     session,
@@ -84,7 +86,6 @@ function attrsOf(query: QueryOf<"ImageBuild">): FrontendAttrs {
     "cgroup-parent": query.cgroupparent,
     "shm-size": query.shmsize ? String(query.shmsize) : "",
     ulimit: ulimits.join(","),
-    "cache-from": (query.cachefrom ?? []).join(","),
     "image-resolve-mode": query.pull ? "pull" : "",
   };
   const attrs = Object.fromEntries(
