@@ -13,7 +13,6 @@ import type { Uploads } from "./uploads.ts";
 
 export interface SessionBuildRequest {
   query: QueryOf<"ImageBuild">;
-  body: AsyncIterable<Uint8Array>;
   sessions: Sessions;
   uploads: Uploads;
   signal: AbortSignal;
@@ -25,12 +24,9 @@ export interface SessionBuildRequest {
  */
 export async function sessionBuild(
   engine: Engine,
-  { query, body, sessions, uploads, signal }: SessionBuildRequest,
+  { query, sessions, uploads, signal }: SessionBuildRequest,
   send: (message: JSONMessage) => Promise<void>,
 ): Promise<void> {
-  if (query.buildid.startsWith(uploadPrefix)) {
-    return uploads.offer(query.buildid.slice(uploadPrefix.length), body, signal);
-  }
   const [output, ...more] = outputsOf(query);
   if (more.length > 0) throw invalidArgument("multiple outputs not supported");
   const session = await sessions.find(query.session, signal);
@@ -53,8 +49,6 @@ export async function sessionBuild(
   if (query.q) await send({ stream: `${ID}\n` });
 }
 
-/** What stands before the build's id in the request that brings its context. */
-const uploadPrefix = "upload-request:";
 const uploadRemote = "upload-request";
 
 function outputsOf({ outputs, t }: QueryOf<"ImageBuild">): Output[] {

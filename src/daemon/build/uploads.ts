@@ -5,6 +5,14 @@ interface Upload extends AsyncDisposable {
   body: AsyncIterable<Uint8Array>;
 }
 
+/** What stands before the build's id in the request that brings its context. */
+const prefix = "upload-request:";
+
+/** The build whose context a request brings; undefined for one that is a build itself. */
+export function uploadFor(buildId: string): string | undefined {
+  return buildId.startsWith(prefix) ? buildId.slice(prefix.length) : undefined;
+}
+
 /** How long a build waits for its context: the two requests come at the same time. Milliseconds. */
 const patience = 5000;
 

@@ -10,7 +10,7 @@ import { classicBuild } from "../build/classic-build.ts";
 import { controlMethods } from "../build/control.ts";
 import { sessionBuild } from "../build/session-build.ts";
 import { errorDetails } from "../build/solve-error.ts";
-import { Uploads } from "../build/uploads.ts";
+import { Uploads, uploadFor } from "../build/uploads.ts";
 import { defineHandlers, type Handlers } from "../http/handler.ts";
 
 /** Builds that are under way, by the id that the client has given them. */
@@ -30,9 +30,13 @@ export function buildHandlers(engine: Engine): Handlers {
         const registries = registryConfig(headers["x-registry-config"]);
         const ends = AbortSignal.any([signal, stop.signal]);
         const send = (message: JSONMessage) => reply.send(message);
-        if (query.version === "2") {
+        const upload = query.version === "2" ? uploadFor(query.buildid) : undefined;
+        if (upload !== undefined) {
+          // Without an answer before its end: Docker's client closes the connection as soon as there is one.
+          await uploads.offer(upload, body, ends);
+        } else if (query.version === "2") {
           reply.flush();
-          await sessionBuild(engine, { query, body, sessions, uploads, signal: ends }, send);
+          await sessionBuild(engine, { query, sessions, uploads, signal: ends }, send);
         } else await classicBuild(engine, { query, body, registries, signal: ends }, send);
       } finally {
         running.delete(query.buildid);
