@@ -1,0 +1,279 @@
+/**
+ * `POST /grpc` as a client with a frontend of its own uses it (buildx with the `docker` driver): the order of its calls,
+ * the bytes of its messages. The numbers are those of BuildKit's control.proto and gateway.proto, written down here once
+ * more: what our own declarations have wrong does not agree with itself.
+ */
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { type ClientHttp2Session, connect as connectHttp2 } from "node:http2";
+import { connect } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Duplex } from "node:stream";
+import { serveGrpc } from "../../src/api/grpc/server.ts";
+import { type Offers, sessionServices } from "../../src/cli/build/session-services.ts";
+import { TestDaemon } from "../harness/daemon.ts";
+
+let daemon: TestDaemon;
+let folder: string;
+let rpc: Rpc;
+beforeAll(async () => {
+  daemon = await TestDaemon.start({ images: ["busybox"] });
+  folder = mkdtempSync(join(tmpdir(), "longshore-control-"));
+  rpc = new Rpc(await upgraded("/grpc"));
+});
+afterAll(async () => {
+  rpc.close();
+  await daemon[Symbol.asyncDispose]();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+/** A connection that `path` has turned into one of HTTP/2. */
+async function upgraded(path: string, headers: Record<string, string> = {}): Promise<Duplex> {
+  const socket = connect(daemon.socket);
+  const fields = { Host: "docker", Connection: "Upgrade", Upgrade: "h2c", ...headers };
+  const lines = Object.entries(fields).map(([name, value]) => `${name}: ${value}\r\n`);
+  socket.write(`POST ${path} HTTP/1.1\r\n${lines.join("")}\r\n`);
+  let head = Buffer.alloc(0);
+  while (!head.includes("\r\n\r\n")) {
+    const { promise, resolve, reject } = Promise.withResolvers<Buffer>();
+    socket.once("data", resolve).once("error", reject);
+    head = Buffer.concat([head, await promise]);
+  }
+  const end = head.indexOf("\r\n\r\n") + 4;
+  expect(head.subarray(0, end).toString()).toStartWith("HTTP/1.1 101 ");
+  // What came with the head is HTTP/2 already; put back into the socket it would not be seen.
+  const stream = new Duplex({
+    read: () => void socket.resume(),
+    write: (chunk, _encoding, done) => void socket.write(chunk, done),
+    final: (done) => void socket.end(done),
+    destroy: (error, done) => {
+      socket.destroy();
+      done(error);
+    },
+  });
+  if (end < head.length) stream.push(head.subarray(end));
+  socket.on("data", (chunk) => stream.push(chunk) || socket.pause());
+  socket.on("end", () => stream.push(null)).on("close", () => stream.destroy());
+  return stream;
+}
+
+type Value = string | number | Buffer | Record<string, string>;
+
+function varint(value: number): Buffer {
+  const bytes = [];
+  for (let rest = value; ; rest = Math.floor(rest / 128)) {
+    bytes.push(rest < 128 ? rest : (rest % 128) | 128);
+    if (rest < 128) return Buffer.from(bytes);
+  }
+}
+
+/** A message of fields by number; an object is a map of texts. */
+function encode(...fields: [number: number, value: Value][]): Buffer {
+  const parts = fields.flatMap(([number, value]): Buffer[] => {
+    if (typeof value === "number") return [varint(number * 8), varint(value)];
+    if (typeof value === "object" && !Buffer.isBuffer(value)) {
+      return Object.entries(value).map((entry) => encode([number, encode([1, entry[0]], [2, entry[1]])]));
+    }
+    const bytes = Buffer.from(value as string);
+    return [varint(number * 8 + 2), varint(bytes.length), bytes];
+  });
+  return Buffer.concat(parts);
+}
+
+/** The fields of a message, in their order. */
+function fieldsOf(message: Buffer): [number: number, value: number | Buffer][] {
+  const found: [number, number | Buffer][] = [];
+  let at = 0;
+  const next = () => {
+    let value = 0;
+    for (let factor = 1; ; factor *= 128) {
+      const byte = message[at++] ?? 0;
+      value += (byte & 127) * factor;
+      if (byte < 128) return value;
+    }
+  };
+  while (at < message.length) {
+    const tag = next();
+    const value = next();
+    if ((tag & 7) === 0) found.push([tag >> 3, value]);
+    else if ((tag & 7) === 2) {
+      found.push([tag >> 3, message.subarray(at, at + value)]);
+      at += value;
+    } else throw new Error(`wire type ${tag & 7}`);
+  }
+  return found;
+}
+
+/** All values of a field that is a message or text. */
+const all = (message: Buffer, number: number): Buffer[] =>
+  fieldsOf(message).flatMap(([found, value]) => (found === number && Buffer.isBuffer(value) ? [value] : []));
+const text = (message: Buffer | undefined, number: number): string =>
+  message === undefined ? "" : (all(message, number)[0]?.toString() ?? "");
+const mapOf = (message: Buffer, number: number): Record<string, string> =>
+  Object.fromEntries(all(message, number).map((entry) => [text(entry, 1), text(entry, 2)]));
+
+/** Calls of gRPC: a message out, any number of messages in. */
+class Rpc {
+  readonly #http: ClientHttp2Session;
+
+  constructor(socket: Duplex) {
+    this.#http = connectHttp2("http://localhost", { createConnection: () => socket });
+  }
+
+  async call(path: string, message: Buffer, metadata: Record<string, string> = {}): Promise<Buffer[]> {
+    const stream = this.#http.request({
+      ":method": "POST",
+      ":path": `/moby.buildkit.v1.${path}`,
+      "content-type": "application/grpc",
+      te: "trailers",
+      ...metadata,
+    });
+    let trailers: Record<string, unknown> = {};
+    stream.on("trailers", (fields) => {
+      trailers = fields;
+    });
+    const length = Buffer.alloc(5);
+    length.writeUInt32BE(message.length, 1);
+    stream.end(Buffer.concat([length, message]));
+    let bytes = Buffer.alloc(0);
+    for await (const chunk of stream) bytes = Buffer.concat([bytes, chunk as Buffer]);
+    const status = Number(trailers["grpc-status"]);
+    if (status !== 0) {
+      throw new Error(`${status}: ${decodeURIComponent(String(trailers["grpc-message"]))}`);
+    }
+    const messages: Buffer[] = [];
+    for (let at = 0; at < bytes.length; ) {
+      const end = at + 5 + bytes.readUInt32BE(at + 1);
+      messages.push(bytes.subarray(at + 5, end));
+      at = end;
+    }
+    return messages;
+  }
+
+  async one(path: string, message: Buffer, metadata?: Record<string, string>): Promise<Buffer> {
+    const [answer = Buffer.alloc(0)] = await this.call(path, message, metadata);
+    return answer;
+  }
+
+  close(): void {
+    this.#http.destroy();
+  }
+}
+
+/** A session that offers a folder as the context and the place of the Dockerfile. */
+async function offer(files: Record<string, string>): Promise<{ id: string; socket: Duplex }> {
+  const id = crypto.randomUUID();
+  const path = join(folder, id);
+  mkdirSync(path);
+  for (const [name, content] of Object.entries(files)) writeFileSync(join(path, name), content);
+  const offers: Offers = {
+    folders: new Map(["context", "dockerfile"].map((name) => [name, path])),
+    secrets: new Map(),
+    agents: new Map(),
+    upload: undefined,
+    destinations: [],
+    credentials: () => ({}),
+  };
+  const methods = sessionServices(offers);
+  const socket = await upgraded("/session", {
+    "X-Docker-Expose-Session-Uuid": id,
+    "X-Docker-Expose-Session-Name": "test",
+    "X-Docker-Expose-Session-Sharedkey": id,
+    "X-Docker-Expose-Session-Grpc-Method": [...methods.keys()].join(", "),
+  });
+  void serveGrpc(socket, { methods });
+  return { id, socket };
+}
+
+/** A build as a client does it that calls the frontend by itself: what it gets from `within` it returns. */
+async function build(
+  files: Record<string, string>,
+  image: string,
+  within: (metadata: Record<string, string>) => Promise<Buffer>,
+) {
+  const { id, socket } = await offer(files);
+  const ref = crypto.randomUUID();
+  const metadata = { "buildkit-controlapi-buildid": ref };
+  const exporter = encode([1, "image"], [2, { name: image }]);
+  const status = rpc.call("Control/Status", encode([1, ref]));
+  const solved = rpc.one("Control/Solve", encode([1, ref], [5, id], [13, exporter]));
+  try {
+    const returned = await within(metadata).then(
+      (result) => encode([1, result]),
+      (error) => encode([2, encode([1, 2], [2, String(error.message)])]),
+    );
+    const [, answer] = await Promise.all([rpc.one("frontend.LLBBridge/Return", returned, metadata), solved]);
+    return { exported: mapOf(answer, 1), status: await status };
+  } finally {
+    await Promise.allSettled([solved, status]);
+    socket.destroy();
+  }
+}
+
+const dockerfile = (attrs: Record<string, string>) =>
+  encode([2, "dockerfile.v0"], [3, attrs], [5, 1], [14, 1]);
+const bridge = "frontend.LLBBridge";
+
+test("tells who it is, and what its worker can do", async () => {
+  const [version] = all(await rpc.one("Control/Info", encode()), 1);
+  expect(text(version, 1)).toBe("github.com/moby/buildkit");
+  expect(text(version, 2)).toMatch(/^v0\.\d+\.\d+$/);
+  const [worker = Buffer.alloc(0)] = all(await rpc.one("Control/ListWorkers", encode()), 1);
+  expect(text(worker, 1)).not.toBe("");
+  expect(mapOf(worker, 2)["org.mobyproject.buildkit.worker.snapshotter"]).toBe("overlayfs");
+  expect(text(all(worker, 3)[0], 2)).toBe("linux");
+});
+
+test("a build through the gateway: its steps, its image, its cache", async () => {
+  const files = {
+    Dockerfile: "FROM busybox\nARG who\nCOPY f /f\nRUN echo $who said >> /f; echo out\n",
+    f: "in\n",
+  };
+  const { exported, status } = await build(files, "gateway:1", async (metadata) => {
+    const pong = await rpc.one(`${bridge}/Ping`, encode(), metadata);
+    expect(all(pong, 1).map((one) => text(one, 1))).toContain("gateway.solve.metadata");
+    const solved = await rpc.one(`${bridge}/Solve`, dockerfile({ "build-arg:who": "he" }), metadata);
+    const [result = Buffer.alloc(0)] = all(solved, 3);
+    expect(text(all(result, 3)[0], 1)).not.toBe("");
+    return result;
+  });
+  expect(exported["containerimage.digest"]).toMatch(/^sha256:[0-9a-f]{64}$/);
+  expect(await daemon.must("images", "-q", "--no-trunc", "gateway:1")).toBe(
+    exported["containerimage.digest"] ?? "",
+  );
+  expect(await daemon.must("run", "--rm", "--network", "none", "gateway:1", "cat", "/f")).toBe("in\nhe said");
+  const steps = status.flatMap((message) => all(message, 1)).map((vertex) => text(vertex, 3));
+  expect(steps).toContain("[3/3] RUN echo he said >> /f; echo out");
+  const output = status.flatMap((message) => all(message, 3)).map((log) => text(log, 4));
+  expect(output.join("")).toBe("out\n");
+
+  const usage = await rpc.one("Control/DiskUsage", encode());
+  const kept = all(usage, 1).map((record) => text(record, 1));
+  expect(kept.length).toBeGreaterThan(0);
+  await daemon.must("rmi", "gateway:1");
+  const pruned = await rpc.call("Control/Prune", encode([2, 1]));
+  expect(pruned.map((record) => text(record, 1)).sort()).toEqual(kept.sort());
+  expect(all(await rpc.one("Control/DiskUsage", encode()), 1)).toEqual([]);
+});
+
+test("what fails in the gateway fails the build", async () => {
+  const files = { Dockerfile: "FROM busybox\nRUN exit 7\n" };
+  const failed = build(files, "failed", (metadata) => rpc.one(`${bridge}/Solve`, dockerfile({}), metadata));
+  await expect(failed).rejects.toThrow("did not complete successfully: exit code: 7");
+  expect(await daemon.must("images", "-q", "failed")).toBe("");
+});
+
+test("a question about a Dockerfile is refused, and builds nothing", async () => {
+  const asked = dockerfile({ requestid: "frontend.outline" });
+  const failed = build({ Dockerfile: "FROM busybox\n" }, "asked", (metadata) =>
+    rpc.one(`${bridge}/Solve`, asked, metadata),
+  );
+  await expect(failed).rejects.toThrow("the request frontend.outline of a frontend is not supported");
+  expect(await daemon.must("images", "-q", "asked")).toBe("");
+});
+
+test("a question that names no build is refused", async () => {
+  const asked = rpc.one(`${bridge}/Solve`, dockerfile({}));
+  await expect(asked).rejects.toThrow("no build id in the metadata of the call");
+});
