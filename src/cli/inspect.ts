@@ -1,3 +1,4 @@
+import { parseExactJson } from "../api/decode.ts";
 import { messageOf } from "../base/errors.ts";
 import { decodeAs } from "../gotemplate/declarations.ts";
 import { parseTemplate, type Template } from "../gotemplate/template.ts";
@@ -71,7 +72,7 @@ function parseFormat(format: string): Template | undefined {
 }
 
 async function render(template: Template, object: Inspected): Promise<string> {
-  const json: unknown = JSON.parse(object.json);
+  const json = parseExactJson(object.json);
   const type = await object.type();
   try {
     return template.execute({ type, raw: decodeAs(type, json) });

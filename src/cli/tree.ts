@@ -1,6 +1,7 @@
 import type { CommandNode } from "./command.ts";
 import {
   attach,
+  checkpoint,
   commit,
   container,
   containerList,
@@ -83,6 +84,7 @@ export const tree: readonly CommandNode[] = [
   version,
   common(info),
   builder,
+  checkpoint,
   container,
   context,
   image,

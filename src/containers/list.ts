@@ -1,6 +1,7 @@
 import type { ContainerSummary, PortSummary } from "../api/containers.ts";
 import { invalidArgument } from "../base/errors.ts";
 import { type Filters, matchesPattern } from "../base/filters.ts";
+import type { Image } from "../images/image.ts";
 import { type Container, isRunning, processArguments } from "./container.ts";
 import type { ContainerDeps } from "./deps.ts";
 import { mountPointSummary, networkSettings } from "./inspect.ts";
@@ -40,14 +41,14 @@ export function listContainers(
   const all = options.all || limit > 0 || ["status", "exited"].some((name) => filters.has(name));
   const before = boundary(deps, filters, "before");
   const since = boundary(deps, filters, "since");
-  const ancestors = filters.get("ancestor").flatMap((name) => ancestorIds(deps, name));
+  const ancestors = filters.get("ancestor").flatMap((name) => imageOf(deps, name));
   const found = deps.set
     .all()
     .filter((container) => all || isRunning(container))
     .filter((container) => before === undefined || container.spec.created < before)
     .filter((container) => since === undefined || container.spec.created > since)
     .filter((container) => matches(deps, container, filters))
-    .filter((container) => !filters.has("ancestor") || ancestors.includes(container.spec.imageId))
+    .filter((container) => !filters.has("ancestor") || ancestors.some((image) => descends(container, image)))
     .sort((a, b) => (a.spec.created < b.spec.created ? 1 : -1));
   return limit > 0 ? found.slice(0, limit) : found;
 }
@@ -90,9 +91,16 @@ function boundary(deps: ContainerDeps, filters: Filters, name: "before" | "since
   return reference === undefined ? undefined : deps.set.find(reference).spec.created;
 }
 
-function ancestorIds(deps: ContainerDeps, name: string): string[] {
+/** A container descends from its image, and from all that have the first of its layers. */
+function descends({ spec }: Container, { id, layers }: Image): boolean {
+  if (spec.imageId === id) return true;
+  const isShorter = layers.length > 0 && layers.length < spec.layers.length;
+  return isShorter && layers.every((layer, index) => layer === spec.layers[index]);
+}
+
+function imageOf(deps: ContainerDeps, name: string): Image[] {
   try {
-    return [deps.images.resolve(name).id];
+    return [deps.images.resolve(name)];
   } catch {
     // An image that is not there has no containers; Docker warns in its log and answers an empty list.
     return [];
@@ -125,7 +133,9 @@ function matchesName(pattern: string, name: string): boolean {
 
 function inNetwork(deps: ContainerDeps, container: Container, wanted: string): boolean {
   const networks = networkSettings(deps, container).Networks;
-  return Object.entries(networks).some(([name, { NetworkID: id }]) => name === wanted || id === wanted);
+  return Object.entries(networks).some(
+    ([name, { NetworkID: id = "" }]) => name === wanted || (wanted !== "" && id.startsWith(wanted)),
+  );
 }
 
 /** The ports of the host that lead to the container, as `8080/tcp`. */

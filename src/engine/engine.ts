@@ -22,6 +22,8 @@ export interface EngineSettings {
   dataRoot: string;
   execRoot: string;
   debug: boolean;
+  /** What Docker keeps behind `--experimental` is on. */
+  experimental: boolean;
   labels: readonly string[];
   /** Where images are got from. */
   transfer: TransferOptions & { proxies: ProxySettings };

@@ -12,7 +12,7 @@ import type { Engine } from "./engine.ts";
 import { goArch, kernelVersion, machine, memoryTotal, operatingSystem, sysctlIsOn } from "./host.ts";
 
 /** `GET /version`. */
-export function systemVersion(): SystemVersion {
+export function systemVersion({ experimental }: { experimental: boolean }): SystemVersion {
   const details = { ApiVersion: maxApiVersion, MinAPIVersion: minApiVersion };
   return {
     Platform: { Name: `Longshore ${buildVersion}` },
@@ -28,7 +28,7 @@ export function systemVersion(): SystemVersion {
         Details: {
           ...details,
           Arch: goArch(),
-          Experimental: "false",
+          Experimental: String(experimental),
           GitCommit: buildCommit,
           KernelVersion: kernelVersion,
           Os: "linux",
@@ -39,6 +39,7 @@ export function systemVersion(): SystemVersion {
     GitCommit: buildCommit,
     GoVersion: "",
     KernelVersion: kernelVersion,
+    Experimental: experimental,
   };
 }
 
@@ -74,7 +75,7 @@ export function systemInfo(engine: Engine): SystemInfo {
     HttpsProxy: withoutUser(settings.transfer.proxies.httpsProxy),
     NoProxy: settings.transfer.proxies.noProxy,
     Labels: [...settings.labels],
-    ExperimentalBuild: false,
+    ExperimentalBuild: settings.experimental,
     ServerVersion: dockerRelease,
     ...runtimes(engine),
     Swarm: noSwarm,

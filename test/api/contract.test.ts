@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { existsSync, readFileSync, rmdirSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmdirSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import {
   ContainerCreateRequest,
@@ -11,6 +12,7 @@ import {
 } from "../../src/api/containers.ts";
 import { TestDaemon } from "../harness/daemon.ts";
 import { cgroupsNamed } from "../harness/leftovers.ts";
+import { ask } from "./ask.ts";
 
 /*
  * Every field that `POST /containers/create` takes, by its name in the published description of the API: what it is given,
@@ -47,6 +49,8 @@ interface Row {
 const cgroupParent = `/longshore-contract-${globalThis.process.pid}`;
 let daemon: TestDaemon;
 let peer: string;
+/** Of a runtime that writes down how it is called. */
+let folder: string;
 
 const sh =
   (script: string) =>
@@ -190,8 +194,8 @@ const hostRows: Record<string, Row> = {
     holds: [sh("cat /proc/sys/net/core/somaxconn"), "99"],
   },
   Runtime: {
-    give: "crun",
-    holds: [({ id }) => existsSync(join(daemon.execRoot, "runtime", id)) || id !== "", true],
+    give: "witness",
+    holds: [({ id }) => readFileSync(join(folder, "calls"), "utf8").includes(id), true],
   },
   Isolation: { give: "hyperv", refused: `Invalid isolation: "hyperv" - linux only supports 'default'` },
   CpuShares: { give: 300, holds: [linux("resources", "cpu", "shares"), 300] },
@@ -400,7 +404,10 @@ test("no field is without a row, and no row without a field", () => {
 
 describe("every field of create", () => {
   beforeAll(async () => {
-    daemon = await TestDaemon.start({ images: ["busybox"] });
+    folder = mkdtempSync(join(tmpdir(), "contract-"));
+    const witness = join(folder, "witness");
+    writeFileSync(witness, `#!/bin/sh\necho "$@" >> ${folder}/calls\nexec crun "$@"\n`, { mode: 0o755 });
+    daemon = await TestDaemon.start({ images: ["busybox"], flags: [`--add-runtime=witness=${witness}`] });
     await daemon.must("network", "create", "--subnet", "10.123.45.0/24", "own");
     peer = await daemon.must("run", "-d", "--name", "peer", "-v", "/shared", "busybox", "sleep", "1000");
     await daemon.must("exec", peer, "touch", "/shared/file");
@@ -408,6 +415,7 @@ describe("every field of create", () => {
   }, 60_000);
   afterAll(async () => {
     await daemon[Symbol.asyncDispose]();
+    rmSync(folder, { recursive: true });
     // Docker leaves a parent that somebody named, and so do we.
     for (const group of cgroupsNamed(cgroupParent).toReversed()) rmdirSync(group);
   }, 60_000);
@@ -431,16 +439,6 @@ describe("every field of create", () => {
   );
 });
 
-async function call(method: string, path: string, body?: Json): Promise<{ code: number; json: Json }> {
-  const response = await fetch(`http://docker/v1.55${path}`, {
-    method,
-    unix: daemon.socket,
-    ...(body && { body: JSON.stringify(body), headers: { "Content-Type": "application/json" } }),
-  });
-  const text = await response.text();
-  return { code: response.status, json: text === "" ? {} : (JSON.parse(text) as Json) };
-}
-
 async function check(
   name: string,
   row: Row,
@@ -448,7 +446,7 @@ async function check(
   shown: (inspect: Seen["inspect"]) => unknown,
 ): Promise<void> {
   const more = (row.with ?? {}) as Json & { HostConfig?: Json };
-  const created = await call("POST", `/containers/create?name=contract-${name}`, {
+  const created = await ask<Json>(daemon, "POST", `/containers/create?name=contract-${name}`, {
     Image: "busybox",
     Cmd: ["sleep", "1000"],
     ...more,
@@ -457,7 +455,7 @@ async function check(
   });
   const id = String(created.json.Id ?? "");
   try {
-    const start = created.code === 201 ? await call("POST", `/containers/${id}/start`) : created;
+    const start = created.code === 201 ? await ask<Json>(daemon, "POST", `/containers/${id}/start`) : created;
     if (row.refused) {
       expect(start.code).toBeGreaterThanOrEqual(400);
       expect(start.json.message).toContain(row.refused);
@@ -478,7 +476,7 @@ async function checkRunning(
   row: Row,
   shown: (inspect: Seen["inspect"]) => unknown,
 ): Promise<void> {
-  const { json } = await call("GET", `/containers/${id}/json`);
+  const { json } = await ask<Json>(daemon, "GET", `/containers/${id}/json`);
   const inspect = json as Seen["inspect"];
   expect(shown(inspect)).toEqual("shown" in row ? row.shown : row.give);
   if (!row.holds) {

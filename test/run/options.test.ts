@@ -23,7 +23,7 @@ describe("options that may not be had", () => {
 
   test("--init takes in what its children leave behind", async () => {
     const orphans = "for i in 1 2 3; do (sleep 0 &); done; exec sleep 1000";
-    const zombies = ["sh", "-c", "sleep 0.2; ps -o stat,comm | grep -c Z"];
+    const zombies = ["sh", "-c", "sleep 1; ps -o stat,comm | grep -c Z"];
     for (const [name, flags, left] of [
       ["reaped", ["--init"], "0"],
       ["unreaped", [], "3"],
@@ -112,6 +112,50 @@ describe("options that may not be had", () => {
     expect(await create({ CpuPercent: 5 })).toMatchObject({
       Warnings: ["linux does not support CPU percent. Percent discarded."],
     });
+  });
+
+  test("the commands about checkpoints show what the daemon says", async () => {
+    await daemon.must("run", "-d", "--name", "afloat", ...sleeping);
+    const why = /^Error response from daemon: Cannot checkpoint container afloat: \S.+\n$/;
+    for (const flags of [[], ["--leave-running"], ["--checkpoint-dir", "/tmp"]]) {
+      const { stdout, stderr, code } = await daemon.docker("checkpoint", "create", ...flags, "afloat", "one");
+      expect({ stdout, stderr, code }).toEqual({ stdout: "", stderr: expect.stringMatching(why), code: 1 });
+    }
+    expect(await daemon.must("checkpoint", "ls", "afloat")).toBe("CHECKPOINT NAME");
+    const removed = await daemon.docker("checkpoint", "rm", "afloat", "one");
+    expect(removed.stderr).toBe(
+      "Error response from daemon: checkpoint one does not exist for container afloat\n",
+    );
+    expect((await daemon.docker("checkpoint", "list", "nosuch")).stderr).toBe(
+      "Error response from daemon: No such container: nosuch\n",
+    );
+    expect(await daemon.inspect("afloat", "{{.State.Status}}")).toBe("running");
+  });
+
+  test("--experimental is told, and lets a start look for the checkpoint", async () => {
+    const told = async (one: TestDaemon) => [
+      await one.must("version", "--format", "{{.Server.Experimental}}"),
+      await one.must("info", "--format", "{{.ExperimentalBuild}}"),
+    ];
+    expect(await told(daemon)).toEqual(["false", "false"]);
+    await using bold = await TestDaemon.start({ flags: ["--experimental"], images: ["busybox"] });
+    expect(await told(bold)).toEqual(["true", "true"]);
+    await bold.must("create", "--name", "idle", "busybox", "true");
+    for (const flags of [[], ["-a"]]) {
+      const { stderr, code } = await bold.docker("start", ...flags, "--checkpoint", "one", "idle");
+      expect(stderr).toContain("checkpoint one does not exist for container idle");
+      expect(code).toBe(1);
+    }
+    expect(await bold.inspect("idle", "{{.State.Status}}")).toBe("created");
+  });
+
+  test("a template shows large integers as the daemon sent them", async () => {
+    const exbibyte = "1152921504606846976";
+    await daemon.must("create", "--name", "vast", "--shm-size", exbibyte, "busybox");
+    for (const template of ["{{.HostConfig.ShmSize}}", "{{json .HostConfig.ShmSize}}"]) {
+      expect(await daemon.inspect("vast", template)).toBe(exbibyte);
+    }
+    expect(await daemon.must("inspect", "vast")).toContain(`"ShmSize": ${exbibyte},`);
   });
 
   test("a start from a checkpoint is refused, and starts nothing", async () => {

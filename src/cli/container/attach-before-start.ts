@@ -10,6 +10,8 @@ export interface AttachOptions {
   readonly detachKeys: string;
   /** The container is removed when it ends: that is waited for, too. */
   readonly autoRemove: boolean;
+  /** What it goes on from. */
+  readonly checkpoint?: { readonly checkpoint?: string; readonly "checkpoint-dir"?: string };
 }
 
 /** A container whose streams are connected, and that is still to be started. */
@@ -26,7 +28,7 @@ export interface AttachedContainer {
 export async function attachBeforeStart(
   cli: Cli,
   client: Client,
-  { id, streams, tty, detachKeys, autoRemove }: AttachOptions,
+  { id, streams, tty, detachKeys, autoRemove, checkpoint }: AttachOptions,
 ): Promise<AttachedContainer> {
   const [connection, { exited }] = await Promise.all([
     client.hijack("ContainerAttach", {
@@ -42,7 +44,7 @@ export async function attachBeforeStart(
     exited,
     start: async () => {
       try {
-        await client.call("ContainerStart", { params: { id } });
+        await client.call("ContainerStart", { params: { id }, query: { ...checkpoint } });
       } catch (error) {
         connection.close();
         await copied.catch(() => {});

@@ -183,3 +183,30 @@ export const container: CommandNode = {
     wait,
   ],
 };
+
+/** `docker checkpoint`. */
+export const checkpoint: CommandNode = {
+  name: "checkpoint",
+  short: "Manage checkpoints: containers that are frozen to the disk",
+  group: "management",
+  since: "1.25",
+  children: [
+    {
+      name: "create",
+      short: "Freeze a running container to the disk",
+      load: () => import("../commands/checkpoint/create.ts"),
+    },
+    {
+      name: "ls",
+      aliases: ["list"],
+      short: "List a container's checkpoints",
+      load: () => import("../commands/checkpoint/ls.ts"),
+    },
+    {
+      name: "rm",
+      aliases: ["remove"],
+      short: "Remove a checkpoint",
+      load: () => import("../commands/checkpoint/rm.ts"),
+    },
+  ],
+};

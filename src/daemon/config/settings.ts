@@ -26,6 +26,7 @@ export function engineSettings(config: DaemonConfig): EngineSettings {
     dataRoot: resolve(config.dataRoot),
     execRoot: resolve(config.execRoot),
     debug: config.debug,
+    experimental: config.experimental,
     labels: config.labels,
     transfer: transferSettings(config),
     keepLayerBlobs: config.keepLayerBlobs,

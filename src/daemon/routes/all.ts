@@ -17,7 +17,7 @@ export function allHandlers(engine: Engine): Handlers {
   return {
     ...systemHandlers(engine),
     ...swarmHandlers(),
-    ...containerHandlers(containers),
+    ...containerHandlers(containers, engine.settings),
     ...containerFileHandlers(engine),
     ...containerProcessHandlers(engine),
     ...execHandlers(containers),

@@ -22,7 +22,10 @@ import { parsePlatform } from "../../oci/platform.ts";
 import { defineHandlers, type Handlers } from "../http/handler.ts";
 
 /** The operations of `/containers`. */
-export function containerHandlers(deps: ContainerDeps): Handlers {
+export function containerHandlers(
+  deps: ContainerDeps,
+  { experimental }: { experimental: boolean },
+): Handlers {
   const find = (request: { params: { id: string } }) => deps.set.find(request.params.id);
   return defineHandlers({
     async ContainerList({ query }) {
@@ -61,10 +64,13 @@ export function containerHandlers(deps: ContainerDeps): Handlers {
     },
 
     async ContainerStart(request) {
-      if (request.query.checkpoint !== "") {
-        throw invalidArgument("checkpoint is only supported in experimental mode");
+      const container = find(request);
+      const { checkpoint } = request.query;
+      if (checkpoint !== "") {
+        if (!experimental) throw invalidArgument("checkpoint is only supported in experimental mode");
+        noCheckpoint(container, checkpoint);
       }
-      await startContainer(deps, find(request));
+      await startContainer(deps, container);
     },
 
     async ContainerStop(request) {

@@ -14,7 +14,7 @@ export function systemHandlers(engine: Engine): Handlers {
   return defineHandlers({
     SystemPing: (_request, reply) => ping(reply),
     SystemPingHead: (_request, reply) => ping(reply),
-    SystemVersion: () => systemVersion(),
+    SystemVersion: () => systemVersion(engine.settings),
     SystemInfo: () => systemInfo(engine),
 
     async SystemEvents({ query, signal }, reply) {

@@ -1,4 +1,5 @@
 import { invalidArgument, messageOf } from "../../../base/errors.ts";
+import { checkpointDirFlag } from "../../checkpoint-dir-flag.ts";
 import type { Cli } from "../../cli.ts";
 import { atLeast, command, type Invocation } from "../../command.ts";
 import { StatusError } from "../../exit.ts";
@@ -7,7 +8,7 @@ import { type FlagValues, flag } from "../../flags.ts";
 const flags = {
   attach: flag.bool("Connect to the container's output, and send signals on to it", { short: "a" }),
   checkpoint: flag.string("Go on from this checkpoint"),
-  "checkpoint-dir": flag.string("Folder of the checkpoints"),
+  "checkpoint-dir": checkpointDirFlag,
   "detach-keys": flag.string("Keys that leave the container running"),
   interactive: flag.bool("Connect to the container's input", { short: "i" }),
 };
@@ -20,12 +21,15 @@ export default command<StartFlags>({
   run: async (cli, invocation) => {
     const { args, flags } = invocation;
     // Keys make no sense for what is not connected; the Go client ignores them, too.
-    if (flags.checkpoint !== "" && args.length > 1) {
-      throw invalidArgument("you cannot restore multiple containers at once");
+    if (flags.attach || flags.interactive) {
+      if (args.length > 1) throw invalidArgument("you cannot start and attach multiple containers at once");
+      return await startAttached(cli, invocation);
     }
-    if (!flags.attach && !flags.interactive) return await startAll(cli, args, checkpointOf(flags));
-    if (args.length > 1) throw invalidArgument("you cannot start and attach multiple containers at once");
-    return await startAttached(cli, invocation);
+    if (flags.checkpoint === "") return await startAll(cli, args);
+    if (args.length > 1) throw invalidArgument("you cannot restore multiple containers at once");
+    const client = await cli.client();
+    await client.call("ContainerStart", { params: { id: args[0] ?? "" }, query: checkpointOf(flags) });
+    return 0;
   },
 });
 
@@ -36,16 +40,12 @@ function checkpointOf(flags: FlagValues<StartFlags>) {
   };
 }
 
-async function startAll(
-  cli: Cli,
-  names: readonly string[],
-  query: ReturnType<typeof checkpointOf>,
-): Promise<number> {
+async function startAll(cli: Cli, names: readonly string[]): Promise<number> {
   const client = await cli.client();
   const failed: string[] = [];
   for (const id of names) {
     try {
-      await client.call("ContainerStart", { params: { id }, query });
+      await client.call("ContainerStart", { params: { id } });
       cli.print(id);
     } catch (error) {
       cli.printError(messageOf(error));
@@ -59,7 +59,6 @@ async function startAll(
 }
 
 async function startAttached(cli: Cli, { args, flags }: Invocation<StartFlags>): Promise<number> {
-  if (flags.checkpoint !== "") throw invalidArgument("checkpoint is only supported in experimental mode");
   const client = await cli.client();
   const {
     Id: id,
@@ -78,6 +77,7 @@ async function startAttached(cli: Cli, { args, flags }: Invocation<StartFlags>):
     tty,
     detachKeys,
     autoRemove: HostConfig.AutoRemove ?? false,
+    checkpoint: checkpointOf(flags),
   });
   await attached.start();
   return await attached.follow();
