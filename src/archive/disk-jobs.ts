@@ -11,9 +11,9 @@ export interface DiskJobs {
   unpack: { ask: UnpackJob; answer: Unpacked };
   /** Removes a directory with all that it holds. */
   removeTree: { ask: { path: string }; answer: null };
-  /** Writes the tar of a directory to a new file. */
+  /** Writes the tar of a directory to a new file; what is newer than `newest` (seconds since 1970) gets that time. */
   pack: {
-    ask: { directory: string; kind: PackKind; output: string };
+    ask: { directory: string; kind: PackKind; output: string; newest?: number };
     answer: { digest: Digest; size: number; bytes: number };
   };
   /** Sends the tar of a directory, or of one file, in pieces; see `pack-stream.ts`. */

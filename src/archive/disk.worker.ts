@@ -32,8 +32,10 @@ function run(request: DiskRequest): DiskJobs[DiskRequest["kind"]]["answer"] {
   switch (request.kind) {
     case "unpack":
       return unpack(request.ask, onProgress, () => Atomics.load(flag, 0) !== 0);
-    case "pack":
-      return packToFile(request.ask.directory, request.ask.kind, request.ask.output);
+    case "pack": {
+      const { directory, kind, output, newest } = request.ask;
+      return packToFile(directory, kind, output, newest);
+    }
     case "packStream":
       sendPieces(request.ask, flag, (piece) => reply({ piece }));
       return null;

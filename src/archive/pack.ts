@@ -37,6 +37,8 @@ export type PackSource = ({ tree: string } | { dir: number; base: ByteString; na
 interface PackOptions {
   kind: PackKind;
   ids?: IdMaps | undefined;
+  /** Seconds since 1970: what is newer gets this time. */
+  newest?: number | undefined;
   /** Bytes of the regular files that have been packed. */
   counted: { bytes: number };
 }
@@ -98,13 +100,14 @@ export function packToFile(
   directory: string,
   kind: PackKind,
   output: string,
+  newest?: number,
 ): { digest: Digest; size: number; bytes: number } {
   const hash = createHash("sha256");
   const fd = openSync(output, "wx", 0o600);
   const counted = { bytes: 0 };
   let size = 0;
   try {
-    for (const piece of packTree(directory, { kind, counted })) {
+    for (const piece of packTree(directory, { kind, counted, newest })) {
       hash.update(piece);
       size += piece.length;
       for (let at = 0; at < piece.length; ) at += writeSync(fd, piece, at);
@@ -123,10 +126,12 @@ class Packer {
   readonly #buffer = new Uint8Array(chunkSize);
   readonly #counted: PackOptions["counted"];
   readonly #ids: IdMaps | undefined;
+  readonly #newest: bigint | undefined;
 
-  constructor({ kind, ids, counted }: PackOptions) {
+  constructor({ kind, ids, newest, counted }: PackOptions) {
     this.#kind = kind;
     this.#ids = ids;
+    this.#newest = newest === undefined ? undefined : BigInt(newest);
     this.#counted = counted;
   }
 
@@ -174,12 +179,18 @@ class Packer {
       mode: status.mode & 0o7777,
       uid: this.#ids ? (idInside(this.#ids.uids, status.uid) ?? nobody) : status.uid,
       gid: this.#ids ? (idInside(this.#ids.gids, status.gid) ?? nobody) : status.gid,
-      mtime: (status.mtime / 1_000_000_000n) * 1_000_000_000n,
+      mtime: this.#timeOf(status),
       linkname: first ?? (type === "symlink" ? readLinkAt(dir, base) : ""),
       devMajor: type === "char" || type === "block" ? status.rdevMajor : 0,
       devMinor: type === "char" || type === "block" ? status.rdevMinor : 0,
       xattrs: first === undefined && type !== "symlink" ? xattrsOf(pathAt(dir, base)) : new Map(),
     });
+  }
+
+  #timeOf({ mtime }: FileStatus): bigint {
+    const seconds = mtime / 1_000_000_000n;
+    const newest = this.#newest;
+    return (newest !== undefined && seconds > newest ? newest : seconds) * 1_000_000_000n;
   }
 
   #firstName({ device, inode }: FileStatus, name: ByteString): ByteString | undefined {

@@ -18,11 +18,11 @@ export function exportImage(deps: BuilderDeps, state: StageState, options: Build
 export function composeImage(
   { blobs }: BuilderDeps,
   state: StageState,
-  { labels }: BuildOptions,
+  options: Pick<BuildOptions, "labels" | "epoch">,
   annotations: Readonly<Record<string, string>> = {},
 ): Descriptor {
   return compose(blobs, {
-    config: configOf(state, labels),
+    config: configOf(state, options),
     layers: state.layers.map(({ descriptor }) => descriptor),
     annotations,
   });

@@ -25,6 +25,8 @@ export interface StageState {
   layers: readonly Pick<BuiltLayer, "diffId" | "descriptor">[];
   config: ImageRunConfig;
   history: readonly HistoryEntry[];
+  /** How many of the layers and of the history's entries are those of the base image. */
+  base: { layers: number; history: number };
   author: string | undefined;
   /** When the last layer was made: RFC 3339. */
   created: string | undefined;
@@ -52,6 +54,7 @@ export function scratchState(platform: Platform): StageState {
     layers: [],
     config: { WorkingDir: "/" },
     history: [],
+    base: { layers: 0, history: 0 },
     author: undefined,
     created: undefined,
     key: filesKey([]),
@@ -62,6 +65,7 @@ export function scratchState(platform: Platform): StageState {
 
 export function imageState(image: Image): StageState {
   const { config } = image;
+  const history = wholeHistory(image);
   const layers = image.layers.map((diffId, at) => {
     const descriptor = image.manifest.layers[at];
     if (descriptor === undefined) throw internal(`image ${image.id} has no layer ${at}`);
@@ -71,7 +75,8 @@ export function imageState(image: Image): StageState {
     platform: image.platform,
     layers,
     config: config.config ?? {},
-    history: wholeHistory(image),
+    history,
+    base: { layers: layers.length, history: history.length },
     author: config.author,
     created: config.created,
     key: filesKey(layers),
@@ -111,10 +116,17 @@ function dated(entry: HistoryEntry, created: string | undefined): HistoryEntry {
   return created === undefined ? entry : { created, ...entry };
 }
 
-/** The configuration of the image that the stage is. */
-export function configOf(state: StageState, labels: Readonly<Record<string, string>>): ImageConfig {
-  const { platform, author, config, created, history, layers } = state;
+/**
+ * The configuration of the image that the stage is. With `epoch` (seconds since 1970) it and all that was made for it
+ * have that time, and its base image at most that.
+ */
+export function configOf(
+  state: StageState,
+  { labels, epoch }: { labels: Readonly<Record<string, string>>; epoch: number | undefined },
+): ImageConfig {
+  const { platform, author, config, layers } = state;
   const all = { ...config.Labels, ...labels };
+  const { created, history } = epoch === undefined ? state : timesAt(state, epoch);
   return {
     ...platform,
     ...(created === undefined ? {} : { created }),
@@ -122,5 +134,17 @@ export function configOf(state: StageState, labels: Readonly<Record<string, stri
     config: Object.keys(all).length === 0 ? config : { ...config, Labels: all },
     rootfs: { type: "layers", diff_ids: layers.map(({ diffId }) => diffId) },
     history: [...history],
+  };
+}
+
+function timesAt({ history, base }: StageState, epoch: number): Pick<StageState, "created" | "history"> {
+  const created = new Date(epoch * 1000).toISOString().replace(".000Z", "Z");
+  const isOlder = (entry: HistoryEntry) =>
+    entry.created !== undefined && Date.parse(entry.created) <= epoch * 1000;
+  return {
+    created,
+    history: history.map((entry, at) =>
+      at < base.history && isOlder(entry) ? entry : { ...entry, created },
+    ),
   };
 }

@@ -37,17 +37,18 @@ export interface CommitOptions {
 
 /**
  * A layer that was made here: its blob is the plain tar, so that its digest is the diffId. `bytes` are those of its
- * regular files.
+ * regular files. What is newer than `newest` (seconds since 1970) gets that time.
  */
 export async function packLayer(
   { blobs, workers }: Pick<CommitTarget, "blobs" | "workers">,
   upper: string,
   lease: Lease,
   signal?: AbortSignal,
+  newest?: number,
 ): Promise<{ layer: Descriptor; diffId: Digest; bytes: number }> {
   const output = blobs.temporaryPath();
   try {
-    const ask = { directory: upper, kind: "upper", output } as const;
+    const ask = { directory: upper, kind: "upper", output, ...(newest !== undefined && { newest }) } as const;
     const { digest, size, bytes } = await workers.run("pack", ask, { signal });
     lease.add(digest);
     blobs.adopt(output, { digest, size });

@@ -6,6 +6,7 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
+  utimesSync,
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
@@ -290,6 +291,72 @@ describe("our client's own", () => {
       index.manifests.map((one: { platform: { architecture: string } }) => one.platform.architecture),
     ).toEqual(["amd64", "arm64"]);
     expect(await daemon.must("images", "-q", "out")).toBe("");
+  });
+
+  test("SOURCE_DATE_EPOCH: two builds give one digest, on several platforms too", async () => {
+    const epoch = 1_600_000_000;
+    const path = context({
+      Dockerfile:
+        "FROM --platform=$BUILDPLATFORM busybox AS made\nWORKDIR /w\nRUN date +%s%N > /dev/null; echo 1 > f; ln f g; ln -s f h; rm /bin/ash\n" +
+        'FROM scratch\nCOPY --from=made /w /w\nCOPY f /old/f\nCMD ["x"]\n',
+      f: "1",
+    });
+    utimesSync(join(path, "f"), epoch - 1000, epoch - 1000);
+    const about = join(folder, "metadata.json");
+    const digest = async (extra: string[], env: Record<string, string> = {}) => {
+      const args = ["--no-cache", "--metadata-file", about, ...extra, path];
+      const { stderr, code } = await execute([daemon.client, "build", ...args], {
+        env: { ...daemon.env, ...env },
+      });
+      if (code !== 0) throw new Error(stderr);
+      return JSON.parse(readFileSync(about, "utf8"))["containerimage.digest"] as string;
+    };
+    const arg = ["--build-arg", `SOURCE_DATE_EPOCH=${epoch}`];
+    const rewritten = ["-o", "type=image,name=dated,rewrite-timestamp=true"];
+    // What is written is written at other times: whole seconds are what a layer has.
+    const twice = async (make: () => Promise<string>) => {
+      const first = await make();
+      await Bun.sleep(1100);
+      expect(await make()).toBe(first);
+      return first;
+    };
+    const made = ["--target", "made", ...rewritten];
+    const one = await twice(() => digest([...arg, ...made]));
+    expect(await digest(made, { SOURCE_DATE_EPOCH: String(epoch) })).toBe(one);
+    expect(await digest(made)).not.toBe(one);
+    await digest([...arg, ...made]);
+    const seen = await daemon.must("run", "--rm", "dated", "stat", "-c", "%n %Y %h", "f", "g", "h", "/w");
+    expect(seen.split("\n")).toEqual([`f ${epoch} 2`, `g ${epoch} 2`, `h ${epoch} 1`, `/w ${epoch} 1`]);
+    expect(await daemon.must("run", "--rm", "dated", "sh", "-c", "ls /bin/ash || echo gone")).toBe("gone");
+    const created = await daemon.must("image", "inspect", "-f", "{{.Created}}", "dated");
+    expect(created).toBe("2020-09-13T12:26:40Z");
+    const history = await daemon.must(
+      "history",
+      "--no-trunc",
+      "--format",
+      "{{.CreatedAt}} {{.Comment}}",
+      "dated",
+    );
+    const own = history.split("\n").filter((line) => line.endsWith("buildkit.dockerfile.v0"));
+    expect(new Set(own.map((line) => Date.parse(line.split(" ")[0] ?? "")))).toEqual(new Set([epoch * 1000]));
+    // The layers of a base image stay what they are.
+    const layers = async (name: string): Promise<string[]> =>
+      JSON.parse(await daemon.must("image", "inspect", "-f", "{{json .RootFS.Layers}}", name));
+    const base = await layers("busybox");
+    expect((await layers("dated")).slice(0, base.length)).toEqual(base);
+    await twice(() => digest([...arg, ...rewritten, "--platform", "linux/amd64,linux/arm64"]));
+  });
+
+  test("a wrong SOURCE_DATE_EPOCH, a wrong rewrite-timestamp", async () => {
+    const path = context({ Dockerfile: "FROM scratch\nCOPY f /\n", f: "1" });
+    for (const text of ["soon", "-1", "99999999999999999"]) {
+      const { stderr, code } = await build("--build-arg", `SOURCE_DATE_EPOCH=${text}`, path);
+      expect(stderr).toContain(`invalid SOURCE_DATE_EPOCH: ${text}`);
+      expect(code).toBe(1);
+    }
+    const { stderr, code } = await build("-o", "type=image,rewrite-timestamp=maybe", path);
+    expect(stderr).toContain("non-bool value specified for rewrite-timestamp");
+    expect(code).toBe(1);
   });
 
   test("named contexts of a folder and an image; one stage without the cache; progress as JSON", async () => {

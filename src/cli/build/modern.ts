@@ -87,6 +87,8 @@ function requestOf(cli: Cli, flags: BuildFlags, inputs: Inputs, outputs: Outputs
   };
   const attrs = Object.fromEntries(Object.entries(said).filter(([, value]) => value !== ""));
   if (flags["no-cache"]) attrs["no-cache"] = "";
+  const epoch = process.env.SOURCE_DATE_EPOCH;
+  if (epoch) attrs["build-arg:SOURCE_DATE_EPOCH"] = epoch;
   Object.assign(attrs, prefixed("build-arg:", buildArgs(flags["build-arg"], cli)));
   return {
     attrs,

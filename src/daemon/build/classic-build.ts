@@ -15,6 +15,7 @@ import type { Engine } from "../../engine/engine.ts";
 import { hostPlatform, parsePlatform } from "../../oci/platform.ts";
 import { familiarString, parseReference, withDefaultTag } from "../../oci/reference.ts";
 import { ClassicProgress } from "./classic-progress.ts";
+import { epochOf } from "./frontend-options.ts";
 import { QuietMessages } from "./quiet-messages.ts";
 
 export interface ClassicBuildRequest {
@@ -86,13 +87,14 @@ function warn(progress: ClassicProgress, message: string): void {
 async function toOptions(request: ClassicBuildRequest, context: OpenedContext): Promise<BuildOptions> {
   const { query, registries, signal } = request;
   refuseUnsupported(query);
+  const args = buildArgs(query.buildargs);
   const name = query.dockerfile || "Dockerfile";
   return {
     dockerfile: await context.dockerfile(name),
     dockerfileName: name,
     context,
     namedContexts: new Map(),
-    args: buildArgs(query.buildargs),
+    args,
     labels: query.labels ?? {},
     target: query.target,
     platform: query.platform === "" ? hostPlatform() : parsePlatform(query.platform),
@@ -118,7 +120,7 @@ async function toOptions(request: ClassicBuildRequest, context: OpenedContext): 
     agent: async () => undefined,
     credentials: (registry) => registries[registry] ?? registries[hubKey(registry)] ?? {},
     tags: query.t.filter((tag) => tag !== "").map(tagOf),
-    epoch: undefined,
+    epoch: epochOf(args.get("SOURCE_DATE_EPOCH")),
     signal,
   };
 }

@@ -2,9 +2,11 @@ import { packStream } from "../../archive/pack-stream.ts";
 import type { Cleanups } from "../../base/disposables.ts";
 import { invalidArgument, notImplemented } from "../../base/errors.ts";
 import { composeImage } from "../../builder/export-image.ts";
+import { TimeRewriter } from "../../builder/rewrite-times.ts";
 import type { ClientSession } from "../../builder/session/client-session.ts";
 import { sendStream, sendTree } from "../../builder/session/send-files.ts";
 import { credentialsOf } from "../../builder/session/services.ts";
+import type { StageState } from "../../builder/stage-state.ts";
 import { WorkRoot } from "../../builder/work-root.ts";
 import { push } from "../../distribution/push.ts";
 import type { Engine } from "../../engine/engine.ts";
@@ -20,7 +22,7 @@ import {
   withDefaultTag,
 } from "../../oci/reference.ts";
 import type { Evaluated } from "./evaluate.ts";
-import { withPrefix } from "./frontend-options.ts";
+import { epochOf, withPrefix } from "./frontend-options.ts";
 import type { StatusProgress } from "./status-progress.ts";
 
 /** What is to become of a build: `{ Type: "image", Attrs: { name: "a,b", push: "true" } }`. */
@@ -91,15 +93,51 @@ export function namesOf(text: string | undefined): Reference[] {
     });
 }
 
-/** The image, or the index of several, written but without a name; kept by the lease. */
-function compose(
+interface Composed {
+  target: Descriptor;
+  /** Empty where there are several. */
+  config: string;
+}
+
+/** The stages with the times that `SOURCE_DATE_EPOCH` and the output's own attributes ask for. */
+async function withTimes(
   engine: Engine,
-  { lease }: ExportRequest,
+  { lease, signal }: ExportRequest,
   results: readonly Evaluated[],
   attrs: Output["Attrs"],
-): { target: Descriptor; config: string } {
+): Promise<{ state: StageState; options: Evaluated["options"] }[]> {
+  const epoch = epochOf(attrs["source-date-epoch"]) ?? results[0]?.options.epoch;
+  const isAsked = boolOf(attrs, "rewrite-timestamp");
+  const rewriter =
+    isAsked && epoch !== undefined ? new TimeRewriter(engine.builder, epoch, lease, signal) : undefined;
+  const dated = [];
+  for (const { built, options } of results) {
+    const state = (await rewriter?.rewrite(built.state)) ?? built.state;
+    dated.push({ state, options: { ...options, epoch } });
+  }
+  return dated;
+}
+
+/** Throws `invalidArgument` for what is neither true nor false; an empty value is true. */
+function boolOf(attrs: Output["Attrs"], name: string): boolean {
+  const text = attrs[name];
+  if (text === undefined) return false;
+  if (/^(|1|t|T|true|TRUE|True)$/.test(text)) return true;
+  if (/^(0|f|F|false|FALSE|False)$/.test(text)) return false;
+  throw invalidArgument(`non-bool value specified for ${name}`);
+}
+
+/** The image, or the index of several, written but without a name; kept by the lease. */
+async function compose(
+  engine: Engine,
+  request: ExportRequest,
+  results: readonly Evaluated[],
+  attrs: Output["Attrs"],
+): Promise<Composed> {
   const { blobs } = engine;
-  const manifests = results.map(({ built, options }) => {
+  const { lease } = request;
+  const dated = await withTimes(engine, request, results, attrs);
+  const manifests = dated.map(({ state, options }) => {
     const platform = formatPlatform(options.platform);
     const annotations = {
       ...withPrefix(attrs, "annotation."),
@@ -107,7 +145,7 @@ function compose(
       ...withPrefix(attrs, `annotation[${platform}].`),
       ...withPrefix(attrs, `annotation-manifest[${platform}].`),
     };
-    const descriptor = composeImage(engine.builder, built.state, options, annotations);
+    const descriptor = composeImage(engine.builder, state, options, annotations);
     lease.add(descriptor.digest);
     const about = withPrefix(attrs, `annotation-manifest-descriptor[${platform}].`);
     const own = { ...withPrefix(attrs, "annotation-manifest-descriptor."), ...about };
@@ -128,7 +166,7 @@ function compose(
   return { target, config: "" };
 }
 
-function answerOf({ target, config }: ReturnType<typeof compose>, names: readonly Reference[]): ExportAnswer {
+function answerOf({ target, config }: Composed, names: readonly Reference[]): ExportAnswer {
   return {
     "containerimage.digest": target.digest,
     ...(config !== "" && { "containerimage.config.digest": config }),
@@ -153,7 +191,7 @@ function exportImage(
       await work();
       progress.status(vertex, text, { isDone: true });
     };
-    const composed = compose(engine, request, results, Attrs);
+    const composed = await compose(engine, request, results, Attrs);
     const { target } = composed;
     await line(`writing image ${target.digest}`, () => {
       // What is only pushed needs no row here.
@@ -197,7 +235,7 @@ function exportArchive(
   const names = namesOf(Attrs.name);
   const kind = Type === "oci" ? "oci image format" : "docker image format";
   return progress.task(`exporting to ${kind}`, async (vertex) => {
-    const composed = compose(engine, request, results, Attrs);
+    const composed = await compose(engine, request, results, Attrs);
     progress.status(vertex, "sending tarball", { isDone: false });
     await engine.images.archived(composed.target, names.map(nameIn), (pieces) =>
       sendStream(session, pieces, { number, signal }),

@@ -48,10 +48,15 @@ function networkOf(mode: string): string {
   throw invalidArgument(`network mode "${mode}" not supported by buildkit`);
 }
 
-function epochOf(text: string | undefined): number | undefined {
+/** The last that RFC 3339 can write: the end of the year 9999. */
+const lastSecond = 253_402_300_799;
+
+/** Seconds since 1970. Throws `invalidArgument`. */
+export function epochOf(text: string | undefined): number | undefined {
   if (text === undefined || text === "") return undefined;
-  if (!/^\d+$/.test(text)) throw invalidArgument(`invalid SOURCE_DATE_EPOCH: ${text}`);
-  return Number(text);
+  const seconds = /^\d+$/.test(text) ? Number(text) : Number.NaN;
+  if (!(seconds <= lastSecond)) throw invalidArgument(`invalid SOURCE_DATE_EPOCH: ${text}`);
+  return seconds;
 }
 
 function resourcesOf(attrs: FrontendAttrs): BuildResources {
