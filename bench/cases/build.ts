@@ -16,12 +16,43 @@ EXPOSE 80
 CMD ["cat", "/data/both"]
 `;
 
+/** Twelve steps in three stages, two of which need nothing of one another. */
+const staged = `FROM busybox AS assets
+WORKDIR /assets
+COPY . .
+RUN cat file-* > all
+RUN gzip -k all
+
+FROM busybox AS program
+WORKDIR /src
+COPY file-1 file-2 ./
+RUN cat file-1 file-2 > program
+RUN chmod 755 program
+
+FROM busybox
+WORKDIR /app
+COPY --from=assets /assets/all.gz .
+COPY --from=program /src/program .
+RUN mkdir -p /data && ls -l > /data/list
+CMD ["cat", "/data/list"]
+`;
+
+/** What is built: the name of its cases, and what their titles call it. */
+interface Subject {
+  name: string;
+  title: string;
+  dockerfile: string;
+}
+
+const small: Subject = { name: "build", title: "build, small", dockerfile };
+const stages: Subject = { name: "build-staged", title: "build, 12 steps in 3 stages", dockerfile: staged };
+
 /** A few small files, and what makes an image of them. */
-function context(bench: Bench): string {
-  const folder = join(bench.disk, "context");
+function context(bench: Bench, subject: Subject): string {
+  const folder = join(bench.disk, `context-${subject.name}`);
   if (existsSync(folder)) return folder;
   mkdirSync(folder);
-  writeFileSync(join(folder, "Dockerfile"), dockerfile);
+  writeFileSync(join(folder, "Dockerfile"), subject.dockerfile);
   for (let at = 0; at < 20; at++) writeFileSync(join(folder, `file-${at}`), `${at}\n`.repeat(500));
   return folder;
 }
@@ -31,38 +62,43 @@ function context(bench: Bench): string {
  */
 type Builder = "legacy" | "buildkit";
 
-function build(contestant: Contestant, bench: Bench, builder: Builder, options: readonly string[]) {
+function build(
+  contestant: Contestant,
+  bench: Bench,
+  { subject, builder, options }: { subject: Subject; builder: Builder; options: readonly string[] },
+) {
   const isDocker = contestant.engine.name === "docker.io";
   const argv = isDocker && builder === "buildkit" ? ["/usr/bin/docker"] : contestant.client.argv;
   const ours = contestant.label === "longshore";
   const env = ours ? {} : { DOCKER_BUILDKIT: builder === "buildkit" ? "1" : "0" };
-  const command = [...argv, "build", "-q", "-t", "built", ...options, context(bench)];
+  const command = [...argv, "build", "-q", "-t", "built", ...options, context(bench, subject)];
   return time(command, { ...contestant.client.env, ...env });
 }
 
 /** Docker's client of today has no BuildKit in it, so ours is not called by it there. */
 const builderCases = (
+  subject: Subject,
   builder: Builder,
   cold: number | undefined,
   cached: number | undefined,
 ): BenchCase[] => [
   {
-    name: `build-cold-${builder}`,
-    title: `build, small, cold (Docker: ${builder})`,
+    name: `${subject.name}-cold-${builder}`,
+    title: `${subject.title}, cold (Docker: ${builder})`,
     unit: "ms",
     rounds: 5,
     ...(cold !== undefined && { target: cold }),
     takesPart: (contestant) => takesPart(contestant, builder),
-    measure: (contestant, bench) => build(contestant, bench, builder, ["--no-cache"]),
+    measure: (contestant, bench) => build(contestant, bench, { subject, builder, options: ["--no-cache"] }),
   },
   {
-    name: `build-cached-${builder}`,
-    title: `build, small, cached (Docker: ${builder})`,
+    name: `${subject.name}-cached-${builder}`,
+    title: `${subject.title}, cached (Docker: ${builder})`,
     unit: "ms",
     rounds: 10,
     ...(cached !== undefined && { target: cached }),
     takesPart: (contestant) => takesPart(contestant, builder),
-    measure: (contestant, bench) => build(contestant, bench, builder, []),
+    measure: (contestant, bench) => build(contestant, bench, { subject, builder, options: [] }),
   },
 ];
 
@@ -72,6 +108,8 @@ function takesPart({ engine, label }: Contestant, builder: Builder): boolean {
 }
 
 export const buildCases: readonly BenchCase[] = [
-  ...builderCases("legacy", 0.25, 0.35),
-  ...builderCases("buildkit", undefined, undefined),
+  ...builderCases(small, "legacy", 0.25, 0.35),
+  ...builderCases(small, "buildkit", undefined, undefined),
+  ...builderCases(stages, "legacy", 0.3, 0.35),
+  ...builderCases(stages, "buildkit", 0.5, 0.35),
 ];
