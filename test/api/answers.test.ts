@@ -136,7 +136,6 @@ const refusals: Row[] = [
   ["GET", "/networks/nosuch", undefined, 404, "network nosuch not found"],
   ["DELETE", "/networks/bridge", undefined, 403, "bridge is a pre-defined network and cannot be removed"],
   ["GET", "/nodes", undefined, 503, /^This node is not a swarm manager/],
-  ["POST", "/session", undefined, 501, /is not supported$/],
 ];
 
 describe("what cannot be done", () => {

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, test } from "bun:test";
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "bun:test";
 import { closeSync, constants, existsSync, mkdirSync, openSync } from "node:fs";
 import { join } from "node:path";
 import { mount, mountFlags, unmount } from "../../src/linux/mount.ts";
@@ -32,14 +32,19 @@ let dead: DeadMount;
 beforeAll(async () => {
   if (!hasFuse) return;
   daemon = await TestDaemon.start({ images: ["busybox"] });
-  shared = join(daemon.root, "shared");
+});
+afterAll(() => daemon?.[Symbol.asyncDispose]());
+
+// A mount for each test: who makes a file in a folder waits in the kernel for those who look into it, and the kernel
+// lets nobody kill a process that waits so.
+let mounts = 0;
+beforeEach(() => {
+  if (!hasFuse) return;
+  shared = join(daemon.root, `shared${++mounts}`);
   mkdirSync(shared);
   dead = new DeadMount(join(shared, "dead"));
 });
-afterAll(async () => {
-  dead?.[Symbol.dispose]();
-  await daemon?.[Symbol.asyncDispose]();
-});
+afterEach(() => dead?.[Symbol.dispose]());
 
 const sleeps = ["busybox", "sleep", "600"];
 
