@@ -7,7 +7,7 @@ import { baseImage } from "./base-image.ts";
 import { warnOfFindings } from "./checks.ts";
 import type { BuilderDeps } from "./deps.ts";
 import type { BuildContext, BuildOptions } from "./options.ts";
-import { type Plan, type PlannedStage, planBuild } from "./plan.ts";
+import { fromNames, type Plan, type PlannedStage, planBuild } from "./plan.ts";
 import type { BuildProgress, Vertex } from "./progress.ts";
 import { type Shared, StageBuilder, shortKey, stagePrefix, stageTotal } from "./stage-builder.ts";
 import { imageState, type StageState, scratchState } from "./stage-state.ts";
@@ -63,6 +63,7 @@ class BuildRun implements AsyncDisposable {
       plan: this.plan,
       indexOf: (instruction) => indexes.get(instruction),
       source: (planned, name, instruction) => this.#source(planned, name, instruction),
+      stagesBuilt: (planned, instruction) => this.#stagesBuilt(planned, instruction),
     };
   }
 
@@ -140,6 +141,14 @@ class BuildRun implements AsyncDisposable {
     lease.add(image.id, image.manifestDigest);
     await deps.images.ensureUnpacked(image);
     return imageState(image);
+  }
+
+  /** Resolves when the stages that an instruction takes files from are there. */
+  async #stagesBuilt(planned: PlannedStage, instruction: Instruction): Promise<void> {
+    for (const name of fromNames(instruction)) {
+      const stage = this.plan.sourceOf(planned, name, instruction);
+      if (stage !== undefined) await this.#stage(stage);
+    }
   }
 
   /** `--from`: a stage, a context of `--build-context`, the context itself (""), or an image. */

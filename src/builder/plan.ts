@@ -135,14 +135,8 @@ class Planner {
   }
 
   #sources(stage: Stage, instruction: Instruction): PlannedStage[] {
-    const names =
-      instruction.keyword === "COPY"
-        ? [instruction.from]
-        : instruction.keyword === "RUN"
-          ? instruction.mounts.map(({ from }) => from)
-          : [];
-    return names.flatMap((name) => {
-      const source = name === undefined ? undefined : this.#sourceStage(stage, name, instruction);
+    return fromNames(instruction).flatMap((name) => {
+      const source = this.#sourceStage(stage, name, instruction);
       return source === undefined ? [] : [this.#stage(source)];
     });
   }
@@ -176,4 +170,16 @@ class Planner {
       range,
     );
   }
+}
+
+/** What an instruction takes files from, by `--from` and mounts: stages, contexts, images. */
+export function fromNames(instruction: Instruction): string[] {
+  const { keyword } = instruction;
+  const names =
+    keyword === "COPY"
+      ? [instruction.from]
+      : keyword === "RUN"
+        ? instruction.mounts.map(({ from }) => from)
+        : [];
+  return names.filter((name) => name !== undefined);
 }

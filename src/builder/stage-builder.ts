@@ -17,6 +17,7 @@ export type Shared = Omit<StepContext, "vertex" | "planned" | "state" | "words" 
   plan: Plan;
   /** The number of an instruction among all that are carried out, from 1; undefined for those of ONBUILD. */
   indexOf: (instruction: Instruction) => number | undefined;
+  stagesBuilt: (planned: PlannedStage, instruction: Instruction) => Promise<void>;
   source: (
     planned: PlannedStage,
     name: string,
@@ -69,6 +70,8 @@ export class StageBuilder {
   async #step(instruction: Instruction, triggered: boolean): Promise<void> {
     const vertex = this.#vertex(instruction, triggered);
     const { progress } = this.#shared;
+    // The time of a step is its own, without that of what it waits for.
+    await this.#shared.stagesBuilt(this.#planned, instruction);
     progress.begin(vertex);
     let end: VertexEnd = {};
     try {

@@ -5,6 +5,7 @@ import { Cleanups } from "../../base/disposables.ts";
 import { invalidArgument } from "../../base/errors.ts";
 import { excerpt } from "../../dockerfile/errors.ts";
 import type { Cli } from "../cli.ts";
+import { currentContext } from "../connection.ts";
 import { pairs } from "../container/environment.ts";
 import { StatusError } from "../exit.ts";
 import { standardInput } from "../input-stream.ts";
@@ -38,13 +39,17 @@ export async function buildModern(cli: Cli, context: string, flags: BuildFlags):
   const client = await cli.client();
   const stop = new AbortController();
   using _ = forwardInterrupts(() => stop.abort());
-  const display = await displayOf(kind, cli.err);
+  const display = await displayOf(
+    kind,
+    cli.err,
+    `docker:${currentContext(cli.globals, cli.config.currentContext)}`,
+  );
   let answer: Record<string, string>;
   try {
     answer = await buildWithBuildkit(client, request, (status) => display.show(status), stop.signal);
-    display.end(false);
+    display.end("done");
   } catch (error) {
-    display.end(true);
+    display.end(stop.signal.aborted ? "cancelled" : "failed");
     if (stop.signal.aborted)
       throw new StatusError(130, "ERROR: failed to build: failed to solve: Canceled: context canceled");
     throw told(error);

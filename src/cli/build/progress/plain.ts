@@ -1,6 +1,6 @@
 import type { StatusResponse } from "../../../api/buildkit/control.ts";
 import type { Output } from "../../streams.ts";
-import { type Display, millis } from "./display.ts";
+import { type Display, millis, type Outcome } from "./display.ts";
 import { failureText, type Step, Steps } from "./steps.ts";
 
 /** Line after line, each with the number of its step: `#4 0.052 hello`. */
@@ -38,7 +38,10 @@ export class PlainDisplay implements Display {
     for (const { vertex, ID, completed } of statuses) {
       const line = step.lines.get(ID);
       if (vertex !== digest || line === undefined || completed === undefined) continue;
-      this.#line(step, `${line.text}${seconds(line.started, line.completed)} done`);
+      this.#line(
+        step,
+        `${[line.name, line.amount].join(" ").trimEnd()}${seconds(line.started, line.completed)} done`,
+      );
     }
     for (const { vertex, msg, timestamp } of logs) {
       if (vertex !== digest) continue;
@@ -48,8 +51,9 @@ export class PlainDisplay implements Display {
     if (step.completed !== undefined && !this.#ended.has(step)) this.#end(step);
   }
 
-  end(failed: boolean): void {
-    if (failed) this.#out.write(failureText(this.#steps));
+  end(outcome: Outcome): void {
+    if (outcome === "cancelled") for (const step of this.#steps.cancel()) this.#end(step);
+    if (outcome === "failed") this.#out.write(failureText(this.#steps));
   }
 
   #turnTo(step: Step): void {
@@ -77,7 +81,8 @@ export class PlainDisplay implements Display {
     const rest = this.#partial.get(step);
     if (rest) this.#output(step, "\n", (step.completed ?? 0) - (step.started ?? 0));
     this.#ended.add(step);
-    if (step.error !== "") this.#line(step, `ERROR: ${step.error}`);
+    if (step.cancelled) this.#line(step, "CANCELED");
+    else if (step.error !== "") this.#line(step, `ERROR: ${step.error}`);
     else if (step.cached) this.#line(step, "CACHED");
     else this.#line(step, `DONE ${(((step.completed ?? 0) - (step.started ?? 0)) / 1000).toFixed(1)}s`);
   }

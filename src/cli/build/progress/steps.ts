@@ -2,9 +2,11 @@ import type { StatusResponse } from "../../../api/buildkit/control.ts";
 import { humanSize } from "../../../base/units.ts";
 import { millis } from "./display.ts";
 
-/** A line below a step: `transferring context: 2.1MB`. */
+/** A line below a step: `transferring context:`, `2.1MB`. */
 export interface Line {
-  text: string;
+  name: string;
+  /** How much of it is done; empty where that is not known. */
+  amount: string;
   /** Milliseconds since 1970. */
   started: number;
   completed: number | undefined;
@@ -18,6 +20,7 @@ export interface Step {
   started: number | undefined;
   completed: number | undefined;
   cached: boolean;
+  cancelled: boolean;
   error: string;
   lines: Map<string, Line>;
   /** The last lines of its output; what is not ended yet is the last. */
@@ -46,10 +49,10 @@ export class Steps {
       step.error = error;
     }
     for (const { vertex, ID, current, total, started, completed } of statuses) {
-      const amount =
-        current === 0 ? "" : ` ${humanSize(current)}${total > 0 ? ` / ${humanSize(total)}` : ""}`;
+      const amount = current === 0 ? "" : `${humanSize(current)}${total > 0 ? ` / ${humanSize(total)}` : ""}`;
       this.of(vertex)?.lines.set(ID, {
-        text: ID + amount,
+        name: ID,
+        amount,
         started: started === undefined ? 0 : millis(started),
         completed: completed === undefined ? undefined : millis(completed),
       });
@@ -60,6 +63,15 @@ export class Steps {
     }
   }
 
+  /** The build was cancelled: what ran then ended with it. Returns those. */
+  cancel(): Step[] {
+    const running = this.all.filter(
+      ({ started, completed }) => started !== undefined && completed === undefined,
+    );
+    for (const step of running) Object.assign(step, { completed: Date.now(), cancelled: true });
+    return running;
+  }
+
   #add(digest: string, name: string): Step {
     const step: Step = {
       number: this.all.length + 1,
@@ -67,6 +79,7 @@ export class Steps {
       started: undefined,
       completed: undefined,
       cached: false,
+      cancelled: false,
       error: "",
       lines: new Map(),
       output: [],

@@ -1,7 +1,7 @@
 import { WriteStream } from "node:tty";
 import type { StatusResponse } from "../../../api/buildkit/control.ts";
 import type { Output } from "../../streams.ts";
-import type { Display } from "./display.ts";
+import type { Display, Outcome } from "./display.ts";
 import { failureText, type Step, Steps } from "./steps.ts";
 
 /** How often the times move. Milliseconds. */
@@ -9,11 +9,18 @@ const pace = 100;
 /** How many of the last lines of a step that runs are shown. */
 const outputLines = 6;
 
-const colours = { done: "\x1b[34m", failed: "\x1b[31m", off: "\x1b[0m", faint: "\x1b[2m" };
+const colours = {
+  done: "\x1b[34m",
+  failed: "\x1b[31m",
+  cancelled: "\x1b[33m",
+  off: "\x1b[0m",
+  faint: "\x1b[2m",
+};
 
 /** On a terminal: a line for each step, with times that move, and the last lines of what runs. */
 export class TtyDisplay implements Display {
   readonly #out: Output;
+  readonly #builder: string;
   readonly #terminal: WriteStream;
   readonly #steps = new Steps();
   readonly #begun = Date.now();
@@ -21,8 +28,9 @@ export class TtyDisplay implements Display {
   readonly #timer: NodeJS.Timeout;
   #drawn = 0;
 
-  constructor(out: Output) {
+  constructor(out: Output, builder: string) {
     this.#out = out;
+    this.#builder = builder;
     this.#terminal = new WriteStream(out.fd);
     this.#timer = setInterval(() => this.#draw(false), pace);
     out.write("\x1b[?25l");
@@ -33,13 +41,14 @@ export class TtyDisplay implements Display {
     for (const { short } of status.warnings) this.#warnings.push(Buffer.from(short).toString("utf8"));
   }
 
-  end(failed: boolean): void {
+  end(outcome: Outcome): void {
     clearInterval(this.#timer);
+    if (outcome === "cancelled") this.#steps.cancel();
     this.#draw(true);
     const warnings = this.#warnings.map((text) => ` - ${text}\n`).join("");
     const count = this.#warnings.length;
     const counted = count === 0 ? "" : `\n ${count} warning${count === 1 ? "" : "s"} found:\n${warnings}`;
-    this.#out.write(`\x1b[?25h${failed ? failureText(this.#steps) : ""}${counted}`);
+    this.#out.write(`\x1b[?25h${outcome === "failed" ? failureText(this.#steps) : ""}${counted}`);
   }
 
   #draw(isLast: boolean): void {
@@ -47,10 +56,10 @@ export class TtyDisplay implements Display {
     const rows = this.#terminal.rows || 24;
     const { all } = this.#steps;
     const done = all.filter(({ completed }) => completed !== undefined).length;
-    const failed = all.some(({ error }) => error !== "");
-    const state = isLast ? (failed ? " ERROR" : " FINISHED") : "";
+    const state = isLast && done === all.length ? " FINISHED" : "";
     const elapsed = ((Date.now() - this.#begun) / 1000).toFixed(1);
-    const head = `[+] Building ${elapsed}s (${done}/${all.length})${state}`;
+    const counted = `[+] Building ${elapsed}s (${done}/${all.length})${state}`;
+    const head = aligned(counted, this.#builder, width - 1);
     const lines = all.flatMap((step) => stepLines(step, width, isLast));
     // At the end everything is shown; until then what fits, the newest last.
     const shown = isLast ? lines : lines.slice(-Math.max(1, rows - 2));
@@ -61,12 +70,13 @@ export class TtyDisplay implements Display {
 }
 
 function stepLines(step: Step, width: number, isLast: boolean): string[] {
-  const { started, completed, error, cached, name, lines, output } = step;
+  const { started, completed, error, cached, cancelled, name, lines, output } = step;
   if (started === undefined) return [];
   const isOver = completed !== undefined;
-  const word = error !== "" ? "ERROR " : cached ? "CACHED " : "";
-  const colour = error !== "" ? colours.failed : isOver ? colours.done : "";
-  const main = coloured(colour, columns(` => ${word}${name}`, (completed ?? Date.now()) - started, width));
+  const word = cancelled ? "CANCELED " : error !== "" ? "ERROR " : cached ? "CACHED " : "";
+  const ended = cancelled ? colours.cancelled : error !== "" ? colours.failed : colours.done;
+  const spent = (completed ?? Date.now()) - started;
+  const main = coloured(isOver ? ended : "", columns(` => ${word}${name}`, "", spent, width));
   const below = [...lines.values()]
     // Of what is long done, only the steps themselves are of interest.
     .filter((line) => !isLast || !cached || line.completed === undefined)
@@ -74,7 +84,7 @@ function stepLines(step: Step, width: number, isLast: boolean): string[] {
       const taken = (line.completed ?? Date.now()) - line.started;
       return coloured(
         line.completed === undefined ? "" : colours.done,
-        columns(` => => ${line.text}`, taken, width),
+        columns(` => => ${line.name}`, line.amount, taken, width),
       );
     });
   const last = isOver ? [] : output.filter((text) => text !== "").slice(-outputLines);
@@ -87,10 +97,16 @@ function stepLines(step: Step, width: number, isLast: boolean): string[] {
 
 const coloured = (colour: string, text: string) => (colour === "" ? text : `${colour}${text}${colours.off}`);
 
-/** The time at the right edge. */
-function columns(text: string, taken: number, width: number): string {
+/** The time at the right edge; what is done of something stays whole, its name need not. */
+function columns(text: string, amount: string, taken: number, width: number): string {
   const time = `${(Math.max(0, taken) / 1000).toFixed(1)}s`;
-  return `${fit(text, width - time.length - 2).padEnd(width - time.length - 1)}${time}`;
+  const left = width - time.length - 3 - (amount === "" ? 0 : amount.length + 1);
+  return aligned([text.slice(0, Math.max(0, left)), amount].join(" ").trimEnd(), time, width - 1);
+}
+
+/** `right` at the end of a line of `width` columns. */
+function aligned(text: string, right: string, width: number): string {
+  return `${text.padEnd(width - right.length - 1)} ${right}`.slice(0, width);
 }
 
 function fit(text: string, width: number): string {
