@@ -22,7 +22,7 @@ describe("options that may not be had", () => {
   });
 
   test("--init takes in what its children leave behind", async () => {
-    const orphans = "for i in 1 2 3; do (sleep 0 &); done; exec sleep 1000";
+    const orphans = "for i in 1 2 3; do (sleep 0.5 &); done; exec sleep 1000";
     const zombies = ["sh", "-c", "sleep 1; ps -o stat,comm | grep -c Z"];
     for (const [name, flags, left] of [
       ["reaped", ["--init"], "0"],
