@@ -9,6 +9,7 @@ const SYS_pidfd_getfd = 438;
 const PIDFD_GET_INFO = 0xc040ff0b;
 const PIDFD_INFO_EXIT = 8n;
 const POLLIN = 1;
+const EINTR = 4;
 
 const c = libc({
   syscall: { args: ["i64", "i64", "i64", "i64", "i64"], returns: "i64" },
@@ -50,7 +51,11 @@ export class Pidfd implements Disposable {
     const pollfd = Buffer.alloc(8);
     pollfd.writeInt32LE(this.#fd, 0);
     pollfd.writeInt16LE(POLLIN, 4);
-    return check(c.poll(pollfd, 1, 0), "poll") > 0;
+    let ready: number;
+    // A signal of this very moment interrupts it, although it does not wait (poll(2)).
+    do ready = c.poll(pollfd, 1, 0);
+    while (ready < 0 && errno() === EINTR);
+    return check(ready, "poll") > 0;
   }
 
   /**
