@@ -6,6 +6,7 @@ import {
   readFileSync,
   renameSync,
   rmSync,
+  statfsSync,
   writeFileSync,
   writeSync,
 } from "node:fs";
@@ -15,6 +16,8 @@ import { errnoOf, internal } from "../../base/errors.ts";
 import type { Exit, LogConfig, RuntimeBinary } from "./protocol.ts";
 
 const flush = promisify(fsync);
+/** Of tmpfs and ramfs. (linux/magic.h) */
+const inMemory: ReadonlySet<number> = new Set([0x01021994, 0x858458f6]);
 
 /** What a supervisor writes down of a process, so that another one can take over. */
 export interface ProcessState {
@@ -80,17 +83,22 @@ export class ProcessFiles {
     return readJson(this.#state) as ProcessState | undefined;
   }
 
-  /** The exit is on the disk, for good, when this resolves. */
+  /**
+   * The exit is on the disk, for good, when this resolves; where the exec root is in memory, as long as the host is up:
+   * there is nothing to flush to, and the threads that would ask for it are busy when many containers end.
+   */
   async recordExit(exit: Exit): Promise<void> {
     const temporary = `${this.#exit}.new`;
+    const flushes = !inMemory.has(statfsSync(this.directory).type);
     const file = openSync(temporary, "w", 0o600);
     try {
       writeSync(file, JSON.stringify(exit));
-      await flush(file);
+      if (flushes) await flush(file);
     } finally {
       closeSync(file);
     }
     renameSync(temporary, this.#exit);
+    if (!flushes) return;
     const folder = openSync(this.directory, "r");
     try {
       await flush(folder);
