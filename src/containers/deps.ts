@@ -19,6 +19,7 @@ import type { ContainerSet } from "./container-set.ts";
 import type { Execs } from "./execs.ts";
 import type { HealthMonitors } from "./health-monitors.ts";
 import type { Roots } from "./paths.ts";
+import type { Removals } from "./removals.ts";
 import type { Restarts } from "./restart-policy.ts";
 import type { CgroupFeatures } from "./spec/cgroup-features.ts";
 import type { SpecHost } from "./spec/spec-host.ts";
@@ -86,6 +87,7 @@ export interface ContainerDeps {
   turns: KeyedQueue;
   waiters: Waiters;
   restarts: Restarts;
+  removals: Removals;
   health: HealthMonitors;
   events: ContainerEvents;
   /** Tells the world that what did not run was removed. Bytes. */

@@ -7,6 +7,7 @@ import type { Container } from "./container.ts";
 import type { ContainerDeps } from "./deps.ts";
 import type { Exec } from "./execs.ts";
 import { unwatchHealth } from "./health-monitors.ts";
+import type { Removal } from "./removals.ts";
 import { forget, giveUpVolumes } from "./remove.ts";
 import { shouldRestart } from "./restart-policy.ts";
 import { removeHome, removeRunDirectory, unmountRootfs } from "./rootfs.ts";
@@ -52,17 +53,20 @@ async function exitInTurn(deps: ContainerDeps, exit: Exit): Promise<void> {
   const held = deps.restarts.isHeld(container.id);
   const demanded = container.state.restartDemanded ?? false;
   const autoRemove = (hostConfig.AutoRemove ?? false) && !held && !demanded;
+  // A restart that is under way needs the container; the removal comes after it.
+  const removal = held ? undefined : deps.removals.of(container.id);
+  const remove = autoRemove || removal !== undefined;
   const restart =
-    demanded ||
-    (!autoRemove && shouldRestart(hostConfig.RestartPolicy, { ...container.state, ...outcome(exit) }));
+    !remove &&
+    (demanded || shouldRestart(hostConfig.RestartPolicy, { ...container.state, ...outcome(exit) }));
   tracer.since("exit.told", exit.finishedAt, exit.id);
-  tracer.span("exit.record", () => recordExit(deps, container, exit, { autoRemove, restart }), exit.id);
+  tracer.span("exit.record", () => recordExit(deps, container, exit, { remove, restart }), exit.id);
   if (exit.oomKilled) deps.events("oom", container, {});
   deps.events("die", container, {
     exitCode: String(exit.exitCode),
     execDuration: String(Math.max(0, Math.floor(ranFor / 1000))),
   });
-  await clearAfterExit(deps, container, exit.exitCode, autoRemove);
+  await clearAfterExit(deps, container, exit.exitCode, { remove, autoRemove, removal });
   if (restart) scheduleRestart(deps, container, ranFor);
 }
 
@@ -80,11 +84,11 @@ function recordExit(
   deps: ContainerDeps,
   container: Container,
   exit: Exit,
-  { autoRemove, restart }: { autoRemove: boolean; restart: boolean },
+  { remove, restart }: { remove: boolean; restart: boolean },
 ): void {
   for (const exec of deps.execs.containerEnded(container.id)) tellExecEnd(deps, exec);
   const health = unwatchHealth(deps, container);
-  if (autoRemove) {
+  if (remove) {
     forget(deps, container);
     return;
   }
@@ -96,25 +100,53 @@ function recordExit(
   });
 }
 
+interface Ending {
+  /** Its row has gone. */
+  remove: boolean;
+  /** Because it was made so. */
+  autoRemove: boolean;
+  /** Because a client removes it by force. */
+  removal: Removal | undefined;
+}
+
 async function clearAfterExit(
   deps: ContainerDeps,
   container: Container,
   exitCode: number,
-  autoRemove: boolean,
+  ending: Ending,
 ): Promise<void> {
   const { id } = container;
-  await tracer.span("exit.network", () => deps.network.release(id), id);
-  deps.waiters.exited(id, { exitCode });
-  if (autoRemove) {
-    // Who has stopped it tells of that first.
-    if (container.state.stoppedByUser) await nextTurn();
-    await giveUpVolumes(deps, container, true);
-    deps.waiters.removed(id, { exitCode });
-    deps.events("destroy", container, {});
+  const gone = endInSight(deps, container, exitCode, ending);
+  ending.removal?.finish(gone);
+  try {
+    await gone;
+  } finally {
+    // Unmounting waits for the kernel for milliseconds: those who wait are answered first.
+    await nextTurn();
+    await tracer.span("exit.clear", () => clearAway(deps, id, ending.remove), id);
   }
-  // Unmounting waits for the kernel for milliseconds: those who wait are answered first.
-  await nextTurn();
-  await tracer.span("exit.clear", () => clearAway(deps, id, autoRemove), id);
+}
+
+/** What others can see of the end; those who wait are told. */
+async function endInSight(
+  deps: ContainerDeps,
+  container: Container,
+  exitCode: number,
+  { remove, autoRemove, removal }: Ending,
+): Promise<void> {
+  const { id } = container;
+  const released = tracer.span("exit.network", () => deps.network.release(id), id);
+  // At once: of volumes whose container has no row, the next daemon could not tell that they are to stay.
+  const givenUp = removal && giveUpVolumes(deps, container, autoRemove || removal.volumes);
+  givenUp?.catch(() => {}); // it is awaited below
+  await released;
+  deps.waiters.exited(id, { exitCode });
+  if (!remove) return;
+  // Who has stopped it tells of that first.
+  if (container.state.stoppedByUser) await nextTurn();
+  await (givenUp ?? giveUpVolumes(deps, container, true));
+  deps.waiters.removed(id, { exitCode });
+  deps.events("destroy", container, {});
 }
 
 /** What nobody waits for any more. */

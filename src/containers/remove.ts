@@ -25,7 +25,7 @@ export async function removeContainer(
   for (let kills = 0; ; kills++) {
     if (isRunning(container)) {
       if (!options.force || kills === maxKills) throw stillRunning(container);
-      await killForRemoval(deps, container);
+      if (await removedByItsEnd(deps, container, options)) return;
     }
     const late = conflict(
       `cannot remove container "/${container.name}": another operation on it does not come to its end`,
@@ -70,6 +70,22 @@ function stillRunning(container: Container) {
     ? "container is paused and must be unpaused first"
     : "container is running: stop the container before removing or force remove";
   return conflict(`cannot remove container "/${container.name}": ${why}`);
+}
+
+/**
+ * Kills it; what is left to clear away then (mounts, the runtime's files, its folder) is done behind the answer. False
+ * when its end did not remove it, because it is being restarted, or had ended before.
+ */
+async function removedByItsEnd(
+  deps: ContainerDeps,
+  container: Container,
+  options: RemoveOptions,
+): Promise<boolean> {
+  using removal = deps.removals.want(container.id, options.volumes ?? false);
+  await killForRemoval(deps, container);
+  if (removal.gone === undefined) return false;
+  await removal.gone;
+  return true;
 }
 
 async function killForRemoval(deps: ContainerDeps, container: Container): Promise<void> {

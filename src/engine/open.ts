@@ -16,6 +16,7 @@ import type { ContainerDeps, ContainerSettings } from "../containers/deps.ts";
 import { Execs } from "../containers/execs.ts";
 import { watchExits } from "../containers/exit.ts";
 import { HealthMonitors } from "../containers/health-monitors.ts";
+import { Removals } from "../containers/removals.ts";
 import { Restarts } from "../containers/restart-policy.ts";
 import { readCgroupFeatures } from "../containers/spec/cgroup-features.ts";
 import { readSpecHost, warmUp } from "../containers/spec/spec-host.ts";
@@ -139,6 +140,7 @@ export async function openEngine(settings: EngineSettings, log: Logger): Promise
     turns: new KeyedQueue(),
     waiters: new Waiters(),
     restarts: new Restarts(),
+    removals: new Removals(),
     health: new HealthMonitors(),
     events: containerEvents(events),
     pruned: (reclaimed) => pruned(events, "container", reclaimed),

@@ -162,3 +162,30 @@ test("after a clean stop as well containers run on, and policies hold", async ()
   });
   await remove("counts", "always", "stopped");
 });
+
+test("a removal by force that is cut off anywhere is done or not begun, and its name can be had at once", async () => {
+  for (const moment of [0, 5, 10, 20, 40]) {
+    await shell("taken", "sleep 60", "-v", "/anonymous");
+    const [id = "", volume = ""] = (
+      await daemon.inspect("taken", "{{.Id}} {{(index .Mounts 0).Name}}")
+    ).split(" ");
+    const removal = daemon.docker("rm", "-f", "taken");
+    await Bun.sleep(moment);
+    await reborn(() => removal);
+    // What was not asked for with -v stays.
+    await daemon.must("volume", "inspect", volume);
+    await daemon.docker("rm", "-f", id);
+    await daemon.must("volume", "rm", volume);
+  }
+});
+
+test("after a removal by force, name, port and volume are free", async () => {
+  const port = await freePort();
+  const volume = ["-v", "freed:/data"];
+  for (let life = 0; life < 5; life++) {
+    await shell("again", "sleep 60", "-p", `127.0.0.1:${port}:80`, ...volume);
+    await remove("again");
+    expect(await daemon.must("ps", "-aq", "--filter", "name=again")).toBe("");
+    await daemon.must("volume", "rm", "freed");
+  }
+});
