@@ -359,6 +359,22 @@ describe("our client's own", () => {
     expect(code).toBe(1);
   });
 
+  test("pushes what it builds, and writes an archive that can be loaded", async () => {
+    const path = context({ Dockerfile: "FROM scratch\nCOPY f /f\n", f: "pushed" });
+    const name = `${daemon.registry.address}/built`;
+    expect(await build("--push", "-t", `${name}:push`, path)).toMatchObject({ code: 0 });
+    expect(await build("-o", `type=registry,name=${name}:output`, path)).toMatchObject({ code: 0 });
+    await daemon.must("pull", "-q", `${name}:push`);
+    await daemon.must("pull", "-q", `${name}:output`);
+    const archive = join(folder, "docker.tar");
+    expect(await build("-o", `type=docker,dest=${archive},name=archived:1`, path)).toMatchObject({ code: 0 });
+    expect(await daemon.must("images", "-q", "archived")).toBe("");
+    expect(await daemon.must("load", "-q", "-i", archive)).toBe("Loaded image: archived:1");
+    const nowhere = await build("--push", "-t", "localhost:1/no", path);
+    expect(nowhere.stderr).toContain("dial tcp 127.0.0.1:1: connect: connection refused");
+    expect(nowhere.code).toBe(1);
+  });
+
   test("named contexts of a folder and an image; one stage without the cache; progress as JSON", async () => {
     const other = context({ g: "named", h: "not asked for" });
     const path = context({
