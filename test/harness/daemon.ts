@@ -25,6 +25,9 @@ export interface TestDaemonOptions {
   dataRoot?: string;
 }
 
+/** A name that no interface can have. */
+const noBridge = "/";
+
 /** Which client asks the daemon: our own, unless a test says otherwise. */
 const ourClient = join(dist, "docker");
 
@@ -176,18 +179,22 @@ export class TestDaemon implements AsyncDisposable {
       const ids = (await this.must("ps", "-aq", "--no-trunc")).split("\n").filter(Boolean);
       if (ids.length > 0) await this.must("rm", "-f", "-v", ...ids);
       await this.leftovers();
+      const index = interfaceIndex(this.#bridge);
       await this.end("SIGTERM");
-      await this.#isClean();
+      await this.#isClean(index);
     } finally {
       await this.#sweep();
       if (this.#ownsRegistry) await this.registry[Symbol.asyncDispose]();
     }
   }
 
-  async #isClean(): Promise<void> {
+  /** `index` is that of its bridge: another daemon may take the name as soon as it is free. */
+  async #isClean(index: number | undefined): Promise<void> {
     await until("its processes are gone", () => processes(this.root).length === 0);
     try {
       await untilEmpty("nothing is left", async () => {
+        const now = interfaceIndex(this.#bridge);
+        if (now !== undefined && now !== index) this.#bridge = noBridge;
         const { daemon, containers } = await this.leftovers();
         return [...daemon, ...containers, ...looseFiles(this.execRoot)];
       });
@@ -213,6 +220,15 @@ export class TestDaemon implements AsyncDisposable {
       `awk '{print $5}' /proc/self/mountinfo | grep '^${this.root}/' | xargs -r umount -l`,
     ]);
     await rm(this.root, { recursive: true, force: true });
+  }
+}
+
+/** As the kernel counts them; undefined when there is no interface of that name. */
+function interfaceIndex(name: string): number | undefined {
+  try {
+    return Number(readFileSync(`/sys/class/net/${name}/ifindex`, "utf8"));
+  } catch {
+    return undefined;
   }
 }
 
