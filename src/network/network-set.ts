@@ -299,6 +299,7 @@ export class NetworkSet implements Disposable {
     const { host, config, ula } = this.#deps;
     const spec = this.#configured(asked);
     if (spec.configOnly || spec.ipamDriver === "null") return spec;
+    checkBridgeSubnets(spec);
     if (!ownIpam.includes(spec.ipamDriver)) {
       return { ...spec, subnets: await requestPools(this.#deps.records, spec, id) };
     }
@@ -363,4 +364,11 @@ function makeBridge(host: NetlinkSocket, spec: NetworkSpec, identity: BridgeIden
     host.request(createBridge(identity.bridge, { mac: identity.mac, mtu }));
   }
   return bringUpBridge(host, identity.bridge, hostAddressesOf(spec, options));
+}
+
+/** A bridge has one subnet of each family, as in Docker. Throws `forbidden`. */
+function checkBridgeSubnets({ driver, subnets }: NetworkSpec): void {
+  const of6 = subnets.filter(({ subnet }) => subnet.includes(":")).length;
+  if (driver === "bridge" && Math.max(of6, subnets.length - of6) > 1)
+    throw forbidden("bridge driver doesn't support multiple subnets");
 }

@@ -23,6 +23,9 @@ const reaches = async (name: string, address: string) =>
   (await inside(name, "ping", "-c1", "-W1", address)).code === 0;
 const addressIn = (name: string, network: string) =>
   daemon.inspect(name, `{{(index .NetworkSettings.Networks "${network}").IPAddress}}`);
+/** The router that a packet for elsewhere meets first. */
+const firstHop = async (name: string) =>
+  /^ *1 +(\S+)/m.exec((await inside(name, "traceroute", "-n", "-m1", "-q1", "-w2", "192.0.2.1")).stdout)?.[1];
 const error = async (...command: string[]) => (await daemon.docker(...command)).stderr;
 
 /** What the resolver of a namespace says of a name, without any daemon: the answer's last four bytes, as an address. */
@@ -79,11 +82,16 @@ describe("networks that users create", () => {
     expect((await inside("both", "ip", "route")).stdout).toContain(
       `default via ${two.replace("0/24", "1")} dev eth1`,
     );
+    expect(await firstHop("both")).toBe(two.replace("0/24", "1"));
     expect(await reaches("peer", "other")).toBe(true);
     await daemon.must("network", "disconnect", "two", "both");
     expect((await inside("both", "ip", "route")).stdout).toContain(
       `default via ${one.replace("0/24", "1")} dev eth0`,
     );
+    expect(await firstHop("both")).toBe(one.replace("0/24", "1"));
+    await daemon.must("network", "connect", "--gw-priority", "-1", "two", "both");
+    expect(await firstHop("both")).toBe(one.replace("0/24", "1"));
+    await daemon.must("network", "disconnect", "two", "both");
     expect(await reaches("peer", fixed)).toBe(false);
     expect((await inside("both", "cat", "/etc/hosts")).stdout).not.toContain(fixed);
     await daemon.must("network", "connect", "--alias", "again", "two", "both");
@@ -159,6 +167,10 @@ describe("networks that users create", () => {
         "invalid subnet 10.231.200.1/24: it should be 10.231.200.0/24",
       ],
       [["network", "create", "--subnet", "foo", "x"], "invalid subnet foo: invalid CIDR block notation"],
+      [
+        ["network", "create", "--subnet", "10.9.1.0/24", "--subnet", "10.9.2.0/24", "x"],
+        "bridge driver doesn't support multiple subnets",
+      ],
       [
         ["network", "create", "--ip-range", "10.1.0.0/24", "x"],
         "every ip-range or gateway must have a corresponding subnet",
