@@ -13,6 +13,8 @@ import type { NetworkSet } from "./network-set.ts";
 import type { PortKeeper } from "./port-keeper.ts";
 import { portRequests } from "./port-requests.ts";
 import { PublishedPorts } from "./published-ports.ts";
+import { ExternalConnectivity } from "./remote/external.ts";
+import type { RemoteRecords } from "./remote/records.ts";
 import { portTarget, publishedPorts } from "./views.ts";
 
 /** The published ports of containers: by which of their networks they are reached, and from when to when. */
@@ -20,17 +22,20 @@ export class ContainerPorts {
   readonly #networks: NetworkSet;
   readonly #table: NetworkTable;
   readonly #ports: PublishedPorts;
+  readonly #external: ExternalConnectivity;
 
   constructor(deps: {
     host: NetlinkSocket;
     networks: NetworkSet;
     table: NetworkTable;
     keeper: PortKeeper;
+    records: RemoteRecords;
     log: Logger;
   }) {
     this.#networks = deps.networks;
     this.#table = deps.table;
     this.#ports = new PublishedPorts(deps.host, deps.keeper, deps.log);
+    this.#external = new ExternalConnectivity(deps.records, deps.networks);
   }
 
   /** All ports that the kernel's rules are to carry into a network. */
@@ -59,6 +64,7 @@ export class ContainerPorts {
     const exposed = hasNetwork ? Object.fromEntries(exposedPorts.map((key) => [key, null])) : {};
     attached.ports = undefined;
     attached.portNetwork = undefined;
+    await this.#external.follow(attached);
     const way = this.#publishingEndpoint(endpoints);
     const network = way && this.#networks.liveOf(way.networkId);
     if (!way || !network) return exposed;
@@ -100,6 +106,7 @@ export class ContainerPorts {
   /** Ports follow the endpoints of a container, which have changed. */
   async follow(attached: Attached): Promise<void> {
     const { sandbox } = attached;
+    await this.#external.follow(attached);
     const way = this.#publishingEndpoint(attached.endpoints);
     if (way?.networkId === attached.portNetwork) return;
     await this.close(attached);

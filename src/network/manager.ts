@@ -83,6 +83,7 @@ export class NetworkManager {
       networks: this.#networks,
       table: this.#table,
       keeper: this.#keeper,
+      records: this.#records,
       log,
     });
     this.#wiring = new Wiring(this.#sandboxes, this.#networks);
@@ -161,7 +162,7 @@ export class NetworkManager {
     const alive = (owner: string, thing: RemoteThing) => {
       const { endpoints } = this.#attached.get(owner) ?? {};
       if (!endpoints) return this.#networks.get(owner) !== undefined;
-      return thing.kind !== "pluginEndpoint" || endpoints.some(({ id }) => id === thing.endpoint);
+      return !("endpoint" in thing) || endpoints.some(({ id }) => id === thing.endpoint);
     };
     return this.#records.all().flatMap(({ thing, owner }) => (alive(owner, thing) ? [] : [thing]));
   }

@@ -14,6 +14,7 @@ export const resourceKinds = [
   // What plugins have made for networks.
   "pluginNetwork",
   "pluginEndpoint",
+  "pluginPorts",
   "pluginPool",
   "pluginAddress",
 ] as const;

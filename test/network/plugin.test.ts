@@ -16,6 +16,7 @@ class TestPlugin {
   readonly name = `lsnet${process.pid}`;
   readonly bridge = `lsp${process.pid}`;
   readonly calls: string[] = [];
+  readonly published: Body[] = [];
   readonly given = new Set<string>();
   refuses = "";
   #next = 2;
@@ -104,6 +105,16 @@ class TestPlugin {
         Gateway: "10.241.7.254",
         StaticRoutes: [{ Destination: "10.99.0.0/16", RouteType: 0, NextHop: "10.241.7.254" }],
       };
+    },
+    "NetworkDriver.ProgramExternalConnectivity": (body) => {
+      this.#give(`ports of ${(body as Named).EndpointID}`);
+      const { "com.docker.network.portmap": map } = body.Options as Record<string, Body[]>;
+      if (map?.length) this.published.push(...map);
+      return {};
+    },
+    "NetworkDriver.RevokeExternalConnectivity": (body) => {
+      this.#take(`ports of ${(body as Named).EndpointID}`);
+      return {};
     },
     "NetworkDriver.Leave": (body) => {
       this.#take(`joined ${(body as Named).EndpointID}`);
@@ -203,7 +214,12 @@ test("what a plugin refuses is told, and nothing is left with it or with us", as
   plugin.refuses = "";
   expect((await create()).code).toBe(0);
   const kept = [...plugin.given];
-  for (const method of ["IpamDriver.RequestAddress", "NetworkDriver.CreateEndpoint", "NetworkDriver.Join"]) {
+  for (const method of [
+    "IpamDriver.RequestAddress",
+    "NetworkDriver.CreateEndpoint",
+    "NetworkDriver.Join",
+    "NetworkDriver.ProgramExternalConnectivity",
+  ]) {
     plugin.refuses = method;
     const { stderr, code } = await daemon.docker("run", "--rm", "--network", "odd", "busybox", "true");
     expect([method, code, stderr.includes("not today")]).toEqual([method, 125, true]);
@@ -216,6 +232,26 @@ test("what a plugin refuses is told, and nothing is left with it or with us", as
   const missing = await daemon.docker("network", "create", "-d", "nosuch", "x");
   expect(missing.stderr).toContain("could not find plugin nosuch in v1 plugin registry: plugin not found");
   await untilEmpty("nothing is left", async () => (await daemon.leftovers()).containers);
+});
+
+test("a driver is told which ports to publish, of the container that it leads out of", async () => {
+  await daemon.must("network", "create", "-d", plugin.name, "--ipam-driver", plugin.name, "net");
+  await sleeper("web", "--network", "net", "-p", "127.0.0.1:8090:80", "-p", "53/udp");
+  const empty = { IP: "", HostPort: 0, HostPortEnd: 0, HostIP: "" };
+  expect(plugin.published).toEqual([
+    { ...empty, Proto: 17, Port: 53 },
+    { ...empty, Proto: 6, Port: 80, HostIP: "127.0.0.1", HostPort: 8090, HostPortEnd: 8090 },
+  ]);
+  const told = () => [...plugin.given].filter((one) => one.startsWith("ports of")).length;
+  expect(told()).toBe(1);
+  // Another network leads out, and then again this one.
+  await daemon.must("network", "connect", "--gw-priority", "9", "bridge", "web");
+  expect(told()).toBe(0);
+  await daemon.must("network", "disconnect", "bridge", "web");
+  expect(told()).toBe(1);
+  await daemon.must("rm", "-f", "web");
+  await daemon.must("network", "rm", "net");
+  expect([...plugin.given]).toEqual([]);
 });
 
 test("what a container had that died with the daemon is given back when the daemon is there again", async () => {

@@ -122,7 +122,7 @@ export class Preparation {
     const things = this.#records
       .of(owner)
       .filter((thing) =>
-        thing.kind === "pluginEndpoint"
+        thing.kind === "pluginEndpoint" || thing.kind === "pluginPorts"
           ? ids.has(thing.endpoint)
           : thing.kind === "pluginAddress" &&
             ips.has(formatIp(parseIp(thing.address) ?? { family: 4, value: 0n })),

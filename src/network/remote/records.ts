@@ -7,11 +7,13 @@ import type { Resource, ResourceKind, ResourceTable } from "../../store/resource
 export type RemoteThing =
   | { kind: "pluginNetwork"; plugin: string; network: string }
   | { kind: "pluginEndpoint"; plugin: string; network: string; endpoint: string }
+  /** The plugin was told which ports of the endpoint are published. */
+  | { kind: "pluginPorts"; plugin: string; network: string; endpoint: string }
   | { kind: "pluginPool"; plugin: string; pool: string }
   | { kind: "pluginAddress"; plugin: string; pool: string; address: string };
 
 /** In the order in which they are taken back. */
-const kinds = ["pluginEndpoint", "pluginAddress", "pluginNetwork", "pluginPool"] as const;
+const kinds = ["pluginPorts", "pluginEndpoint", "pluginAddress", "pluginNetwork", "pluginPool"] as const;
 
 function keyOf(thing: RemoteThing): string {
   const { kind: _, ...names } = thing;
@@ -100,6 +102,9 @@ export class RemoteRecords {
       } finally {
         await this.call(plugin, "NetworkDriver.DeleteEndpoint", names);
       }
+    } else if (thing.kind === "pluginPorts") {
+      const names = { NetworkID: thing.network, EndpointID: thing.endpoint };
+      await this.call(plugin, "NetworkDriver.RevokeExternalConnectivity", names);
     } else if (thing.kind === "pluginNetwork") {
       await this.call(plugin, "NetworkDriver.DeleteNetwork", { NetworkID: thing.network });
     } else if (thing.kind === "pluginAddress") {
