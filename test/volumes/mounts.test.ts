@@ -12,7 +12,7 @@ import {
 import { join } from "node:path";
 import { TestDaemon } from "../harness/daemon.ts";
 import { mountsBelow } from "../harness/leftovers.ts";
-import { dist } from "../harness/process.ts";
+import { dist, run } from "../harness/process.ts";
 
 let daemon: TestDaemon;
 let folder: string;
@@ -220,4 +220,35 @@ test("a volume that cannot be changed says so", async () => {
     { message: "volume update only valid for cluster volumes, but swarm is unavailable" },
   ]);
   await daemon.must("volume", "rm", "fixed");
+});
+
+test("read-only reaches what is mounted below, unless it is not to; a slave sees what is mounted later, a private not", async () => {
+  const tree = owned("tree");
+  for (const name of ["below", "later"]) mkdirSync(join(tree, name));
+  const mount = async (...args: string[]) => {
+    const { code, stderr } = await run(["mount", ...args]);
+    if (code !== 0) throw new Error(stderr);
+  };
+  await mount("--bind", tree, tree);
+  try {
+    await mount("--make-shared", tree);
+    await mount("-t", "tmpfs", "below", join(tree, "below"));
+    const bind = `type=bind,src=${tree},dst=/t`;
+    const write = "touch /t/top 2>&1; touch /t/below/deep 2>&1; true";
+    const written = (flags: string) => busybox(["--mount", `${bind}${flags}`], "sh", "-c", write);
+    expect(await written(",readonly")).toMatch(/top: Read-only.*\n.*deep: Read-only/);
+    expect(await written(",readonly,bind-recursive=readonly,bind-propagation=rprivate")).toMatch(
+      /top: Read-only.*\n.*deep: Read-only/,
+    );
+    expect(await written(",readonly,bind-recursive=writable")).toMatch(/^touch: [^\n]*top: Read-only[^\n]*$/);
+    for (const kind of ["rslave", "rprivate"])
+      await daemon.must("run", "-d", "--name", kind, "-v", `${tree}:/t:${kind}`, "busybox", "sleep", "1000");
+    await mount("-t", "tmpfs", "later", join(tree, "later"));
+    writeFileSync(join(tree, "later/seen"), "");
+    const sees = async (name: string) => await daemon.must("exec", name, "ls", "/t/later");
+    expect([await sees("rslave"), await sees("rprivate")]).toEqual(["seen", ""]);
+    await daemon.must("rm", "-f", "rslave", "rprivate");
+  } finally {
+    await run(["umount", "-R", tree]);
+  }
 });
