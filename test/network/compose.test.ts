@@ -30,6 +30,10 @@ services:
     command: ${page("cache")}
     stop_signal: SIGKILL
     networks: [back]
+  alone:
+    image: busybox
+    command: sleep 1000
+    stop_signal: SIGKILL
   db:
     image: busybox
     command: sleep 1000

@@ -1,10 +1,10 @@
-import type { NetworkInspect } from "../../api/networks.ts";
+import type { NetworkCreateRequest, NetworkInspect } from "../../api/networks.ts";
 import { invalidArgument, notFound } from "../../base/errors.ts";
 import { Filters, matchesPattern } from "../../base/filters.ts";
 import type { ContainerDeps } from "../../containers/deps.ts";
 import { connectContainer, disconnectContainer } from "../../containers/networking.ts";
 import { pruneLimit } from "../../containers/prune.ts";
-import { defineHandlers, type Handlers } from "../http/handler.ts";
+import { type ApiRequest, defineHandlers, type Handlers } from "../http/handler.ts";
 
 const listFilters = ["dangling", "driver", "id", "label", "name", "scope", "type"];
 const pruneFilters = ["label", "label!", "until"];
@@ -23,6 +23,19 @@ function isListed(network: NetworkInspect, filters: Filters): boolean {
     filters.labels(network.Labels) &&
     (dangling === undefined || dangling === isDangling)
   );
+}
+
+/**
+ * Who does not know that `EnableIPv6` may be left to the daemon means false by its absence: clients before 1.46, and
+ * Compose 1, which speaks whatever version it is offered, and later takes another value for a change of the project.
+ */
+function leavesIPv6Open({ headers, atLeast }: ApiRequest<"NetworkCreate">): boolean {
+  return atLeast("1.46") && !headers["user-agent"]?.startsWith("docker-compose/1.");
+}
+
+function ipv6IfAsked(request: NetworkCreateRequest): NetworkCreateRequest {
+  const asked = request.IPAM?.Config?.some(({ Subnet }) => Subnet?.includes(":"));
+  return asked ? request : { ...request, EnableIPv6: request.EnableIPv6 ?? false };
 }
 
 /** The operations of `/networks`. */
@@ -44,8 +57,9 @@ export function networkHandlers(deps: ContainerDeps): Handlers {
       return network;
     },
 
-    async NetworkCreate({ body }) {
-      const { id, warning } = await networks.create(body);
+    async NetworkCreate(request) {
+      const { body } = request;
+      const { id, warning } = await networks.create(leavesIPv6Open(request) ? body : ipv6IfAsked(body));
       return { Id: id, Warning: warning };
     },
 
