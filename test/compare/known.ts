@@ -78,6 +78,7 @@ export const done: readonly [command: RegExp, reason: string][] = [
   [/--network net5 busybox ip route/, "an internal network has no default route, and /22 are enough"],
   [/^docker network rm net1$/, "it says which containers are connected now"],
   [/^docker save .*nosuch/, "the tag that was looked for is told now"],
+  [/^docker image prune -f$/, "an image without a name is one digest and its layers, compressed, count"],
   [/docker load/, "a daemon's error is the answer's status, and layouts are looked for too"],
   [/filter type=volume --filter event=create/, "what was there already was not created"],
   [/^docker create --stop-signal 99/, "a signal that Linux does not have would never stop it"],
