@@ -3,6 +3,7 @@ import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from "nod
 import { join } from "node:path";
 import { Pidfd } from "../../src/linux/pidfd.ts";
 import type { SupervisorClient } from "../../src/runtime/supervisor/client.ts";
+import { gapsIn } from "../harness/counting.ts";
 import { demultiplex, RuntimeFixture, readAll } from "./fixture.ts";
 
 let fixture: RuntimeFixture;
@@ -74,7 +75,7 @@ test("dockerd is killed: containers, their output, and their exit codes are ther
   expect(numbers).toEqual(numbers.map((_, index) => index));
 });
 
-test("the supervisor is killed: containers run on, another one takes them up, and no line is lost", async () => {
+test("the supervisor is killed: containers run on, another one takes them up, and at most the line is lost that it had just read", async () => {
   const container = fixture.container({ args: ["sh", "-c", `trap 'echo end; exit 9' TERM; ${counting}`] });
   const { id, runtime } = container;
   const exited = fixture.exit(id);
@@ -98,7 +99,7 @@ test("the supervisor is killed: containers run on, another one takes them up, an
   if (await kernelKeepsExitCodes()) expect(exit).toMatchObject({ exitCode: 9, pid });
   const lines = fixture.logged(id).trim().split("\n");
   expect(lines.pop()).toBe("end");
-  expect(lines.map(Number)).toEqual(lines.map((_, index) => index));
+  expect(gapsIn(lines.map(Number))).toBeLessThanOrEqual(1);
 });
 
 test("a terminal does not hang up when the supervisor is killed, and is usable afterwards", async () => {
