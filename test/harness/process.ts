@@ -29,6 +29,13 @@ export async function run(
   return { stdout, stderr, code };
 }
 
+/** As `run`; throws what was said when it fails. What was written to standard output. */
+export async function mustRun(...[command, options]: Parameters<typeof run>): Promise<string> {
+  const { code, stdout, stderr } = await run(command, options);
+  if (code !== 0) throw new Error(`${command.join(" ")}: exit code ${code}: ${stderr}`);
+  return stdout;
+}
+
 /** Asks again every 20 ms until `condition` holds; throws with `what` after `seconds`. */
 export async function until(
   what: string,
