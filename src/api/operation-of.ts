@@ -3,12 +3,16 @@ import type { OperationId } from "./operations.ts";
 
 type Group = Readonly<Record<string, Operation>>;
 
+const build = async () => (await import("./operations/build.ts")).buildOperations;
+
 /** The operations of a resource, by the word that their ids begin with. */
 const byResource: Readonly<Record<string, () => Promise<Group>>> = {
   Container: async () => (await import("./operations/containers.ts")).containerOperations,
   Exec: async () => (await import("./operations/exec.ts")).execOperations,
+  Grpc: build,
   Image: async () => (await import("./operations/images.ts")).imageOperations,
   Network: async () => (await import("./operations/networks.ts")).networkOperations,
+  Session: build,
   System: async () => (await import("./operations/system.ts")).systemOperations,
   Volume: async () => (await import("./operations/volumes.ts")).volumeOperations,
 };

@@ -132,7 +132,7 @@ describe("taking over a connection", () => {
   test("HTTP/2 may follow: the upgrade is the one that was asked for", async () => {
     const handlers = defineHandlers({
       Grpc: async (_request, reply) => {
-        reply.hijack("h2c").end("PRI");
+        await reply.upgrade().write(Buffer.from("PRI"));
       },
     });
     await using server = await serve(handlers);

@@ -11,6 +11,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Duplex } from "node:stream";
 import { serveGrpc } from "../../src/api/grpc/server.ts";
+import type { Wire } from "../../src/api/http2/frame-writer.ts";
 import { type Offers, sessionServices } from "../../src/cli/build/session-services.ts";
 import { TestDaemon } from "../harness/daemon.ts";
 
@@ -56,6 +57,15 @@ async function upgraded(path: string, headers: Record<string, string> = {}): Pro
   socket.on("data", (chunk) => stream.push(chunk) || socket.pause());
   socket.on("end", () => stream.push(null)).on("close", () => stream.destroy());
   return stream;
+}
+
+function wireOf(socket: Duplex): Wire {
+  const input = socket[Symbol.asyncIterator]();
+  return {
+    read: () => input.next().then(({ value }) => value as Buffer | undefined),
+    write: (bytes) => new Promise((resolve) => socket.write(bytes, (error) => resolve(!error))),
+    destroy: () => socket.destroy(),
+  };
 }
 
 type Value = string | number | Buffer | Record<string, string>;
@@ -182,7 +192,7 @@ async function offer(files: Record<string, string>): Promise<{ id: string; socke
     "X-Docker-Expose-Session-Sharedkey": id,
     "X-Docker-Expose-Session-Grpc-Method": [...methods.keys()].join(", "),
   });
-  void serveGrpc(socket, { methods });
+  void serveGrpc(wireOf(socket), { methods });
   return { id, socket };
 }
 

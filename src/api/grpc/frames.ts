@@ -11,17 +11,21 @@ export function frame(message: Uint8Array): Buffer {
   return Buffer.concat([header, message]);
 }
 
+/** Bytes that come until there are no more. */
+interface Input {
+  read(): Promise<Buffer | undefined>;
+}
+
 /** Takes the messages out of what arrives. Throws `invalidArgument` for one that is too long or cut off. */
-export async function* messagesOf(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Buffer> {
-  let parts: Uint8Array[] = [];
+export async function* messagesOf(input: Input): AsyncGenerator<Buffer> {
+  let parts: Buffer[] = [];
   let length = 0;
   let wanted = headerSize;
-  for await (const chunk of chunks) {
+  for (let chunk = await input.read(); chunk !== undefined; chunk = await input.read()) {
     parts.push(chunk);
     length += chunk.length;
     if (length < wanted) continue;
-    let buffer =
-      parts.length === 1 ? Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length) : Buffer.concat(parts);
+    let buffer = parts.length === 1 ? chunk : Buffer.concat(parts);
     for (;;) {
       wanted = headerSize;
       if (buffer.length < wanted) break;

@@ -1,16 +1,18 @@
 /** gRPC (grpc.io, PROTOCOL-HTTP2) as a server over a connection that is there already. */
-import { createServer, type IncomingHttpHeaders, type ServerHttp2Stream } from "node:http2";
-import type { Duplex } from "node:stream";
 import { notImplemented } from "../../base/errors.ts";
 import type { Message } from "../../base/protobuf.ts";
+import type { Wire } from "../http2/frame-writer.ts";
+import type { Fields } from "../http2/hpack.ts";
+import { Http2Session } from "../http2/session.ts";
+import type { Http2Stream } from "../http2/stream.ts";
 import { frame, messagesOf } from "./frames.ts";
 import { trailersOf } from "./status.ts";
 
 /** A call that came in. */
 export interface ServerCall {
-  metadata: Readonly<IncomingHttpHeaders>;
+  metadata: Fields;
   /** Fires when whoever called is gone. */
-  signal: AbortSignal;
+  readonly signal: AbortSignal;
   messages(): AsyncIterable<Buffer>;
   /** Sends a message; resolves when more can be sent. */
   send(message: Uint8Array): Promise<void>;
@@ -27,14 +29,8 @@ export interface ServeOptions {
 }
 
 /** Serves until the connection ends. */
-export function serveGrpc(connection: Duplex, options: ServeOptions): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>();
-  const server = createServer();
-  server.on("stream", (stream, headers) => void answer(stream as ServerHttp2Stream, headers, options));
-  server.on("session", (session) => session.on("close", resolve));
-  connection.on("close", resolve);
-  server.emit("connection", connection);
-  return promise;
+export function serveGrpc(wire: Wire, options: ServeOptions): Promise<void> {
+  return new Http2Session(wire, (stream, fields) => void answer(stream, fields, options)).closed;
 }
 
 /** A method with one message each way. */
@@ -55,43 +51,50 @@ export async function only<Q>(Request: Message<Q>, call: ServerCall): Promise<Q>
 }
 
 async function answer(
-  stream: ServerHttp2Stream,
-  headers: IncomingHttpHeaders,
+  stream: Http2Stream,
+  metadata: Fields,
   { methods, details }: ServeOptions,
 ): Promise<void> {
-  const gone = new AbortController();
-  stream.on("close", () => gone.abort());
-  // The one who called is gone: the signal tells.
-  stream.on("error", () => {});
   let trailers = trailersOf(undefined);
-  stream.respond({ ":status": 200, "content-type": "application/grpc" }, { waitForTrailers: true });
-  stream.on("wantTrailers", () => stream.sendTrailers(trailers));
+  stream.sendFields({ ":status": ["200"], "content-type": ["application/grpc"] });
   try {
-    const path = headers[":path"] ?? "";
-    const method = methods.get(String(path));
+    const path = metadata[":path"]?.[0] ?? "";
+    const method = methods.get(path);
     if (method === undefined) throw notImplemented(`unknown method ${path}`);
-    await method({
-      metadata: headers,
-      signal: gone.signal,
-      // Whoever has read enough may leave the iteration: the answer is still to come.
-      messages: () => messagesOf(stream.iterator({ destroyOnReturn: false })),
-      send: (message) => send(stream, message),
-    });
+    await method(new IncomingCall(stream, metadata));
   } catch (error) {
     trailers = trailersOf(error, details?.(error));
   }
-  if (!stream.destroyed) stream.end();
+  stream.end(trailers);
+  // Whoever still sends need not go on (RFC 9113, section 8.1).
+  stream.stopInput();
 }
 
-async function send(stream: ServerHttp2Stream, message: Uint8Array): Promise<void> {
-  if (stream.destroyed || stream.write(frame(message))) return;
-  await new Promise<void>((resolve) => {
-    const done = () => {
-      stream.off("drain", done);
-      stream.off("close", done);
-      resolve();
-    };
-    stream.on("drain", done);
-    stream.on("close", done);
-  });
+class IncomingCall implements ServerCall {
+  readonly metadata: Fields;
+  readonly #stream: Http2Stream;
+  #gone: AbortController | undefined;
+
+  constructor(stream: Http2Stream, metadata: Fields) {
+    this.#stream = stream;
+    this.metadata = metadata;
+  }
+
+  get signal(): AbortSignal {
+    if (this.#gone === undefined) {
+      const gone = new AbortController();
+      this.#gone = gone;
+      this.#stream.whenOver(() => gone.abort());
+    }
+    return this.#gone.signal;
+  }
+
+  /** Whoever has read enough may leave the iteration: the answer is still to come. */
+  messages(): AsyncIterable<Buffer> {
+    return messagesOf(this.#stream);
+  }
+
+  send(message: Uint8Array): Promise<void> {
+    return this.#stream.send(frame(message));
+  }
 }

@@ -1,4 +1,5 @@
 import { EngineError, type ErrorCode, isEngineError, messageOf } from "../../base/errors.ts";
+import type { Fields } from "../http2/hpack.ts";
 
 /** The codes of gRPC by number (grpc.io/docs/guides/status-codes), as far as they have a counterpart here. */
 const numbers: Readonly<Record<ErrorCode, number>> = {
@@ -39,12 +40,13 @@ export function statusNumberOf(error: unknown): number {
 }
 
 /** The trailers that end a call. `details`: a `google.rpc.Status`, encoded. */
-export function trailersOf(error: unknown, details?: Uint8Array): Record<string, string> {
-  if (error === undefined) return { "grpc-status": "0" };
+export function trailersOf(error: unknown, details?: Uint8Array): Fields {
+  if (error === undefined) return { "grpc-status": ["0"] };
+  const encoded = details && Buffer.from(details).toString("base64").replace(/=+$/, "");
   return {
-    "grpc-status": String(statusNumberOf(error)),
-    "grpc-message": encodeMessage(messageOf(error)),
-    ...(details && { "grpc-status-details-bin": Buffer.from(details).toString("base64").replace(/=+$/, "") }),
+    "grpc-status": [String(statusNumberOf(error))],
+    "grpc-message": [encodeMessage(messageOf(error))],
+    ...(encoded && { "grpc-status-details-bin": [encoded] }),
   };
 }
 
@@ -60,15 +62,16 @@ function encodeMessage(text: string): string {
 }
 
 /** The error that trailers tell of; undefined when all went well. */
-export function errorOf(trailers: Readonly<Record<string, unknown>>): GrpcError | undefined {
-  const status = trailers["grpc-status"];
-  if (status === "0" || status === 0) return undefined;
+export function errorOf(trailers: Fields): GrpcError | undefined {
+  const [status] = trailers["grpc-status"] ?? [];
+  if (status === "0") return undefined;
   if (status === undefined) return new GrpcError(13, "the call ended without a status");
-  const details = trailers["grpc-status-details-bin"];
+  const [message = ""] = trailers["grpc-message"] ?? [];
+  const [details] = trailers["grpc-status-details-bin"] ?? [];
   return new GrpcError(
     Number(status),
-    decodeMessage(String(trailers["grpc-message"] ?? "")),
-    details === undefined ? undefined : Buffer.from(String(details), "base64"),
+    decodeMessage(message),
+    details === undefined ? undefined : Buffer.from(details, "base64"),
   );
 }
 

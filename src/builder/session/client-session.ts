@@ -1,6 +1,6 @@
-import type { Duplex } from "node:stream";
 import { sessionMethods } from "../../api/buildkit/session.ts";
 import { GrpcClient } from "../../api/grpc/client.ts";
+import type { Wire } from "../../api/http2/frame-writer.ts";
 
 /** How a client names its session: the headers of `POST /session`. */
 export interface SessionHead {
@@ -18,11 +18,11 @@ export class ClientSession {
   readonly rpc: GrpcClient;
   readonly #methods: ReadonlySet<string>;
 
-  constructor(head: SessionHead, connection: Duplex) {
+  constructor(head: SessionHead, wire: Wire) {
     this.id = head.id;
     this.sharedKey = head.sharedKey;
     this.#methods = new Set(head.methods.map((method) => method.toLowerCase()));
-    this.rpc = new GrpcClient(connection);
+    this.rpc = new GrpcClient(wire);
   }
 
   offers(method: keyof typeof sessionMethods): boolean {

@@ -1,5 +1,5 @@
 import { sessionMethods } from "../../api/buildkit/session.ts";
-import type { Metadata } from "../../api/grpc/client.ts";
+import type { Fields } from "../../api/http2/hpack.ts";
 import { type Manifest, type OnBytes, type ReceiveTarget, receiveFiles } from "../../filesync/receive.ts";
 import type { ClientSession } from "./client-session.ts";
 
@@ -28,7 +28,7 @@ export async function requestFiles(
   }
 }
 
-function metadataOf({ name, exclude, follow }: FilesRequest): Metadata {
+function metadataOf({ name, exclude, follow }: FilesRequest): Fields {
   const fields: Record<string, readonly string[]> = {
     "dir-name": [name],
     "exclude-patterns": exclude,

@@ -1,6 +1,7 @@
 import { BytesMessage } from "../../api/buildkit/control.ts";
 import { sessionMethods } from "../../api/buildkit/session.ts";
-import type { GrpcCall, Metadata } from "../../api/grpc/client.ts";
+import type { GrpcCall } from "../../api/grpc/client.ts";
+import type { Fields } from "../../api/http2/hpack.ts";
 import { invalidArgument } from "../../base/errors.ts";
 import { sendFiles } from "../../filesync/send.ts";
 import { walk } from "../../filesync/walk.ts";
@@ -9,7 +10,7 @@ import type { ClientSession } from "./client-session.ts";
 /** `number`: which of the client's outputs is meant, where it has several. */
 function open(session: ClientSession, number: number, signal: AbortSignal): GrpcCall {
   if (!session.offers("sendFiles")) throw invalidArgument("the client takes no files of a build's output");
-  const metadata: Metadata = { "buildkit-attachable-exporter-id": [String(number)] };
+  const metadata: Fields = { "buildkit-attachable-exporter-id": [String(number)] };
   return session.rpc.open(sessionMethods.sendFiles, metadata, signal);
 }
 

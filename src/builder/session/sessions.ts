@@ -1,4 +1,4 @@
-import type { Duplex } from "node:stream";
+import type { Wire } from "../../api/http2/frame-writer.ts";
 import { invalidArgument } from "../../base/errors.ts";
 import { ClientSession, type SessionHead } from "./client-session.ts";
 
@@ -11,8 +11,8 @@ export class Sessions {
   readonly #waiting = new Map<string, Set<(session: ClientSession) => void>>();
 
   /** Keeps a session until its connection ends. */
-  async serve(head: SessionHead, connection: Duplex): Promise<void> {
-    const session = new ClientSession(head, connection);
+  async serve(head: SessionHead, wire: Wire): Promise<void> {
+    const session = new ClientSession(head, wire);
     this.#open.set(head.id, session);
     for (const found of this.#waiting.get(head.id) ?? []) found(session);
     await new Promise<void>((resolve) => {

@@ -21,7 +21,7 @@ async function* pull(
   urlpath: string,
   signal: AbortSignal,
 ): AsyncGenerator<Uint8Array> {
-  const call = session.rpc.open(sessionMethods.upload, { urlpath, urlhost: uploadHost }, signal);
+  const call = session.rpc.open(sessionMethods.upload, { urlpath: [urlpath], urlhost: [uploadHost] }, signal);
   call.end();
   for await (const message of call.messages()) yield BytesMessage.decode(message).data;
 }

@@ -2,8 +2,8 @@ import { SolveRequest, SolveResponse, StatusRequest, StatusResponse } from "../.
 import { GrpcClient } from "../../api/grpc/client.ts";
 import { serveGrpc } from "../../api/grpc/server.ts";
 import type { Client } from "../../client/client.ts";
-import { duplexOf } from "./duplex.ts";
 import { type Offers, sessionServices } from "./session-services.ts";
+import { wireOf } from "./wire.ts";
 
 /** What is asked of the builder. */
 export interface BuildRequest {
@@ -44,11 +44,9 @@ export async function buildWithBuildkit(
       "x-docker-expose-session-grpc-method": [...methods.keys()].join(", "),
     },
   });
-  const sessionStream = duplexOf(session);
-  void serveGrpc(sessionStream, { methods });
+  void serveGrpc(wireOf(session), { methods });
   const connection = await client.hijack("Grpc", { headers: { Upgrade: "h2c" } });
-  const controlStream = duplexOf(connection);
-  const rpc = new GrpcClient(controlStream);
+  const rpc = new GrpcClient(wireOf(connection));
   try {
     const Ref = crypto.randomUUID().replaceAll("-", "");
     const watching = watch(rpc, Ref, show, signal);
@@ -71,8 +69,8 @@ export async function buildWithBuildkit(
       await Promise.race([watching.catch(() => {}), Bun.sleep(patience)]);
     }
   } finally {
-    controlStream.destroy();
-    sessionStream.destroy();
+    rpc.close();
+    session.close();
   }
 }
 

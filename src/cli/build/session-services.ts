@@ -70,10 +70,9 @@ export function sessionServices(offers: Offers): Map<string, Method> {
 }
 
 /** A header field of a call, each of its values; those that are not ASCII come percent-encoded. */
-function fieldOf({ metadata }: ServerCall, name: string): string[] {
-  const value = metadata[name];
-  const all = value === undefined ? [] : Array.isArray(value) ? value : String(value).split(/, ?/);
-  if (metadata[`${name}-encoded`] !== "1") return all;
+function fieldOf({ metadata }: ServerCall, name: string): readonly string[] {
+  const all = metadata[name] ?? [];
+  if (metadata[`${name}-encoded`]?.[0] !== "1") return all;
   return all.map((one) => decodeURIComponent(one.replaceAll("+", " ")));
 }
 

@@ -32,9 +32,9 @@ const bridge = "/moby.buildkit.v1.frontend.LLBBridge/";
 /** `moby.buildkit.v1.frontend.LLBBridge`: a client builds by itself what it then returns as the result of a `Solve`. */
 export function gatewayMethods(jobs: Jobs, worker: WorkerRecord): [string, Method][] {
   const jobOf = ({ metadata }: ServerCall): Promise<Job> => {
-    const ref = metadata["buildkit-controlapi-buildid"];
+    const [ref] = metadata["buildkit-controlapi-buildid"] ?? [];
     if (ref === undefined) throw invalidArgument("no build id in the metadata of the call");
-    return jobs.find(String(ref));
+    return jobs.find(ref);
   };
   const caps = capabilities.map((ID) => ({ ID, Enabled: true, Deprecated: false }));
   return [

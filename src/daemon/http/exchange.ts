@@ -47,6 +47,8 @@ export class Exchange {
   readonly #reply: ReplyWriter;
   readonly #abort = new AbortController();
   #body: BodyReader | undefined;
+  /** The handler has taken the connection over. */
+  #isTaken = false;
   #hijacked: Duplex | undefined;
   #operation: Operation | undefined;
   #version = maxApiVersion;
@@ -83,7 +85,7 @@ export class Exchange {
 
   /** True when the client has not been heard to the end. */
   get hasUnreadBody(): boolean {
-    return this.#hijacked === undefined && this.#body?.ended === false;
+    return !this.#isTaken && this.#body?.ended === false;
   }
 
   /** Answers. True when the connection may carry another request. */
@@ -93,7 +95,7 @@ export class Exchange {
     } catch (error) {
       await this.#fail(error);
     }
-    if (this.#hijacked || this.#framing.close) return false;
+    if (this.#isTaken || this.#framing.close) return false;
     return this.#skipBody();
   }
 
@@ -235,9 +237,10 @@ export class Exchange {
       header: (name: string, value: string) => this.#reply.header(name, value),
       status: (code: number) => this.#reply.status(code),
       hijack: (format: HijackFormat) => this.#takeOver(format),
+      upgrade: () => this.#upgrade(),
     });
-    if (!this.#hijacked) return this.#reply.whole("");
-    await ended(this.#hijacked);
+    if (!this.#isTaken) return this.#reply.whole("");
+    if (this.#hijacked) await ended(this.#hijacked);
     this.#connection.close();
   }
 
@@ -247,16 +250,25 @@ export class Exchange {
     const start = isWebsocket
       ? `HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: ${acceptKey(websocketKey)}\r\n`
       : this.#upgradeLines(format, upgrade);
-    void this.#connection.write(`${start}${this.#reply.headerLines()}\r\n`);
+    this.#take(start);
     const raw = duplexOf(this.#connection);
     this.#hijacked = isWebsocket ? websocketDuplex(raw) : raw;
     return this.#hijacked;
   }
 
+  #upgrade(): Connection {
+    const protocol = (this.#head.headers.upgrade ?? "h2c").replace(/[^\w/.-]/g, "");
+    this.#take(`HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: ${protocol}\r\n`);
+    return this.#connection;
+  }
+
+  /** From here on the connection speaks something else. */
+  #take(start: string): void {
+    this.#isTaken = true;
+    void this.#connection.write(`${start}${this.#reply.headerLines()}\r\n`);
+  }
+
   #upgradeLines(format: HijackFormat, upgrade: string | undefined): string {
-    if (format === "h2c" && upgrade !== undefined) {
-      return `HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: ${upgrade.replace(/[^\w/.-]/g, "")}\r\n`;
-    }
     const multiplexed = format === "multiplexed" && compareVersions(this.#version, "1.42") >= 0;
     const contentType = `Content-Type: application/vnd.docker.${multiplexed ? "multiplexed" : "raw"}-stream\r\n`;
     if (upgrade === undefined) return `HTTP/1.1 200 OK\r\n${contentType}`;

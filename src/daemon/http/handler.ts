@@ -1,4 +1,5 @@
 import type { Duplex } from "node:stream";
+import type { Wire } from "../../api/http2/frame-writer.ts";
 import type { AuthConfig } from "../../api/images.ts";
 import type { BodyOf, KindOf, OperationId, ParamsOf, QueryOf, ResultOf } from "../../api/operations.ts";
 
@@ -40,7 +41,7 @@ export interface MessagesReply<T> extends Reply {
   flush(): void;
 }
 
-export type HijackFormat = "raw" | "multiplexed" | "h2c";
+export type HijackFormat = "raw" | "multiplexed";
 
 export interface HijackReply extends Reply {
   /**
@@ -50,6 +51,11 @@ export interface HijackReply extends Reply {
    * connection is closed when the handler's promise resolves. The content type follows `format`, from API 1.42 on.
    */
   hijack(format: HijackFormat): Duplex;
+  /**
+   * As `hijack`, for another protocol that the client has asked for by `Upgrade`: answers `101` with its name, and returns
+   * the bare connection, which is closed when the handler's promise resolves.
+   */
+  upgrade(): Wire;
 }
 
 type Answers<Id extends OperationId> = {

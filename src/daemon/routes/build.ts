@@ -58,11 +58,11 @@ export function buildHandlers(engine: Engine): Handlers {
           .map((method) => method.trim()),
       };
       if (head.id === "") throw invalidArgument("a session needs an id");
-      await sessions.serve(head, reply.hijack("h2c"));
+      await sessions.serve(head, reply.upgrade());
     },
 
     async Grpc(_, reply) {
-      await serveGrpc(reply.hijack("h2c"), { methods: control, details: errorDetails });
+      await serveGrpc(reply.upgrade(), { methods: control, details: errorDetails });
     },
 
     BuildPrune: ({ query }) =>
