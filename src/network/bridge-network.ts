@@ -56,6 +56,8 @@ export interface BridgeNetworkOptions {
   link: Link;
   /** The containers' gateways where they are not the bridge. */
   gateways?: Partial<Record<Family, Ip>>;
+  /** The host's firewall has been told of the bridge, and lets it through by itself. */
+  isTold: (bridge: string) => boolean;
   log: Logger;
 }
 
@@ -81,9 +83,12 @@ export class BridgeNetwork implements LiveNetwork {
   readonly #host: NetlinkSocket;
   readonly #nft: Nftables | undefined;
   readonly #log: Logger;
+  readonly #isTold: (bridge: string) => boolean;
 
-  constructor({ nft, host, config, row, spec, identity, link, gateways = {}, log }: BridgeNetworkOptions) {
+  constructor(all: BridgeNetworkOptions) {
+    const { nft, host, config, row, spec, identity, link, gateways = {}, log } = all;
     this.#log = log;
+    this.#isTold = all.isTold;
     const options = parseBridgeOptions(spec);
     this.row = row;
     this.spec = spec;
@@ -173,7 +178,8 @@ export class BridgeNetwork implements LiveNetwork {
     if (!this.#nft) return;
     ensureUserChain(this.#nft);
     if (this.spec.internal) return;
-    const failure = openForwarding(this.#nft, this.identity.bridge);
+    const { bridge } = this.identity;
+    const failure = openForwarding(this.#nft, bridge, this.#isTold(bridge));
     if (failure === undefined) return;
     this.#log.warn("the host's firewall may keep containers from the world", { firewall: failure });
   }

@@ -49,6 +49,7 @@ export async function openDefaultBridge(input: DefaultBridgeInput): Promise<Brid
     identity: settings,
     link,
     gateways: Object.fromEntries(gateways.map((ip) => [ip.family, ip])),
+    isTold: (name) => networks.isTold(name),
     log,
   });
   networks.use(bridge);

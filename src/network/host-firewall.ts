@@ -3,8 +3,9 @@ import { userTable } from "./user-chain.ts";
 
 /*
  * A packet has to pass every table. Where the host's own `ip filter` table drops what it forwards (ufw, a Docker
- * beside us), or firewalld rejects it, ours cannot let containers through: that takes two rules in the host's chain. They carry a comment, by
- * which they are found again; nothing else in that table is touched.
+ * beside us), or firewalld rejects it and cannot be told of containers (`FirewalldZone`), ours cannot let
+ * them through: that takes two rules in the host's chain. They carry a comment, by which they are found again; nothing else
+ * in that table is touched.
  */
 
 /** Tables of the host in which a change may concern containers. */
@@ -63,27 +64,33 @@ function chainsOf(nft: Nftables, { family, table }: Pick<Place, "family" | "tabl
  * Where the host drops what it forwards: the chain for rules of the administrator that Docker keeps, else the forward
  * chain when that drops; and firewalld's, which rejects what comes from interfaces that it was told nothing of.
  */
-function blockingChains(nft: Nftables): Place[] {
+function blockingChains(nft: Nftables, isTold: boolean): Place[] {
   const filter = chainsOf(nft, { family: "ip", table: "filter" });
   const drops = filter.some(({ name, policy }) => name === "FORWARD" && policy === "drop");
   const chain = filter.some(({ name }) => name === "DOCKER-USER") ? "DOCKER-USER" : "FORWARD";
-  const firewalld = chainsOf(nft, firewalldForward).some(({ name }) => name === firewalldForward.chain);
   return [
     ...(drops ? [{ family: "ip" as const, table: "filter", chain }] : []),
-    ...(firewalld ? [firewalldForward] : []),
+    ...(isTold ? [] : firewalldPlaces(nft)),
   ];
 }
+
+const firewalldPlaces = (nft: Nftables): Place[] =>
+  chainsOf(nft, firewalldForward)
+    .filter(({ name }) => name === firewalldForward.chain)
+    .map(() => firewalldForward);
 
 /** The comment of our rules in chains of others. */
 export const bridgeMark = (bridge: string) => `longshore ${bridge}`;
 
 /**
- * Lets the bridge's traffic through a host firewall that drops what it forwards. Returns why it could not be done, where
- * the host's firewall lets nobody else into its table.
+ * Lets the bridge's traffic through a host firewall that drops what it forwards; `isTold` says that firewalld knows of the
+ * bridge, and lets it through by its own rules. Returns why it could not be done, where the host's firewall lets nobody
+ * else into its table.
  */
-export function openForwarding(nft: Nftables, bridge: string): string | undefined {
+export function openForwarding(nft: Nftables, bridge: string, isTold: boolean): string | undefined {
+  if (isTold) takeBack(nft, bridge, firewalldPlaces(nft));
   let failure: string | undefined;
-  for (const place of blockingChains(nft)) {
+  for (const place of blockingChains(nft, isTold)) {
     if (ourRules(nft, place, bridge).length > 0) continue;
     const where = `${place.family} ${place.table} ${place.chain}`;
     const rule = (match: string) =>
@@ -107,14 +114,13 @@ function ourRules(nft: Nftables, { family, table, chain }: Place, bridge: string
 /** Takes back what `openForwarding` added. */
 export function closeForwarding(nft: Nftables, bridge: string): void {
   const filter = { family: "ip", table: "filter" } as const;
-  const places: Place[] = [
-    ...chainsOf(nft, filter)
-      .filter(({ name }) => legacyChains.includes(name))
-      .map(({ name }) => ({ ...filter, chain: name })),
-    ...chainsOf(nft, firewalldForward)
-      .filter(({ name }) => name === firewalldForward.chain)
-      .map(() => firewalldForward),
-  ];
+  const legacy = chainsOf(nft, filter)
+    .filter(({ name }) => legacyChains.includes(name))
+    .map(({ name }) => ({ ...filter, chain: name }));
+  takeBack(nft, bridge, [...legacy, ...firewalldPlaces(nft)]);
+}
+
+function takeBack(nft: Nftables, bridge: string, places: readonly Place[]): void {
   const commands = places.flatMap((place) =>
     ourRules(nft, place, bridge).map(
       ({ handle }) => `delete rule ${place.family} ${place.table} ${place.chain} handle ${handle}`,

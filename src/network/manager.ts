@@ -17,7 +17,8 @@ import { openDefaultBridge } from "./default-bridge.ts";
 import { redirectQueries } from "./dns/redirect.ts";
 import { checkEndpoint, detailsOf } from "./endpoints.ts";
 import { FirewallWatch } from "./firewall-watch.ts";
-import { publishWarning } from "./host-firewall.ts";
+import { FirewalldZone } from "./firewalld-zone.ts";
+import { activeFirewall, publishWarning } from "./host-firewall.ts";
 import type { NamedSandbox } from "./name-server.ts";
 import { hasNames, namedSandbox } from "./named-sandbox.ts";
 import { NetworkSet } from "./network-set.ts";
@@ -53,6 +54,8 @@ export class NetworkManager {
   readonly #attached = new Map<string, Attached>();
   readonly #networks: NetworkSet;
   readonly #pools: { bridge: SandboxPool; bare: SandboxPool; named: SandboxPool };
+  /** Where firewalld is told of our bridges; undefined where there are to be no rules. */
+  readonly #zone: FirewalldZone | undefined;
   #bridge: BridgeNetwork | undefined;
   #watch: FirewallWatch | undefined;
 
@@ -76,7 +79,18 @@ export class NetworkManager {
       ula: ulaPool(random),
       records: this.#records,
       plugins,
+      isTold: (bridge) => this.#zone?.joined(bridge) ?? false,
+      gone: (bridge) => void this.#zone?.leave([bridge]),
     });
+    const { nft } = this.#networks;
+    this.#zone =
+      nft &&
+      new FirewalldZone({
+        isActive: () => activeFirewall(nft) === "firewalld",
+        bridges: () => this.#networks.bridges(),
+        changed: () => this.#reopen(),
+        log,
+      });
     this.#keeper = deps.ports ?? new OwnPorts();
     this.#ports = new ContainerPorts({
       host,
@@ -114,18 +128,27 @@ export class NetworkManager {
     if (this.#deps.config.iptables !== false) this.#watchFirewall();
     this.#applyAll();
     this.#watch?.recogniseSelf();
+    this.#zone?.look();
     await this.#ports.dropUnclaimed();
   }
 
   #watchFirewall(): void {
     this.#watch = new FirewallWatch({
       isOurs: (table) => this.#networks.live().some(({ firewall }) => firewall?.table === table),
-      restore: () => this.#applyAll(),
+      restore: () => {
+        this.#applyAll();
+        this.#zone?.look();
+      },
       reopen: () => {
-        for (const network of this.#networks.live()) network.reopen?.();
+        this.#reopen();
+        this.#zone?.look();
       },
       log: this.#deps.log,
     });
+  }
+
+  #reopen(): void {
+    for (const network of this.#networks.live()) network.reopen?.();
   }
 
   /** What a user should know of ports that are published on all addresses of the host, or undefined. */
@@ -171,6 +194,7 @@ export class NetworkManager {
   async create(request: NetworkCreateRequest): Promise<{ id: string; warning: string }> {
     const planned = planNetwork(request, this.#deps.config.defaultOptions);
     const row = await this.#networks.create(planned);
+    if (row.driver === "bridge") await this.#zone?.settle();
     this.#event("create", row);
     this.#pools.named.refill();
     return { id: row.id, warning: "" };
@@ -469,7 +493,10 @@ export class NetworkManager {
     await this.#keeper.close({ last });
     // Whoever keeps the ports for the next daemon has sockets of its own.
     for (const { ports } of this.#attached.values()) ports?.[Symbol.dispose]();
+    const bridges = this.#networks.bridges();
     if (last) this.#removeAll();
+    if (last) await this.#zone?.leave(bridges);
+    this.#zone?.[Symbol.dispose]();
     this.#networks[Symbol.dispose]();
     this.#host[Symbol.dispose]();
   }

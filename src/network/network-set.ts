@@ -53,6 +53,10 @@ export interface NetworkSetDependencies {
   ula: SubnetPool;
   records: RemoteRecords;
   plugins: Plugins;
+  /** As in `BridgeNetworkOptions`. */
+  isTold: (bridge: string) => boolean;
+  /** A bridge has been taken down. */
+  gone: (bridge: string) => void;
 }
 
 /** All networks: their rows, and those that are in use. */
@@ -81,6 +85,13 @@ export class NetworkSet implements Disposable {
 
   live(): LiveNetwork[] {
     return [...this.#live.values()];
+  }
+
+  /** The names of the bridges in use. */
+  bridges(): string[] {
+    return this.live().flatMap((network) =>
+      network instanceof BridgeNetwork ? [network.identity.bridge] : [],
+    );
   }
 
   /** Undefined for `host`, `none`, and what could not be brought up. */
@@ -144,6 +155,11 @@ export class NetworkSet implements Disposable {
     return row;
   }
 
+  /** As in the options. */
+  isTold(bridge: string): boolean {
+    return this.#deps.isTold(bridge);
+  }
+
   /** Takes a network that has been brought up. */
   use(network: LiveNetwork): void {
     this.#live.get(network.row.id)?.[Symbol.dispose]();
@@ -168,7 +184,7 @@ export class NetworkSet implements Disposable {
   }
 
   #open(row: NetworkRow): LiveNetwork | undefined {
-    const { host, config, log } = this.#deps;
+    const { host, config, log, isTold } = this.#deps;
     const { spec, identity } = storedNetwork(row);
     if (spec.configOnly) return undefined;
     if (!networkDrivers.includes(spec.driver)) this.use(new PluginNetwork(host, row, spec));
@@ -177,7 +193,7 @@ export class NetworkSet implements Disposable {
       this.use(new VlanNetwork(host, row, spec));
     } else {
       const link = makeBridge(host, spec, identity, config);
-      this.use(new BridgeNetwork({ nft: this.nft, host, config, row, spec, identity, link, log }));
+      this.use(new BridgeNetwork({ nft: this.nft, host, config, row, spec, identity, link, isTold, log }));
     }
     return this.#live.get(row.id);
   }
@@ -191,6 +207,7 @@ export class NetworkSet implements Disposable {
       if (resource.owner === "" || this.#rows.has(resource.owner)) continue;
       if (resource.kind !== "link") removeBridgeRules(resource.key);
       if (resource.kind !== "nftTable") deleteLink(host, resource.key);
+      if (resource.kind === "bridge") this.#deps.gone(resource.key);
       resources.release(resource);
     }
   }
@@ -275,6 +292,7 @@ export class NetworkSet implements Disposable {
     live?.[Symbol.dispose]();
     const { identity } = storedNetwork(row);
     if (!live && identity) removeFormerBridge(host, identity);
+    if (identity) this.#deps.gone(identity.bridge);
     for (const { kind, key } of resources.ofOwner(row.id)) if (kind === "link") deleteLink(host, key);
   }
 
