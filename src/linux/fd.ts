@@ -9,12 +9,15 @@ const O_NONBLOCK = 0o4000;
 const O_ASYNC = 0o20000;
 const EAGAIN = 11;
 const EINTR = 4;
+const SPLICE_F_NONBLOCK = 2;
 const LOCK_EX = 2;
 const LOCK_NB = 4;
 
 const c = libc({
   read: { args: ["i32", "ptr", "u64"], returns: "i64" },
   write: { args: ["i32", "ptr", "u64"], returns: "i64" },
+  splice: { args: ["i32", "ptr", "i32", "ptr", "u64", "u32"], returns: "i64" },
+  pread: { args: ["i32", "ptr", "u64", "i64"], returns: "i64" },
   fcntl: { args: ["i32", "i32", "i64"], returns: "i32" },
   flock: { args: ["i32", "i32"], returns: "i32" },
 });
@@ -33,6 +36,26 @@ export function readNow(fd: number, buffer: Uint8Array): number | undefined {
   const error = errno();
   if (again(error)) return undefined;
   throw new SyscallError("read", error);
+}
+
+/**
+ * Moves up to `length` bytes out of a pipe to `offset` of a file (splice(2)), without waiting: how many, 0 at the end of
+ * the pipe, undefined when it is empty now. A process that is killed meanwhile has moved them or has not: what is in the
+ * file is not in the pipe any more. Throws the errno.
+ */
+export function moveFromPipe(pipe: number, file: number, offset: number, length: number): number | undefined {
+  fileOffset[0] = BigInt(offset);
+  const count = Number(c.splice(pipe, null, file, fileOffset, length, SPLICE_F_NONBLOCK));
+  if (count >= 0) return count;
+  const error = errno();
+  if (again(error)) return undefined;
+  throw new SyscallError("splice", error);
+}
+const fileOffset = new BigInt64Array(1);
+
+/** pread(2): how many bytes from `offset` on were put into `buffer`. Throws the errno. */
+export function readAt(fd: number, buffer: Uint8Array, offset: number): number {
+  return check(c.pread(fd, buffer, buffer.length, offset), "pread");
 }
 
 /** write(2) without waiting: how many bytes were taken, 0 when none can be now. Throws the errno (`EPIPE`, `EIO`). */

@@ -1,8 +1,9 @@
 import type { Clock } from "../../base/clock.ts";
 import { rfc3339Nano } from "../../base/clock.ts";
 import type { LogPosition } from "../supervisor/protocol.ts";
+import { countRecords } from "./count-records.ts";
 import { LineSplitter, longestPiece } from "./lines.ts";
-import type { LogDriver, LogStream } from "./log-driver.ts";
+import type { LogDriver, LogProgress, LogStream } from "./log-driver.ts";
 import { RotatedFile } from "./rotated-file.ts";
 import type { Rotation } from "./rotation.ts";
 
@@ -12,11 +13,14 @@ export interface JsonFileOptions {
   attributes?: Record<string, string>;
   /** Bytes of the longest line that is one record; Docker's when absent. */
   longestLine?: number;
+  /** Where the log ended when a writer that was killed wrote that down: what it has logged since comes again. */
+  noted?: LogPosition;
   clock: Clock;
   /** Told when the log cannot be written (a full disk): lines are lost then, the container goes on. */
   onFailure: (error: unknown) => void;
 }
 
+const newline = 10;
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
 /**
@@ -29,24 +33,42 @@ export class JsonFileLog implements LogDriver {
   #streams: Record<LogStream, LineSplitter>;
   #options: JsonFileOptions;
   #failed = false;
+  /** How many records that come now are in the file already. */
+  #known: Record<LogStream, number> = { stdout: 0, stderr: 0 };
 
   constructor(options: JsonFileOptions) {
     this.#options = options;
-    this.#file = new RotatedFile(options.path, options.rotation);
+    const { path, rotation, noted } = options;
+    this.#file = new RotatedFile(path, rotation, noted ? "drop" : "finish");
+    if (noted) this.#known = countRecords(path, rotation.maxFile, noted);
     const attributes = options.attributes ? `,"attrs":${JSON.stringify(options.attributes)}` : "";
     this.#streams = {
-      stdout: this.#splitter(`"stream":"stdout"${attributes},"time":"`),
-      stderr: this.#splitter(`"stream":"stderr"${attributes},"time":"`),
+      stdout: this.#splitter("stdout", `"stream":"stdout"${attributes},"time":"`),
+      stderr: this.#splitter("stderr", `"stream":"stderr"${attributes},"time":"`),
     };
   }
 
-  #splitter(fields: string): LineSplitter {
+  #splitter(stream: LogStream, fields: string): LineSplitter {
     const suffix = () => `",${fields}${rfc3339Nano(this.#options.clock.nowNanos())}"}\n`;
     const sink = {
-      lines: (bytes: Uint8Array) => this.#append(encodeLines(decoder.decode(bytes), suffix())),
-      piece: (bytes: Uint8Array) => this.#append(encodePiece(decoder.decode(bytes), suffix())),
+      lines: (bytes: Uint8Array) => {
+        const fresh = this.#known[stream] > 0 ? this.#dropKnown(stream, bytes) : bytes;
+        if (fresh.length > 0) this.#append(encodeLines(decoder.decode(fresh), suffix()));
+      },
+      piece: (bytes: Uint8Array) => {
+        if (this.#known[stream] > 0) this.#known[stream]--;
+        else this.#append(encodePiece(decoder.decode(bytes), suffix()));
+      },
     };
     return new LineSplitter(sink, this.#options.longestLine ?? longestPiece);
+  }
+
+  #dropKnown(stream: LogStream, lines: Uint8Array): Uint8Array {
+    let start = 0;
+    for (; this.#known[stream] > 0 && start < lines.length; this.#known[stream]--) {
+      start = lines.indexOf(newline, start) + 1;
+    }
+    return lines.subarray(start);
   }
 
   async ready(): Promise<void> {}
@@ -77,6 +99,12 @@ export class JsonFileLog implements LogDriver {
       position: this.#file.position,
       pending: { stdout: this.#streams.stdout.pending, stderr: this.#streams.stderr.pending },
     };
+  }
+
+  progress(): LogProgress {
+    const { stdout, stderr } = this.#streams;
+    const pending = { stdout: stdout.pendingLength, stderr: stderr.pendingLength };
+    return { position: this.#file.position, pending };
   }
 
   close(): void {

@@ -27,6 +27,11 @@ export class LineSplitter {
     this.#pending = Buffer.allocUnsafeSlow(longest);
   }
 
+  /** Bytes of a line whose end has not come yet. */
+  get pendingLength(): number {
+    return this.#pendingLength;
+  }
+
   /** The beginning of a line whose end has not come yet; a copy. */
   get pending(): Uint8Array {
     return Uint8Array.from(this.#pending.subarray(0, this.#pendingLength));

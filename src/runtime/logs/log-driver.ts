@@ -14,5 +14,12 @@ export interface LogDriver {
   readonly isFull: boolean;
   /** The end of what `docker logs` can read, and the beginnings of lines that are not there yet. */
   snapshot(): { position: LogPosition; pending: Record<LogStream, Uint8Array> } | undefined;
+  /** Where the file ends in which all lines are that were written, and how many bytes wait for the end of a line. */
+  progress?(): LogProgress;
   close(): void;
+}
+
+export interface LogProgress {
+  position: LogPosition;
+  pending: Record<LogStream, number>;
 }

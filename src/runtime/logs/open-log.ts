@@ -1,7 +1,7 @@
 import { mkdirSync } from "node:fs";
 import { dirname } from "node:path";
 import type { Clock } from "../../base/clock.ts";
-import type { LogConfig } from "../supervisor/protocol.ts";
+import type { LogConfig, LogPosition } from "../supervisor/protocol.ts";
 import { journaldEncoder, journaldTransport } from "./journald.ts";
 import { JsonFileLog } from "./json-file.ts";
 import type { LogDriver } from "./log-driver.ts";
@@ -17,6 +17,8 @@ export interface LogOwner {
   /** Output cannot be logged (a full disk, a syslog that has gone): it is lost then, the container goes on. */
   onFailure: (error: unknown) => void;
   onUnblocked: () => void;
+  /** Where a log file ended when a writer that was killed wrote that down. */
+  noted?: LogPosition;
 }
 
 /**
@@ -59,6 +61,7 @@ function fileLog(config: LogConfig, rotation: Rotation, owner: LogOwner): JsonFi
     longestLine: parseLineSize(options),
     clock: owner.clock,
     onFailure: owner.onFailure,
+    ...(owner.noted ? { noted: owner.noted } : {}),
   });
 }
 

@@ -44,7 +44,8 @@ function endOfRun(lines: string, end: number, suffix: string): number {
   }
 }
 
-function parseRecord(line: string): LogRecord | undefined {
+/** One line of a json-file; undefined when it is damaged. */
+export function parseRecord(line: string): LogRecord | undefined {
   let json: { log?: unknown; stream?: unknown; time?: unknown; attrs?: Record<string, string> };
   try {
     json = JSON.parse(line);

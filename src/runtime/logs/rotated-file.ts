@@ -3,6 +3,7 @@ import {
   createReadStream,
   createWriteStream,
   fstatSync,
+  ftruncateSync,
   openSync,
   readSync,
   renameSync,
@@ -32,23 +33,40 @@ export class RotatedFile {
   /** The number that the file being compressed has by now. */
   #compressing: { number: number } | undefined;
 
-  /** Opens `path` at its end, or creates it. */
-  constructor(path: string, rotation: Rotation) {
+  /**
+   * Opens `path` at its end, or creates it. A writer that was killed may have left half a line there: it is finished, so
+   * that what comes now is not joined to it, or dropped, when it comes again.
+   */
+  constructor(path: string, rotation: Rotation, tornLine: "finish" | "drop" = "finish") {
     this.#path = path;
     this.#rotation = rotation;
     this.#fd = openSync(path, "a+", 0o640);
     const { size, ino } = fstatSync(this.#fd);
     this.#size = size;
     this.#inode = ino;
-    this.#finishTornLine();
+    if (tornLine === "drop") this.#dropTornLine();
+    else this.#finishTornLine();
   }
 
-  /** A writer that was killed may have left half a line; what comes now must not be joined to it. */
   #finishTornLine(): void {
     if (this.#size === 0) return;
     const last = Buffer.alloc(1);
     readSync(this.#fd, last, 0, 1, this.#size - 1);
     if (last[0] !== newline) this.#write(Buffer.from("\n"));
+  }
+
+  #dropTornLine(): void {
+    const piece = Buffer.alloc(64 * 1024);
+    for (let end = this.#size; end > 0; ) {
+      const start = Math.max(0, end - piece.length);
+      const count = readSync(this.#fd, piece, 0, end - start, start);
+      const last = piece.subarray(0, count).lastIndexOf(newline);
+      end = last >= 0 ? start + last + 1 : start;
+      if (last < 0 && start > 0) continue;
+      if (end < this.#size) ftruncateSync(this.#fd, end);
+      this.#size = end;
+      return;
+    }
   }
 
   get position(): LogPosition {

@@ -7,12 +7,13 @@ import { duplicate } from "../../linux/fd.ts";
 import type { Poller } from "../../linux/poller.ts";
 import { endingOf, processStartTime, sendSignal } from "../../linux/process.ts";
 import { setWindowSize, terminalNumber } from "../../linux/pty.ts";
-import type { LogDriver } from "../logs/log-driver.ts";
+import type { LogDriver, LogProgress } from "../logs/log-driver.ts";
 import { openLog } from "../logs/open-log.ts";
 import { lateExecError } from "../oci-errors.ts";
 import type { AttachInput } from "./attach-input.ts";
 import { InputWriter } from "./input-writer.ts";
 import type { OutputHub, OutputStream } from "./output-hub.ts";
+import { notedPosition, OutputJournal } from "./output-journal.ts";
 import { OutputReader } from "./output-reader.ts";
 import type { ProcessFiles, ProcessState } from "./process-files.ts";
 import type { ConsoleSize, Exit, LogPosition, ProcessStatus } from "./protocol.ts";
@@ -49,6 +50,7 @@ export class ManagedProcess {
   #input: InputWriter | undefined;
   #waitingInputs: AttachInput[] | undefined = [];
   #log: LogDriver | undefined;
+  #journal: OutputJournal | undefined;
   #master: number | undefined;
   #open = 0;
   #abandoned = false;
@@ -73,8 +75,11 @@ export class ManagedProcess {
       const fields = { container: this.state.id, error: messageOf(error) };
       this.#deps.log.error("output of a container cannot be logged", fields);
     };
+    // One that runs has a log of another supervisor, which may have been killed at its work.
+    const noted = this.state.started && notedPosition(this.files.journal);
+    const owner = { clock: this.#deps.clock, onFailure, onUnblocked: () => this.#resume() };
     try {
-      return openLog(config, { clock: this.#deps.clock, onFailure, onUnblocked: () => this.#resume() });
+      return openLog(config, { ...owner, ...(noted ? { noted } : {}) });
     } catch (error) {
       throw logFailed(error);
     }
@@ -114,8 +119,13 @@ export class ManagedProcess {
 
   /** Takes over the streams of the process, which runs. */
   begin(own: OwnStdio): void {
+    const log = this.#log;
+    if (log?.progress && !this.state.tty) {
+      this.#journal = new OutputJournal(this.files.journal, () => (log.progress as () => LogProgress)());
+    }
     if (own.stdout !== undefined) this.#readFrom(own.stdout, "stdout");
     if (own.stderr !== undefined) this.#readFrom(own.stderr, "stderr");
+    if (this.#journal?.hasLeftovers) for (const reader of this.#readers) reader.readNow();
     if (own.stdin !== undefined)
       this.#input = new InputWriter(this.#deps.poller, own.stdin, { terminal: false });
     if (own.master === undefined) this.#connectWaiting();
@@ -133,10 +143,12 @@ export class ManagedProcess {
 
   #readFrom(fd: number, stream: OutputStream): void {
     this.#open++;
+    const journal = this.#journal;
     const reader = new OutputReader({
       poller: this.#deps.poller,
       fd,
       terminal: fd === this.#master,
+      ...(journal ? { read: (buffer: Uint8Array) => journal.read(stream, fd, buffer) } : {}),
       onData: (chunk) => this.#output(stream, chunk),
       onEnd: () => this.#outputEnded(fd),
     });
@@ -151,6 +163,7 @@ export class ManagedProcess {
       chunk = this.#replaceExecError(chunk);
     }
     this.#log?.write(stream, chunk);
+    this.#journal?.logged(stream);
     this.hub.write(stream, chunk);
     return !this.hub.blocked && !this.#log?.isFull;
   }
@@ -259,8 +272,12 @@ export class ManagedProcess {
 
   #closeStreams(): void {
     this.#abandoned = true;
-    this.#log?.end("stdout");
-    this.#log?.end("stderr");
+    for (const stream of ["stdout", "stderr"] as const) {
+      this.#log?.end(stream);
+      this.#journal?.logged(stream);
+    }
+    this.#journal?.close();
+    this.#journal = undefined;
     this.#log?.close();
     this.#log = undefined;
     this.#input?.close();

@@ -2,10 +2,10 @@ import { closeSync } from "node:fs";
 import { readNow } from "../../linux/fd.ts";
 import type { Poller } from "../../linux/poller.ts";
 
-/** One buffer for all readers: what was read is used up before the next read. */
-const buffer = Buffer.alloc(64 * 1024);
+/** One buffer for all readers, as large as their pipes: what was read is used up before the next read. */
+const buffer = Buffer.alloc(256 * 1024);
 /** So much is read from one process before others get their turn. */
-const readsInTurn = 8;
+const readsInTurn = 4;
 const terminalRetry = 100;
 
 export interface OutputReaderOptions {
@@ -13,6 +13,8 @@ export interface OutputReaderOptions {
   /** The reading end of a FIFO, or a pty master; non-blocking. It is closed at the end. */
   fd: number;
   terminal: boolean;
+  /** Reads into `buffer` as `readNow` does, which is meant when this is absent. */
+  read?: (buffer: Uint8Array) => number | undefined;
   /** Takes bytes, which are valid during the call. Returns false when it can take no more for now. */
   onData: (chunk: Uint8Array) => boolean;
   onEnd: () => void;
@@ -55,8 +57,9 @@ export class OutputReader {
   }
 
   #readOnce(): number | undefined {
+    const { read, fd } = this.#options;
     try {
-      return readNow(this.#options.fd, buffer);
+      return read ? read(buffer) : readNow(fd, buffer);
     } catch {
       return 0; // EIO: nobody has the terminal's other side open
     }
@@ -76,6 +79,11 @@ export class OutputReader {
   #pause(): void {
     this.#paused = true;
     this.#ignore();
+  }
+
+  /** Something can be read that the poller does not know of. */
+  readNow(): void {
+    this.#read();
   }
 
   /** The consumer can take more. */

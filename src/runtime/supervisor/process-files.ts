@@ -13,6 +13,7 @@ import {
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { errnoOf, internal } from "../../base/errors.ts";
+import { journalFiles } from "./output-journal.ts";
 import type { Exit, LogConfig, RuntimeBinary } from "./protocol.ts";
 
 const flush = promisify(fsync);
@@ -49,6 +50,8 @@ export class ProcessFiles {
   readonly stderr: string;
   readonly pid: string;
   readonly runtimeLog: string;
+  /** What the names of its output journal's files begin with. */
+  readonly journal: string;
   /** For an exec: the specification's `process` object. */
   readonly processSpec: string;
   #state: string;
@@ -62,6 +65,7 @@ export class ProcessFiles {
     this.pid = join(directory, "pid");
     this.runtimeLog = join(directory, "runtime.log");
     this.processSpec = join(directory, "process.json");
+    this.journal = join(directory, "output");
     this.#state = join(directory, "state.json");
     this.#exit = join(directory, "exit.json");
   }
@@ -69,7 +73,7 @@ export class ProcessFiles {
   /** Makes the folder, without anything of an earlier life of the process. */
   prepare(): void {
     mkdirSync(this.directory, { recursive: true, mode: 0o700 });
-    for (const path of [this.#exit, this.pid]) rmSync(path, { force: true });
+    for (const path of [this.#exit, this.pid, ...journalFiles(this.journal)]) rmSync(path, { force: true });
   }
 
   /** Survives the end of the supervisor, not that of the host: after that, no process runs either. */
@@ -125,6 +129,7 @@ export class ProcessFiles {
   /** Removes what this class has made, and nothing else that may be in the folder. */
   remove(): void {
     const files = [this.stdin, this.stdout, this.stderr, this.pid, this.runtimeLog, this.processSpec];
+    files.push(...journalFiles(this.journal));
     for (const path of [...files, this.#state, this.#exit, join(this.directory, "exec")]) {
       rmSync(path, { force: true, recursive: true });
     }
