@@ -62,6 +62,25 @@ export function parseGoDuration(text: string): number | undefined {
   return sign * Math.round(total);
 }
 
+/** As `parseGoDuration`; throws with Go's texts. */
+export function goDuration(text: string): number {
+  const shown = JSON.stringify(text);
+  let rest = text.replace(/^[-+]/, "");
+  if (rest === "0") return 0;
+  if (rest === "") throw new Error(`time: invalid duration ${shown}`);
+  while (rest !== "") {
+    const part = /^(?:\d+\.?\d*|\.\d+)([^\d.]*)/.exec(rest);
+    if (!part) throw new Error(`time: invalid duration ${shown}`);
+    const unit = part[1] ?? "";
+    if (unit === "") throw new Error(`time: missing unit in duration ${shown}`);
+    if (!["ns", "us", "µs", "μs", "ms", "s", "m", "h"].includes(unit)) {
+      throw new Error(`time: unknown unit ${JSON.stringify(unit)} in duration ${shown}`);
+    }
+    rest = rest.slice(part[0].length);
+  }
+  return parseGoDuration(text) ?? 0;
+}
+
 /** Nanoseconds in Go's notation: `1h0m0s`, `1.5s`, `2ms`, `0s`. */
 export function formatGoDuration(nanos: number): string {
   if (nanos === 0) return "0s";

@@ -4,7 +4,8 @@ import { utimes } from "node:fs/promises";
 import { join } from "node:path";
 import { Readable, Transform } from "node:stream";
 import { pipeline } from "node:stream/promises";
-import { invalidArgument, messageOf, unavailable } from "../base/errors.ts";
+import { invalidArgument } from "../base/errors.ts";
+import { networkError, redactUrl } from "../distribution/network-error.ts";
 import { cacheKey } from "./cache.ts";
 import { checkOut } from "./git.ts";
 import { isGit, parseGitAddress } from "./git-address.ts";
@@ -51,22 +52,24 @@ async function fetchFile(
   url: string,
   { checksum, folder }: FetchOptions,
 ): Promise<Fetched> {
+  const wanted = checksum === undefined ? undefined : parseChecksum(checksum);
   const response = await openRemote(url, signal);
   const path = nameOf(url);
   const file = join(folder, path);
   const hash = createHash("sha256");
+  const check = createHash(wanted?.algorithm ?? "sha256");
   const hashing = new Transform({
     transform(chunk: Buffer, _encoding, done) {
       hash.update(chunk);
+      check.update(chunk);
       done(null, chunk);
     },
   });
   const body = Readable.fromWeb(response.body ?? new ReadableStream());
   await pipeline(body, hashing, createWriteStream(file, { mode: 0o600 }), { signal });
   const digest = `sha256:${hash.digest("hex")}`;
-  if (checksum !== undefined && checksum !== digest) {
-    throw invalidArgument(`digest mismatch ${digest}: ${checksum}`);
-  }
+  const found = wanted && `${wanted.algorithm}:${check.digest("hex")}`;
+  if (found !== checksum) throw invalidArgument(`digest mismatch ${found}: ${checksum}`);
   const modified = Date.parse(response.headers.get("last-modified") ?? "");
   // A file without a date is as old as can be, so that the layer is the same each time.
   const time = Number.isNaN(modified) ? 0 : modified / 1000;
@@ -74,16 +77,27 @@ async function fetchFile(
   return { key: cacheKey("http", path, digest, time), root: folder, path };
 }
 
+/** `sha256:…`, or one of the longer ones (OCI image specification, "Digests"). Throws `invalidArgument`. */
+function parseChecksum(checksum: string): { algorithm: "sha256" | "sha384" | "sha512" } {
+  const [, algorithm, hex = ""] = /^([a-z0-9]+(?:[+._-][a-z0-9]+)*):([a-zA-Z0-9=_-]+)$/.exec(checksum) ?? [];
+  if (algorithm === undefined) throw invalidArgument("invalid checksum digest format");
+  if (algorithm !== "sha256" && algorithm !== "sha384" && algorithm !== "sha512") {
+    throw invalidArgument("unsupported digest algorithm");
+  }
+  if (hex.length !== Number(algorithm.slice(3)) / 4) throw invalidArgument("invalid checksum digest length");
+  if (!/^[0-9a-f]+$/.test(hex)) throw invalidArgument("invalid checksum digest format");
+  return { algorithm };
+}
+
 /** The answer of an address, when it has one. Throws `unavailable`, `invalidArgument`. */
 export async function openRemote(url: string, signal: AbortSignal): Promise<Response> {
-  let response: Response;
-  try {
-    response = await fetch(url, { signal });
-  } catch (error) {
-    throw unavailable(`failed to load ${url}: ${messageOf(error)}`, error);
-  }
+  const response = await fetch(url, { signal }).catch(async (error: unknown) => {
+    throw await networkError("GET", new URL(url), error);
+  });
   if (!response.ok)
-    throw invalidArgument(`failed to load ${url}: invalid response status ${response.status}`);
+    throw invalidArgument(
+      `failed to load ${redactUrl(new URL(url))}: invalid response status ${response.status}`,
+    );
   return response;
 }
 

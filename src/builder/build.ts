@@ -1,6 +1,8 @@
 import { Cleanups } from "../base/disposables.ts";
+import { EngineError, isEngineError } from "../base/errors.ts";
 import { type Dockerfile, parseDockerfile } from "../dockerfile/dockerfile.ts";
 import type { Instruction } from "../dockerfile/instruction.ts";
+import { nearest } from "../dockerfile/suggest.ts";
 import type { Lease } from "../images/blobs.ts";
 import { fullString, parseReference, withDefaultTag } from "../oci/reference.ts";
 import { baseImage } from "./base-image.ts";
@@ -137,10 +139,20 @@ class BuildRun implements AsyncDisposable {
     const { deps, options, progress, lease } = this.#shared;
     const named = options.namedContexts.get(name);
     const wanted = named !== undefined && "image" in named ? named.image : name;
-    const image = await baseImage(deps, options, { name: wanted, platform }, { progress, vertex });
+    const image = await baseImage(deps, options, { name: wanted, platform }, { progress, vertex }).catch(
+      (error: unknown) => this.#orStage(error, name),
+    );
     lease.add(image.id, image.manifestDigest);
     await deps.images.ensureUnpacked(image);
     return imageState(image);
+  }
+
+  /** What is no image may be a stage whose name was mistyped. */
+  #orStage(error: unknown, name: string): never {
+    const stages = this.#dockerfile.stages.map((stage) => stage.name).filter((stage) => stage !== "");
+    const meant = nearest(name, stages, true);
+    if (meant === "" || !isEngineError(error)) throw error;
+    throw new EngineError(error.code, `${error.message} (did you mean ${meant}?)`, { cause: error });
   }
 
   /** Resolves when the stages that an instruction takes files from are there. */

@@ -98,7 +98,7 @@ export class CacheMounts {
       };
       await context.deps.workers.run("copy", job, { signal: context.signal });
     }
-    chownSync(directory, Number(uid ?? 0), Number(gid ?? 0));
-    chmodSync(directory, mode === undefined ? 0o755 : Number.parseInt(mode, 8));
+    chownSync(directory, uid ?? 0, gid ?? 0);
+    chmodSync(directory, mode ?? 0o755);
   }
 }

@@ -113,9 +113,7 @@ async function remoteParts(
 ): Promise<Part[]> {
   if (instruction.keyword !== "ADD") return [];
   const remote = sources.filter(isRemote);
-  if (instruction.checksum !== undefined && remote.length !== 1) {
-    throw invalidArgument("checksum can't be specified for multiple or local sources");
-  }
+  checkChecksum(instruction.checksum, remote.length, sources.length);
   return Promise.all(
     remote.map(async (url): Promise<Part> => {
       const fetched = await fetchRemote(context, url, {
@@ -137,6 +135,12 @@ async function remoteParts(
       };
     }),
   );
+}
+
+function checkChecksum(checksum: string | undefined, remote: number, all: number): void {
+  if (checksum === undefined) return;
+  if (all > 1) throw invalidArgument("checksum can't be specified for multiple sources");
+  if (remote === 0) throw invalidArgument("checksum requires HTTP(S) or Git sources");
 }
 
 /** Files whose content stands in the Dockerfile. */

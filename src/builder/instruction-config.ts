@@ -79,7 +79,7 @@ export function applyToConfig(
     }
     case "STOPSIGNAL": {
       const signal = words.word(instruction.signal);
-      if (signalNumber(signal) === undefined) throw invalidArgument(`Invalid signal: ${signal}`);
+      if (signalNumber(signal) === undefined) throw invalidArgument(`invalid signal: ${signal}`);
       return { config: { ...config, StopSignal: signal }, history: `STOPSIGNAL ${signal}` };
     }
     case "SHELL":
@@ -162,9 +162,11 @@ function parsePorts(text: string): string[] {
   const ports = text.split(":").at(-1) ?? "";
   const slash = ports.indexOf("/");
   const [range, protocol] = slash < 0 ? [ports, ""] : [ports.slice(0, slash), ports.slice(slash + 1)];
-  if (range === "") throw invalidArgument(`no port specified: ${text}<empty>`);
+  if (range === "")
+    throw invalidArgument(`invalid port: ${JSON.stringify(text)}: no port specified: ${text}<empty>`);
   const proto = protocol.toLowerCase() || "tcp";
-  if (!["tcp", "udp", "sctp"].includes(proto)) throw invalidArgument(`invalid proto: ${proto}`);
+  if (!["tcp", "udp", "sctp"].includes(proto))
+    throw invalidArgument(`invalid port: ${JSON.stringify(text)}: invalid proto: ${proto}`);
   const [, first = "", last = first] = /^(\d+)(?:-(\d+))?$/.exec(range) ?? [];
   const [from, to] = [Number(first), Number(last)];
   if (first === "" || from > to || to > 65535) throw invalidArgument(`invalid containerPort: ${range}`);

@@ -1,6 +1,6 @@
+import { messageOf } from "../base/errors.ts";
 import type { Dockerfile, Stage } from "../dockerfile/dockerfile.ts";
-import { DockerfileError, parseError } from "../dockerfile/errors.ts";
-import { ExpandError } from "../dockerfile/expand.ts";
+import { DockerfileError, type LineRange, located } from "../dockerfile/errors.ts";
 import { type GlobalArgs, readGlobalArgs } from "../dockerfile/global-args.ts";
 import type { Instruction } from "../dockerfile/instruction.ts";
 import { nearest } from "../dockerfile/suggest.ts";
@@ -71,7 +71,7 @@ class Planner {
         text,
       );
     } catch (error) {
-      throw error instanceof ExpandError ? parseError(error.message, range) : error;
+      throw located(error, range);
     }
   }
 
@@ -79,7 +79,7 @@ class Planner {
     const { stages } = this.#dockerfile;
     const { target } = this.#options;
     const last = stages.at(-1);
-    if (last === undefined) throw new DockerfileError("no build stage in current context");
+    if (last === undefined) throw new DockerfileError("dockerfile contains no stages to build");
     if (target === "") return last;
     const found =
       this.#named(target, stages.length) ?? (/^\d+$/.test(target) ? stages[Number(target)] : undefined);
@@ -118,15 +118,15 @@ class Planner {
     if (from.platform === undefined) return this.#options.platform;
     const platform = this.#word(from.platform, from.range);
     if (platform === "")
-      throw parseError(`empty platform value from expression ${from.platform}`, from.range);
-    return parsePlatform(platform);
+      throw new DockerfileError(`empty platform value from expression ${from.platform}`, from.range);
+    return platformOf(platform, from.range);
   }
 
   #base(stage: Stage): Base {
     const image = this.#word(stage.from.image, stage.from.range);
     if (image === "") {
       const from = stage.from.image;
-      throw parseError(`base name (${from}) should not be blank`, stage.from.range);
+      throw new DockerfileError(`base name (${from}) should not be blank`, stage.from.range);
     }
     if (this.#options.namedContexts.has(image)) return { kind: "image", image };
     const other = this.#named(image, stage.index);
@@ -144,8 +144,8 @@ class Planner {
   /** `--from`: a stage by name or number; undefined when it names a context or an image. */
   #sourceStage(stage: Stage, name: string, { range }: Instruction): Stage | undefined {
     if (name.includes("$")) {
-      throw parseError(
-        `'${name}' from in instruction: variable expansion is not supported for --from, define a new stage with FROM using ARG from global scope as a workaround`,
+      throw new DockerfileError(
+        `variable expansion is not supported for --from, define a new stage with FROM using ARG from global scope as a workaround`,
         range,
       );
     }
@@ -155,7 +155,7 @@ class Planner {
       this.#named(name, stage.index) ??
       this.#named(name, stages.length) ??
       (/^\d+$/.test(name) ? (stages[Number(name)] ?? null) : undefined);
-    if (found === null) throw parseError(`invalid stage index ${name}`, range);
+    if (found === null) throw new DockerfileError(`invalid stage index ${name}`, range);
     if (found !== undefined && found.index >= stage.index) throw this.#tooLate(stage, name, found, range);
     return found;
   }
@@ -169,6 +169,14 @@ class Planner {
       `cannot copy from stage "${name}", it needs to be defined before current stage "${called(stage)}"`,
       range,
     );
+  }
+}
+
+function platformOf(text: string, range: LineRange): Platform {
+  try {
+    return parsePlatform(text);
+  } catch (error) {
+    throw new DockerfileError(`failed to parse platform ${text}: ${messageOf(error)}`, range);
   }
 }
 

@@ -3,7 +3,7 @@ import { join, posix } from "node:path";
 import type { HostConfig } from "../api/containers.ts";
 import { Cleanups } from "../base/disposables.ts";
 import { invalidArgument } from "../base/errors.ts";
-import type { RunMount } from "../dockerfile/run-mount.ts";
+import { parseRunMount, type RunMount } from "../dockerfile/run-mount.ts";
 import { cacheKey } from "./cache.ts";
 import { digestOf } from "./sources.ts";
 import { scratchState } from "./stage-state.ts";
@@ -41,25 +41,15 @@ export async function prepareMounts(
 }
 
 /** Variables replaced; targets absolute. Secrets and agents have places of their own, all else the working folder. */
-function expanded({ words, state }: StepContext, mount: RunMount): RunMount {
-  const word = (text: string | undefined) => (text === undefined ? undefined : words.word(text));
+function expanded({ words, state }: StepContext, { text }: RunMount): RunMount {
+  const mount = parseRunMount(text, (word) => words.word(word));
   const placed = mount.type === "secret" || mount.type === "ssh";
-  const written = word(mount.target);
   const target =
-    written === undefined && placed
+    mount.target === undefined && placed
       ? undefined
-      : posix.resolve("/", state.config.WorkingDir ?? "/", written ?? "");
+      : posix.resolve("/", state.config.WorkingDir ?? "/", mount.target ?? "");
   if (target === "/") throw invalidArgument('invalid mount target "/"');
-  return {
-    ...mount,
-    target,
-    source: word(mount.source),
-    id: word(mount.id),
-    mode: word(mount.mode),
-    uid: word(mount.uid),
-    gid: word(mount.gid),
-    size: word(mount.size),
-  };
+  return { ...mount, target };
 }
 
 /** Content of binds counts; what a cache, a secret or an agent holds does not. */
@@ -168,8 +158,10 @@ class Mounts implements RunMounts {
     const path = target ?? `/run/secrets/${name}`;
     if (target === undefined) this.#stub(path);
     const file = join(this.#folder(), "secret");
-    writeFileSync(file, value, { mode: mode === undefined ? 0o400 : Number.parseInt(mode, 8) });
-    chownSync(file, Number(uid ?? 0), Number(gid ?? 0));
+    writeFileSync(file, value, { mode: mode ?? 0o400 });
+    // What may be written is less than what was asked for, where the process has a mask.
+    chmodSync(file, mode ?? 0o400);
+    chownSync(file, uid ?? 0, gid ?? 0);
     this.#add(file, path, true);
   }
 

@@ -1,5 +1,6 @@
 import type { ContainerConfig, HostConfig } from "../api/containers.ts";
-import { forbidden } from "../base/errors.ts";
+import { parseCsvRecord } from "../base/csv.ts";
+import { forbidden, notImplemented } from "../base/errors.ts";
 import { type Heredoc, heredocText } from "../dockerfile/heredoc.ts";
 import type { InstructionOf } from "../dockerfile/instruction.ts";
 import { proxyArgs } from "../dockerfile/variables.ts";
@@ -27,6 +28,7 @@ export async function runStep(context: StepContext, instruction: Run): Promise<S
       "security.insecure is not allowed: the build was not given the entitlement security.insecure",
     );
   }
+  for (const device of instruction.devices) refuseDevice(device);
   const script = scriptOf(instruction);
   const words = argumentsOf(context, instruction, script);
   const environment = [...state.variables].map(([name, value]) => `${name}=${value}`);
@@ -45,6 +47,13 @@ export async function runStep(context: StepContext, instruction: Run): Promise<S
   return await cachedStep(context, [key], createdBy(context, words), () =>
     make(context, instruction, words, environment, mounts),
   );
+}
+
+/** `RUN --device=name[,required]`: steps have no devices of the host; one that is not required may be missing. */
+function refuseDevice(device: string): void {
+  const [name = "", ...fields] = parseCsvRecord(device);
+  if (fields.some((field) => /^required=(0|f|false)$/i.test(field))) return;
+  throw notImplemented(`device ${JSON.stringify(name)} cannot be had: RUN --device is not supported`);
 }
 
 /** The history tells the arguments that the step can see: `RUN |1 version=3 /bin/sh -c make # buildkit`. */

@@ -1,6 +1,5 @@
 import { parseTrigger, type Stage } from "../dockerfile/dockerfile.ts";
-import { parseError } from "../dockerfile/errors.ts";
-import { ExpandError } from "../dockerfile/expand.ts";
+import { located } from "../dockerfile/errors.ts";
 import type { Instruction } from "../dockerfile/instruction.ts";
 import { platformArgs, Words } from "../dockerfile/variables.ts";
 import { copyStep } from "./copy-step.ts";
@@ -79,7 +78,7 @@ export class StageBuilder {
       this.#state = state;
       end = { cached, result: shortKey(state.key) };
     } catch (error) {
-      end = { error: located(error, instruction) };
+      end = { error: located(error, instruction.range) };
       throw end.error;
     } finally {
       progress.end(vertex, end);
@@ -106,7 +105,8 @@ export class StageBuilder {
   }
 
   /** The instruction with the values of its variables, those that have none as they are written. */
-  #shown({ text }: Instruction): string {
+  #shown(instruction: Instruction): string {
+    const text = instruction.text + heredocSummary(instruction);
     if (!text.includes("$")) return text;
     const { variables } = this.#state;
     const words = new Words(this.#shared.directives.escape, (name) => variables.get(name) ?? `$${name}`);
@@ -193,11 +193,15 @@ export function stagePrefix(plan: Plan, { name, index }: Stage): string {
   return `${name || `stage-${index}`} `;
 }
 
-export function shortKey(key: string): string {
-  return key.slice(0, 12);
+/** Of a script that stands below its instruction: how it begins. */
+function heredocSummary(instruction: Instruction): string {
+  if (instruction.keyword !== "RUN" || !instruction.command.shell) return "";
+  const [first] = instruction.command.heredocs;
+  if (first === undefined) return "";
+  const lines = first.content.trim().split("\n");
+  return ` (${lines[0]?.trim() ?? ""}${lines.length > 1 ? "..." : ""})`;
 }
 
-/** `error` with the line of the instruction, where the words of the instruction are what is wrong. */
-function located(error: unknown, { range }: Instruction): unknown {
-  return error instanceof ExpandError ? parseError(error.message, range) : error;
+export function shortKey(key: string): string {
+  return key.slice(0, 12);
 }

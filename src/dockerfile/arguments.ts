@@ -1,3 +1,4 @@
+import { LineError } from "./errors.ts";
 import type { KeyValue } from "./instruction.ts";
 import { splitWords } from "./shell-words.ts";
 
@@ -14,7 +15,7 @@ export function jsonList(text: string): string[] | undefined {
   if (!Array.isArray(value)) return undefined;
   return value.map((item) => {
     if (typeof item !== "string") {
-      throw new Error("when using JSON array syntax, arrays must be comprised of strings only");
+      throw new LineError("when using JSON array syntax, arrays must be comprised of strings only");
     }
     return item;
   });
@@ -40,13 +41,13 @@ export function keyValues(keyword: string, text: string, escapeToken: string): K
   if (first === undefined) throw new Error(`${keyword} requires at least one argument`);
   if (!first.includes("=")) {
     const [, key = "", value] = /^(\S+)\s+(.*)$/s.exec(text.trim()) ?? [];
-    if (value === undefined) throw new Error(`${keyword} must have two arguments`);
+    if (value === undefined) throw new LineError(`${keyword} must have two arguments`);
     return [{ key, value, legacy: true }];
   }
   return words.map((word) => {
     const equals = word.indexOf("=");
     if (equals < 0) {
-      throw new Error(
+      throw new LineError(
         `Syntax error - can't find = in ${JSON.stringify(word)}. Must be of the form: name=value`,
       );
     }

@@ -1,4 +1,4 @@
-import { parseError } from "./errors.ts";
+import { DockerfileError } from "./errors.ts";
 
 /** What the first comments of a Dockerfile say to its reader (Dockerfile reference, "Parser directives"). */
 export interface Directives {
@@ -24,9 +24,9 @@ export function readDirectives(lines: readonly string[]): Directives {
     const key = name.toLowerCase();
     if (!known.has(key)) break;
     const range = { start: index + 1, end: index + 1 };
-    if (values.has(key)) throw parseError(`only one ${key} parser directive can be used`, range);
+    if (values.has(key)) throw new DockerfileError(`only one ${key} parser directive can be used`, range);
     if (key === "escape" && value !== "\\" && value !== "`") {
-      throw parseError(`invalid escape token '${value}' does not match \` or \\`, range);
+      throw new DockerfileError(`invalid escape token '${value}' does not match \` or \\`, range);
     }
     values.set(key, value);
   }
@@ -46,7 +46,7 @@ export function readCheck(text: string): Directives["check"] {
     const [key = "", value = ""] = part.split("=", 2).map((item) => item.trim());
     if (key === "skip" || key === "experimental") check[key] = value.split(",").map((item) => item.trim());
     else if (key === "error") check.error = boolean(value);
-    else throw parseError(`invalid check option "${key}"`, { start: 1, end: 1 });
+    else throw new DockerfileError(`failed to parse check options: invalid check option "${key}"`);
   }
   return check;
 }
@@ -54,5 +54,7 @@ export function readCheck(text: string): Directives["check"] {
 function boolean(text: string): boolean {
   if (/^(1|t|true)$/i.test(text)) return true;
   if (/^(0|f|false)$/i.test(text)) return false;
-  throw parseError(`failed to parse check option "error": invalid boolean "${text}"`, { start: 1, end: 1 });
+  throw new DockerfileError(
+    `failed to parse check options: failed to parse check option "error=${text}": strconv.ParseBool: parsing ${JSON.stringify(text)}: invalid syntax`,
+  );
 }

@@ -1,5 +1,5 @@
 import { type Directives, readDirectives } from "./directives.ts";
-import { DockerfileError, parseError } from "./errors.ts";
+import { DockerfileError } from "./errors.ts";
 import type { Instruction, InstructionOf } from "./instruction.ts";
 import { parseInstruction } from "./parse-instruction.ts";
 import { readSourceLines } from "./source-lines.ts";
@@ -42,8 +42,11 @@ export function parseDockerfile(text: string): Dockerfile {
     if (line.emptyContinuation !== undefined) dockerfile.emptyContinuations.push(line.emptyContinuation);
     add(dockerfile, parseInstruction(line, directives.escape), line.comments);
   }
-  if (!any) throw new DockerfileError("file with no instructions");
-  if (dockerfile.stages.length === 0) throw new DockerfileError("no build stage in current context");
+  if (!any) {
+    const last = Math.max(1, lines.length - 1);
+    throw new DockerfileError("file with no instructions", { start: last, end: last });
+  }
+  if (dockerfile.stages.length === 0) throw new DockerfileError("dockerfile contains no stages to build");
   return dockerfile;
 }
 
@@ -58,7 +61,7 @@ function add(dockerfile: Dockerfile, instruction: Instruction, comments: string[
   } else if (instruction.keyword === "ARG") {
     globalArgs.push(instruction);
   } else {
-    throw parseError("no build stage in current context", instruction.range);
+    throw new DockerfileError("no build stage in current context", instruction.range);
   }
 }
 

@@ -17,6 +17,19 @@ export class DockerfileError extends EngineError {
   }
 }
 
+/**
+ * What is wrong with a line, of which BuildKit does not say the number: its reader of lines complains, not its parser of
+ * instructions. Whoever knows the lines makes a `DockerfileError` of it.
+ */
+export class LineError extends Error {
+  override readonly name: string = "LineError";
+}
+
+/** `error` with its lines, where it is one that has none yet. */
+export function located(error: unknown, range: LineRange): unknown {
+  return error instanceof LineError ? new DockerfileError(error.message, range) : error;
+}
+
 /** An error of the parser, in BuildKit's words. */
 export function parseError(message: string, range: LineRange): DockerfileError {
   return new DockerfileError(`dockerfile parse error on line ${range.start}: ${message}`, range);

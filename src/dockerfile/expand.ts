@@ -1,10 +1,11 @@
 import { globToRegExp } from "../base/glob.ts";
+import { LineError } from "./errors.ts";
 
 /** Where the values of variables come from: `undefined` where a variable is not set. */
 export type Variables = (name: string) => string | undefined;
 
 /** What cannot be replaced; whoever knows the line adds it. */
-export class ExpandError extends Error {
+export class ExpandError extends LineError {
   override readonly name = "ExpandError";
 }
 
@@ -28,15 +29,25 @@ export class Expander {
   /** One word: spaces stay. With `keepQuotes` quotes are characters like others. */
   word(text: string, variables: Variables, options: { keepQuotes?: boolean } = {}): Expanded<string> {
     const run = new Expansion(text, this.#escape, variables, options.keepQuotes ?? false);
-    const value = run.until("");
+    const value = whole(run, text);
     return { value, unset: run.unset };
   }
 
   /** What a shell would make of it: spaces part words, those of unquoted variables too. */
   words(text: string, variables: Variables): Expanded<string[]> {
     const run = new Expansion(text, this.#escape, variables, false);
-    run.until("");
+    whole(run, text);
     return { value: run.finish(), unset: run.unset };
+  }
+}
+
+/** Throws with the text in which something is wrong, in BuildKit's words. */
+function whole(run: Expansion, text: string): string {
+  try {
+    return run.until("");
+  } catch (error) {
+    if (!(error instanceof ExpandError)) throw error;
+    throw new ExpandError(`failed to process ${JSON.stringify(text)}: ${error.message}`);
   }
 }
 

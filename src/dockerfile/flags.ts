@@ -61,20 +61,20 @@ export class Flags {
 
   #once(name: string): { value: string | undefined } | undefined {
     const given = this.#take(name);
-    if (given.length > 1) throw new Error(`duplicate flag specified: ${name}`);
+    if (given.length > 1) throw new Error(`duplicate flag specified: --${name}`);
     return given[0];
   }
 
   string(name: string): string | undefined {
     const flag = this.#once(name);
     if (flag === undefined) return undefined;
-    if (flag.value === undefined) throw new Error(`missing a value on flag: ${name}`);
+    if (flag.value === undefined) throw new Error(`missing a value on flag: --${name}`);
     return flag.value;
   }
 
   strings(name: string): string[] {
     return this.#take(name).map(({ value }) => {
-      if (value === undefined) throw new Error(`missing a value on flag: ${name}`);
+      if (value === undefined) throw new Error(`missing a value on flag: --${name}`);
       return value;
     });
   }
@@ -85,7 +85,7 @@ export class Flags {
     if (flag === undefined) return undefined;
     const value = (flag.value ?? "true").toLowerCase();
     if (value !== "true" && value !== "false") {
-      throw new Error(`expecting boolean value for flag ${name}, not: ${flag.value}`);
+      throw new Error(`expecting boolean value for flag --${name}, not: ${flag.value}`);
     }
     return value === "true";
   }
@@ -95,7 +95,7 @@ export class Flags {
     for (const [name, flags] of this.#given) {
       if (flags.every((flag) => flag.taken)) continue;
       const meant = nearest(name, this.#known);
-      throw new Error(`unknown flag: ${name}${meant === "" ? "" : ` (did you mean ${meant}?)`}`);
+      throw new Error(`unknown flag: --${name}${meant === "" ? "" : ` (did you mean ${meant}?)`}`);
     }
   }
 }

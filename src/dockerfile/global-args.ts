@@ -1,7 +1,6 @@
 import type { Platform } from "../oci/platform.ts";
 import type { Dockerfile } from "./dockerfile.ts";
-import { parseError } from "./errors.ts";
-import { ExpandError } from "./expand.ts";
+import { located } from "./errors.ts";
 import { platformArgs, Words } from "./variables.ts";
 
 /** What is known before the first `FROM`. */
@@ -41,7 +40,7 @@ function evaluate(
         const result = args.get(name) ?? (value === undefined ? undefined : words.word(value));
         if (result !== undefined) values.set(name, result);
       } catch (error) {
-        throw error instanceof ExpandError ? parseError(error.message, range) : error;
+        throw located(error, range);
       }
     }
   }

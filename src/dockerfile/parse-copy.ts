@@ -7,8 +7,7 @@ import type { Parts } from "./parse-instruction.ts";
 export function parseCopy({ keyword, flags, rest, line, escapeToken }: Parts): CopySource {
   const words = listOrWords(rest);
   const destination = words.pop();
-  if (destination === undefined) throw new Error(`${keyword} requires at least one argument`);
-  if (words.length === 0) {
+  if (destination === undefined || words.length === 0) {
     const missing = "but only one was provided. Destination could not be determined";
     throw new Error(`${keyword} requires at least two arguments, ${missing}`);
   }

@@ -1,4 +1,4 @@
-import { parseGoDuration } from "../base/units.ts";
+import { goDuration } from "../base/units.ts";
 import { jsonList, plainWords } from "./arguments.ts";
 import type { Flags } from "./flags.ts";
 import type { Healthcheck } from "./instruction.ts";
@@ -13,11 +13,13 @@ export function parseHealthcheck({ flags, rest }: Parts): Healthcheck {
   const command = rest.slice(type.length).trim();
   if (type.toUpperCase() === "NONE") {
     if (command !== "") throw new Error("HEALTHCHECK NONE takes no arguments");
+    for (const flag of ["interval", "timeout", "start-period", "start-interval", "retries"])
+      flags.string(flag);
     return { test: ["NONE"] };
   }
   if (type.toUpperCase() !== "CMD")
-    throw new Error(`unknown type ${JSON.stringify(type)} in HEALTHCHECK (try CMD)`);
-  if (command === "") throw new Error("missing command after HEALTHCHECK CMD");
+    throw new Error(`Unknown type ${JSON.stringify(type)} in HEALTHCHECK (try CMD)`);
+  if (command === "") throw new Error("Missing command after HEALTHCHECK CMD");
   const words = jsonList(command);
   const test = words === undefined ? ["CMD-SHELL", command] : ["CMD", ...words];
   const retries = flags.string("retries");
@@ -34,11 +36,9 @@ export function parseHealthcheck({ flags, rest }: Parts): Healthcheck {
 function duration<K extends string>(flags: Flags, flag: string, key: K): Partial<Record<K, number>> {
   const text = flags.string(flag);
   if (text === undefined || text === "") return {};
-  const nanos = parseGoDuration(text);
-  if (nanos === undefined) throw new Error(`time: invalid duration ${JSON.stringify(text)}`);
-  if (nanos < 0) throw new Error(`"${flag}" cannot be negative: ${text}`);
+  const nanos = goDuration(text);
   if (nanos !== 0 && nanos < leastInterval) {
-    throw new Error(`interval ${JSON.stringify(flag)} cannot be less than 1ms`);
+    throw new Error(`Interval ${JSON.stringify(flag)} cannot be less than 1ms`);
   }
   return { [key]: nanos } as Partial<Record<K, number>>;
 }

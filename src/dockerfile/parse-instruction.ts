@@ -1,5 +1,5 @@
 import { jsonList, keyValues, listOrWords, plainWords } from "./arguments.ts";
-import { type DockerfileError, parseError } from "./errors.ts";
+import { type DockerfileError, LineError, located, parseError } from "./errors.ts";
 import { cutFlags, Flags } from "./flags.ts";
 import { type Command, type Instruction, type Keyword, keywords } from "./instruction.ts";
 import { parseCopy } from "./parse-copy.ts";
@@ -46,6 +46,7 @@ export function parseInstruction(line: SourceLine, escapeToken: string): Instruc
 /** `error` with its line, where it has none yet. */
 function atLine(error: unknown, line: SourceLine): DockerfileError {
   if (!(error instanceof Error) || error.name === "DockerfileError") throw error;
+  if (error instanceof LineError) throw located(error, line.range);
   return parseError(error.message, line.range);
 }
 
@@ -70,18 +71,16 @@ const parsers: { [K in Keyword]: (parts: Parts) => Parsed<K> } = {
   LABEL: (parts) => ({ keyword: "LABEL", pairs: keyValues("LABEL", parts.rest, parts.escapeToken) }),
   MAINTAINER: (parts) => ({ keyword: "MAINTAINER", maintainer: exactlyOne(parts) }),
   ONBUILD: parseOnbuild,
-  RUN: (parts) => {
-    if (parts.rest === "") throw new Error("RUN requires at least one argument");
-    return {
-      keyword: "RUN",
-      mounts: parts.flags.strings("mount").map(parseRunMount),
-      network: oneOf(parts, "network", ["default", "none", "host"]),
-      security: oneOf(parts, "security", ["sandbox", "insecure"]),
-      devices: parts.flags.strings("device"),
-      command: command(parts),
-    };
-  },
+  RUN: (parts) => ({
+    keyword: "RUN",
+    mounts: parts.flags.strings("mount").map((text) => parseRunMount(text)),
+    network: oneOf(parts, "network", ["default", "none", "host"]),
+    security: oneOf(parts, "security", ["sandbox", "insecure"]),
+    devices: parts.flags.strings("device"),
+    command: command(parts),
+  }),
   SHELL: (parts) => {
+    if (parts.rest === "") throw new Error("SHELL requires at least one argument");
     const shell = jsonList(parts.rest);
     if (shell === undefined) throw new Error("SHELL requires the arguments to be in JSON form");
     if (shell.length === 0) throw new Error("SHELL requires at least one argument");
@@ -111,8 +110,9 @@ function exactlyOne(parts: Parts): string {
 function oneOf(parts: Parts, flag: string, allowed: readonly string[]): string | undefined {
   const value = parts.flags.string(flag);
   if (value !== undefined && !allowed.includes(value)) {
-    const kind = flag === "network" ? "network mode" : "security mode";
-    throw new Error(withSuggestion(`unsupported ${kind} "${value}"`, value, allowed));
+    const message =
+      flag === "network" ? `invalid network mode "${value}"` : `security "${value}" is not valid`;
+    throw new Error(withSuggestion(message, value, allowed));
   }
   return value;
 }
@@ -137,17 +137,14 @@ const stageName = /^[a-z][a-z0-9\-_.]*$/;
 function parseFrom(parts: Parts): Parsed<"FROM"> {
   const words = plainWords(parts.rest);
   const [image, as, name] = words;
-  if (image === undefined || (words.length !== 1 && words.length !== 3)) {
+  if (image === undefined || !(words.length === 1 || (words.length === 3 && as?.toUpperCase() === "AS"))) {
     throw new Error("FROM requires either one or three arguments");
-  }
-  if (as !== undefined && as.toUpperCase() !== "AS") {
-    throw new Error("second argument should be AS");
   }
   if (name !== undefined && !stageName.test(name.toLowerCase())) {
     const rule = "name can't start with a number or contain symbols";
     throw new Error(`invalid name for build stage: ${JSON.stringify(name)}, ${rule}`);
   }
-  const platform = parts.flags.string("platform");
+  const platform = parts.flags.string("platform") || undefined;
   return { keyword: "FROM", image, name, platform, as: as ?? "", from: parts.written };
 }
 

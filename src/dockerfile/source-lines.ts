@@ -1,5 +1,5 @@
 import type { Directives } from "./directives.ts";
-import { type LineRange, parseError } from "./errors.ts";
+import { DockerfileError, type LineRange } from "./errors.ts";
 import { type Heredoc, openHeredoc } from "./heredoc.ts";
 import { splitWords } from "./shell-words.ts";
 
@@ -88,7 +88,7 @@ class LineReader {
       text += goesOn ? line.replace(this.#continues, "$1") : line;
       if (text.length > maxLine) {
         const range = { start: this.#at, end: this.#at };
-        throw parseError(`dockerfile line greater than maximum allowed size of ${maxLine}`, range);
+        throw new DockerfileError(`dockerfile line greater than max allowed size of ${maxLine}`, range);
       }
       if (!goesOn) break;
     }
@@ -105,7 +105,10 @@ class LineReader {
         const line = this.#lines[this.#at++];
         if (line === undefined) {
           this.#at = this.#lines.length;
-          throw parseError("unterminated heredoc", range);
+          throw new DockerfileError("unterminated heredoc", {
+            start: range.start,
+            end: this.#lines.length - 1,
+          });
         }
         if ((heredoc.chomp ? line.replace(/^\t+/, "") : line) === heredoc.name) break;
         content.push(`${line}\n`);

@@ -31,7 +31,7 @@ test("a check of health has its flags, and a command of a shell or of its own", 
   });
   expect(health('CMD ["test", "-f", "/x"]')).toEqual({ Test: ["CMD", "test", "-f", "/x"] });
   expect(health("NONE")).toEqual({ Test: ["NONE"] });
-  expect(() => health("--every=1s CMD x")).toThrow("unknown flag: every");
-  expect(() => health("--interval=1us CMD x")).toThrow('interval "interval" cannot be less than 1ms');
+  expect(() => health("--every=1s CMD x")).toThrow("unknown flag: --every");
+  expect(() => health("--interval=1us CMD x")).toThrow('Interval "interval" cannot be less than 1ms');
   expect(() => health("test -f /x")).toThrow('unknown type "test" in HEALTHCHECK (try CMD)');
 });

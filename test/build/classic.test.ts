@@ -289,7 +289,7 @@ describe("what is wrong is told", () => {
     [
       "a bad substitution",
       { Dockerfile: "FROM busybox\nWORKDIR ${a" },
-      "dockerfile parse error on line 2: syntax error: missing '}'",
+      "failed to process \"${a\": syntax error: missing '}'",
     ],
     [
       "a mount over everything",

@@ -1,6 +1,7 @@
 /** `moby.buildkit.v1.frontend`: what buildx builds through (frontend/gateway/pb/gateway.proto). */
-import { bool, bytes, int, list, map, message, one, string } from "../../base/protobuf.ts";
+import { bool, bytes, list, map, message, one, string } from "../../base/protobuf.ts";
 import { WorkerRecord } from "./control.ts";
+import { RpcStatus } from "./session.ts";
 
 const APICap = message({
   ID: one(1, string),
@@ -36,5 +37,4 @@ export const GatewaySolveRequest = message({
 });
 export const GatewaySolveResponse = message({ ref: one(1, string), result: one(3, Result) });
 
-const RpcStatus = message({ code: one(1, int), message: one(2, string) });
 export const ReturnRequest = message({ result: one(1, Result), error: one(2, RpcStatus) });

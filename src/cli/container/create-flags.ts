@@ -1,3 +1,4 @@
+import { goDuration } from "../../base/units.ts";
 import { type Flag, flag } from "../flags.ts";
 import {
   checkAttach,
@@ -9,14 +10,14 @@ import {
   checkSearchDomain,
   checkSysctl,
 } from "./checks.ts";
-import { bytesFlag, cpusFlag, mapFlag, parseDurationFlag } from "./flag-types.ts";
+import { bytesFlag, cpusFlag, mapFlag } from "./flag-types.ts";
 import { parseGpus } from "./gpus.ts";
 import { parseThrottle, parseUlimit, parseWeightDevice } from "./limits.ts";
 import { parseMountFlag } from "./mounts.ts";
 import { parseNetworkFlag } from "./networks.ts";
 
 const duration = (help: string, since?: string): Flag<number> =>
-  flag.custom("duration", help, 0, parseDurationFlag, { initialText: "0s", ...(since ? { since } : {}) });
+  flag.custom("duration", help, 0, goDuration, { initialText: "0s", ...(since ? { since } : {}) });
 
 const many = <T>(
   type: string,

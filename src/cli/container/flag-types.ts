@@ -1,5 +1,4 @@
 import { keyValue } from "../../base/key-value.ts";
-import { parseGoDuration } from "../../base/units.ts";
 import { type Flag, type FlagOptions, flag } from "../flags.ts";
 
 /** Bytes from `10m`, `1.5g` (powers of 1024), as Docker's flags take them. Throws with go-units' texts. */
@@ -45,25 +44,6 @@ export function cpusFlag(help: string, options: FlagOptions = {}): Flag<number> 
     },
     options,
   );
-}
-
-/** A span of time in Go's notation, in nanoseconds. Throws with Go's texts. */
-export function parseDurationFlag(text: string): number {
-  const shown = JSON.stringify(text);
-  let rest = text.replace(/^[-+]/, "");
-  if (rest === "0") return 0;
-  if (rest === "") throw new Error(`time: invalid duration ${shown}`);
-  while (rest !== "") {
-    const part = /^(?:\d+\.?\d*|\.\d+)([^\d.]*)/.exec(rest);
-    if (!part) throw new Error(`time: invalid duration ${shown}`);
-    const unit = part[1] ?? "";
-    if (unit === "") throw new Error(`time: missing unit in duration ${shown}`);
-    if (!["ns", "us", "µs", "μs", "ms", "s", "m", "h"].includes(unit)) {
-      throw new Error(`time: unknown unit ${JSON.stringify(unit)} in duration ${shown}`);
-    }
-    rest = rest.slice(part[0].length);
-  }
-  return parseGoDuration(text) ?? 0;
 }
 
 /** Keys and values: `key=value`, several times. */

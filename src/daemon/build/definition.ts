@@ -154,7 +154,6 @@ async function readDefinition(
   if (text === undefined) {
     throw invalidArgument(`failed to read dockerfile: open ${name}: no such file or directory`);
   }
-  if (text.trim() === "") throw invalidArgument(`the Dockerfile cannot be empty`);
   return { text, ignore: await folder.text(`${name}.dockerignore`) };
 }
 

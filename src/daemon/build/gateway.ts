@@ -6,6 +6,7 @@ import {
   type Result,
   ReturnRequest,
 } from "../../api/buildkit/gateway.ts";
+import { RpcStatus } from "../../api/buildkit/session.ts";
 import { type Method, type ServerCall, unary } from "../../api/grpc/server.ts";
 import { GrpcError } from "../../api/grpc/status.ts";
 import { invalidArgument, notImplemented } from "../../base/errors.ts";
@@ -61,7 +62,8 @@ export function gatewayMethods(jobs: Jobs, worker: WorkerRecord): [string, Metho
       `${bridge}Return`,
       unary(ReturnRequest, Empty, async ({ result, error }, call) => {
         const job = await jobOf(call);
-        if (error !== undefined) job.return({ error: new GrpcError(error.code, error.message) });
+        if (error !== undefined)
+          job.return({ error: new GrpcError(error.code, error.message, RpcStatus.encode(error)) });
         else job.return({ refs: idsOf(result) });
         return {};
       }),

@@ -26,6 +26,8 @@ export function asBuildkit(error: unknown, progress: StatusProgress): unknown {
 
 /** `google.rpc.Status` with what `asBuildkit` has found out (BuildKit's solver/errdefs, Source). */
 export function errorDetails(error: unknown): Uint8Array | undefined {
+  // What a client has returned as the failure of its own part is handed back as it came.
+  if (error instanceof GrpcError && error.details !== undefined) return error.details;
   if (!(error instanceof SolveError) || error.place === undefined) return undefined;
   const { source, range } = error.place;
   const value = {

@@ -1,7 +1,15 @@
 import type { StatusResponse } from "../../../api/buildkit/control.ts";
 import type { Output } from "../../streams.ts";
-import { type Display, millis, type Outcome } from "./display.ts";
-import { failureText, type Step, Steps } from "./steps.ts";
+import type { Display, Outcome } from "./display.ts";
+import {
+  failureText,
+  longestLine,
+  outputLine,
+  type Step,
+  Steps,
+  type Written,
+  warningsText,
+} from "./steps.ts";
 
 /** Line after line, each with the number of its step: `#4 0.052 hello`. */
 export class PlainDisplay implements Display {
@@ -11,6 +19,7 @@ export class PlainDisplay implements Display {
   readonly #ended = new Set<Step>();
   /** By step: the end of its output that is no whole line yet. */
   readonly #partial = new Map<Step, string>();
+  readonly #warnings: string[] = [];
   #current: Step | undefined;
 
   constructor(out: Output) {
@@ -18,20 +27,18 @@ export class PlainDisplay implements Display {
   }
 
   show(status: StatusResponse): void {
-    this.#steps.take(status);
+    const written = this.#steps.take(status);
     const told = new Set([
       ...status.vertexes.map(({ digest }) => digest),
       ...status.statuses.map(({ vertex }) => vertex),
       ...status.logs.map(({ vertex }) => vertex),
     ]);
-    for (const digest of told) this.#showStep(digest, status);
-    for (const { short } of status.warnings) {
-      this.#out.write(`\nWARN: ${Buffer.from(short).toString("utf8")}\n`);
-    }
+    for (const digest of told) this.#showStep(digest, status, written);
+    for (const { short } of status.warnings) this.#warnings.push(Buffer.from(short).toString("utf8"));
   }
 
   /** What is new of one step, so that it stands together. */
-  #showStep(digest: string, { statuses, logs }: StatusResponse): void {
+  #showStep(digest: string, { statuses }: StatusResponse, written: readonly Written[]): void {
     const step = this.#steps.of(digest);
     if (step?.started === undefined) return;
     if (!this.#named.has(step)) this.#turnTo(step);
@@ -43,17 +50,14 @@ export class PlainDisplay implements Display {
         `${[line.name, line.amount].join(" ").trimEnd()}${seconds(line.started, line.completed)} done`,
       );
     }
-    for (const { vertex, msg, timestamp } of logs) {
-      if (vertex !== digest) continue;
-      const at = timestamp === undefined ? 0 : millis(timestamp) - step.started;
-      this.#output(step, Buffer.from(msg).toString("utf8"), Math.max(0, at));
-    }
+    for (const one of written) if (one.step === step) this.#output(one);
     if (step.completed !== undefined && !this.#ended.has(step)) this.#end(step);
   }
 
   end(outcome: Outcome): void {
     if (outcome === "cancelled") for (const step of this.#steps.cancel()) this.#end(step);
     if (outcome === "failed") this.#out.write(failureText(this.#steps));
+    this.#out.write(warningsText(this.#warnings));
   }
 
   #turnTo(step: Step): void {
@@ -71,15 +75,18 @@ export class PlainDisplay implements Display {
     this.#out.write(`#${step.number} ${text}\n`);
   }
 
-  #output(step: Step, text: string, at: number): void {
+  #output({ step, text, at }: Written): void {
     const lines = ((this.#partial.get(step) ?? "") + text).split("\n");
-    this.#partial.set(step, lines.pop() ?? "");
-    for (const line of lines) this.#line(step, `${(at / 1000).toFixed(3)} ${line.replace(/\r$/, "")}`);
+    const rest = lines.pop() ?? "";
+    // What never ends its line is shown all the same, and not gathered.
+    const isLong = rest.length >= longestLine;
+    this.#partial.set(step, isLong ? "" : rest);
+    for (const line of isLong ? [...lines, rest] : lines) this.#line(step, outputLine({ text: line, at }));
   }
 
   #end(step: Step): void {
     const rest = this.#partial.get(step);
-    if (rest) this.#output(step, "\n", (step.completed ?? 0) - (step.started ?? 0));
+    if (rest) this.#output({ step, text: "\n", at: (step.completed ?? 0) - (step.started ?? 0) });
     this.#ended.add(step);
     if (step.cancelled) this.#line(step, "CANCELED");
     else if (step.error !== "") this.#line(step, `ERROR: ${step.error}`);

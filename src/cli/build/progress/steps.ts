@@ -24,23 +24,39 @@ export interface Step {
   error: string;
   lines: Map<string, Line>;
   /** The last lines of its output; what is not ended yet is the last. */
-  output: string[];
+  output: OutputLine[];
+}
+
+interface OutputLine {
+  text: string;
+  /** Milliseconds since the step began. */
+  at: number;
+}
+
+/** What a step has written, as text. */
+export interface Written extends OutputLine {
+  step: Step;
 }
 
 /** What of a step's output is kept for the end, in lines. */
 const keptLines = 60;
 
+/** A line is kept to this length at most; some write a gigabyte without a line's end. Characters. */
+export const longestLine = 64 * 1024;
+
 /** What a build has told, by step. */
 export class Steps {
   readonly all: Step[] = [];
   readonly #byDigest = new Map<string, Step>();
+  /** By step and stream: a character may come in two parts. */
+  readonly #decoders = new Map<string, TextDecoder>();
 
   of(digest: string): Step | undefined {
     return this.#byDigest.get(digest);
   }
 
-  /** Takes what has happened. */
-  take({ vertexes, statuses, logs }: StatusResponse): void {
+  /** Takes what has happened; returns what was written. */
+  take({ vertexes, statuses, logs }: StatusResponse): Written[] {
     for (const { digest, name, started, completed, cached, error } of vertexes) {
       const step = this.#byDigest.get(digest) ?? this.#add(digest, name);
       if (started !== undefined) step.started = millis(started);
@@ -57,10 +73,19 @@ export class Steps {
         completed: completed === undefined ? undefined : millis(completed),
       });
     }
-    for (const { vertex, msg } of logs) {
-      const step = this.of(vertex);
-      if (step !== undefined) append(step.output, Buffer.from(msg).toString("utf8"));
-    }
+    return logs.flatMap((log) => this.#write(log));
+  }
+
+  #write({ vertex, stream, msg, timestamp }: StatusResponse["logs"][number]): Written[] {
+    const step = this.of(vertex);
+    if (step?.started === undefined) return [];
+    const key = `${vertex} ${stream}`;
+    const decoder = this.#decoders.get(key) ?? new TextDecoder();
+    this.#decoders.set(key, decoder);
+    const text = decoder.decode(msg, { stream: true });
+    const at = timestamp === undefined ? 0 : Math.max(0, millis(timestamp) - step.started);
+    append(step.output, text, at);
+    return [{ step, text, at }];
   }
 
   /** The build was cancelled: what ran then ended with it. Returns those. */
@@ -90,19 +115,35 @@ export class Steps {
   }
 }
 
-function append(output: string[], text: string): void {
+function append(output: OutputLine[], text: string, at: number): void {
   const [first = "", ...rest] = text.split("\n");
-  output.push((output.pop() ?? "") + first, ...rest);
+  const begun = (output.pop()?.text ?? "") + first;
+  output.push({ text: begun.slice(-longestLine), at });
+  for (const line of rest.slice(-keptLines)) output.push({ text: line.slice(-longestLine), at });
   if (output.length > keptLines) output.splice(0, output.length - keptLines);
 }
 
 /** The end of the output of what failed, as it is shown once more at the end. */
 export function failureText(steps: Steps): string {
-  const failed = steps.all.filter(({ error, output }) => error !== "" && output.length > 0);
-  return failed
+  return steps.all
+    .filter(({ error }) => error !== "")
     .map(({ name, output }) => {
-      const lines = output.at(-1) === "" ? output.slice(0, -1) : output;
-      return ["------", ` > ${name}:`, ...lines.slice(-10), "------", ""].join("\n");
+      const lines = (output.at(-1)?.text === "" ? output.slice(0, -1) : output).slice(-10);
+      return ["------", ` > ${name}:`, ...lines.map(outputLine), "------", ""].join("\n");
     })
     .join("");
+}
+
+/** A line of output with the time at which it came. */
+export function outputLine({ text, at }: OutputLine): string {
+  return `${(at / 1000).toFixed(3)} ${text.replace(/\r$/, "")}`;
+}
+
+/** What the build checks have found, as it is told at the end; "" where that is nothing. */
+export function warningsText(warnings: readonly string[]): string {
+  const count = warnings.length;
+  if (count === 0) return "";
+  const list = warnings.map((text) => ` - ${text}\n`).join("");
+  const found = `${count} warning${count === 1 ? "" : "s"} found (use docker --debug to expand):`;
+  return `\n \x1b[33m${found}\n\x1b[0m${list}`;
 }

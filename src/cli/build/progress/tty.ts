@@ -2,7 +2,7 @@ import { WriteStream } from "node:tty";
 import type { StatusResponse } from "../../../api/buildkit/control.ts";
 import type { Output } from "../../streams.ts";
 import type { Display, Outcome } from "./display.ts";
-import { failureText, type Step, Steps } from "./steps.ts";
+import { failureText, type Step, Steps, warningsText } from "./steps.ts";
 
 /** How often the times move. Milliseconds. */
 const pace = 100;
@@ -45,10 +45,8 @@ export class TtyDisplay implements Display {
     clearInterval(this.#timer);
     if (outcome === "cancelled") this.#steps.cancel();
     this.#draw(true);
-    const warnings = this.#warnings.map((text) => ` - ${text}\n`).join("");
-    const count = this.#warnings.length;
-    const counted = count === 0 ? "" : `\n ${count} warning${count === 1 ? "" : "s"} found:\n${warnings}`;
-    this.#out.write(`\x1b[?25h${outcome === "failed" ? failureText(this.#steps) : ""}${counted}`);
+    const failure = outcome === "failed" ? failureText(this.#steps) : "";
+    this.#out.write(`\x1b[?25h${failure}${warningsText(this.#warnings)}`);
   }
 
   #draw(isLast: boolean): void {
@@ -87,11 +85,11 @@ function stepLines(step: Step, width: number, isLast: boolean): string[] {
         columns(` => => ${line.name}`, line.amount, taken, width),
       );
     });
-  const last = isOver ? [] : output.filter((text) => text !== "").slice(-outputLines);
+  const last = isOver ? [] : output.filter(({ text }) => text !== "").slice(-outputLines);
   return [
     main,
     ...below,
-    ...last.map((text) => coloured(colours.faint, fit(` => => # ${clean(text)}`, width))),
+    ...last.map(({ text }) => coloured(colours.faint, fit(` => => # ${clean(text)}`, width))),
   ];
 }
 
