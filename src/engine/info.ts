@@ -7,6 +7,7 @@ import { rfc3339Nano } from "../base/clock.ts";
 import { hubIndexServer } from "../distribution/endpoints.ts";
 import { validateMirror } from "../distribution/mirrors.ts";
 import { withoutUser } from "../distribution/proxies.ts";
+import { networkDrivers } from "../network/spec.ts";
 import { logDrivers } from "../runtime/logs/options.ts";
 import type { Engine } from "./engine.ts";
 import { goArch, kernelVersion, machine, memoryTotal, operatingSystem, sysctlIsOn } from "./host.ts";
@@ -47,6 +48,8 @@ export function systemVersion({ experimental }: { experimental: boolean }): Syst
 export function systemInfo(engine: Engine): SystemInfo {
   const { containers, settings, cgroup } = engine;
   const states = containers.set.all().map((container) => container.state.status);
+  const { defaultAddressPools: pools } = settings.network;
+  const warnings = containers.network.warnings().map((text) => `WARNING: ${text}`);
   const count = (...wanted: string[]) => states.filter((status) => wanted.includes(status)).length;
   return {
     ID: engine.id,
@@ -85,7 +88,8 @@ export function systemInfo(engine: Engine): SystemInfo {
     SecurityOptions: [...engine.securityOptions],
     FirewallBackend: { Driver: "nftables" },
     CDISpecDirs: [...settings.cdiDirectories],
-    Warnings: null,
+    ...(pools && { DefaultAddressPools: pools.map(({ base, size }) => ({ Base: base, Size: size })) }),
+    Warnings: warnings.length > 0 ? warnings : null,
   };
 }
 
@@ -110,7 +114,9 @@ function plugins(engine: Engine): Pick<SystemInfo, "Plugins"> {
   return {
     Plugins: {
       Volume: [...new Set(["local", ...engine.volumes.all().map((volume) => volume.driver)])].sort(),
-      Network: [...new Set(engine.containers.network.list().map((network) => network.Driver))].sort(),
+      Network: [
+        ...new Set([...networkDrivers, ...engine.containers.network.list().map(({ Driver }) => Driver)]),
+      ].sort(),
       Authorization: null,
       Log: logDrivers,
     },

@@ -139,13 +139,19 @@ function create({ host, config, stored, remember }: BridgeRequest): BridgeSettin
   return settings;
 }
 
+/**
+ * A route to everything, or to a part of it that is larger than any range for private use: VPNs have two or more such in
+ * place of a default one. It claims none of these addresses for itself.
+ */
+export const isDefaultLike = ({ family, length }: Prefix) => length < (family === 4 ? 8 : 16);
+
 /** What the host knows of: its own addresses, and its routes but for the default ones. */
 export function knownPrefixes(host: NetlinkSocket): Prefix[] {
   return [
     ...listAddresses(host).map(({ address }) => address),
     ...listRoutes(host)
       .map(({ destination }) => destination)
-      .filter(({ length }) => length > 0),
+      .filter((destination) => !isDefaultLike(destination)),
   ];
 }
 

@@ -25,6 +25,7 @@ import { NetworkSet } from "./network-set.ts";
 import { OwnPorts, type PortKeeper } from "./port-keeper.ts";
 import { Preparation } from "./remote/preparation.ts";
 import { RemoteRecords, type RemoteThing } from "./remote/records.ts";
+import { RouteWatch, routeConflicts } from "./route-conflicts.ts";
 import { SandboxPool } from "./sandbox-pool.ts";
 import { remainsOf, type Sandbox, Sandboxes, type SandboxKind } from "./sandboxes.ts";
 import { planNetwork } from "./spec.ts";
@@ -58,6 +59,7 @@ export class NetworkManager {
   readonly #zone: FirewalldZone | undefined;
   #bridge: BridgeNetwork | undefined;
   #watch: FirewallWatch | undefined;
+  #routes: RouteWatch | undefined;
 
   constructor(deps: NetworkDependencies) {
     const { database, resources, config, log } = deps;
@@ -87,7 +89,7 @@ export class NetworkManager {
       nft &&
       new FirewalldZone({
         isActive: () => activeFirewall(nft) === "firewalld",
-        bridges: () => this.#networks.bridges(),
+        bridges: () => this.#networks.bridged().map(({ bridge }) => bridge),
         changed: () => this.#reopen(),
         log,
       });
@@ -129,6 +131,8 @@ export class NetworkManager {
     this.#applyAll();
     this.#watch?.recogniseSelf();
     this.#zone?.look();
+    this.#routes = new RouteWatch(() => this.warnings(), this.#deps.log);
+    this.#routes.look();
     await this.#ports.dropUnclaimed();
   }
 
@@ -149,6 +153,11 @@ export class NetworkManager {
 
   #reopen(): void {
     for (const network of this.#networks.live()) network.reopen?.();
+  }
+
+  /** What a user should know of the networks as they are now, a sentence each. */
+  warnings(): string[] {
+    return routeConflicts(this.#host, this.#networks.bridged());
   }
 
   /** What a user should know of ports that are published on all addresses of the host, or undefined. */
@@ -197,7 +206,8 @@ export class NetworkManager {
     if (row.driver === "bridge") await this.#zone?.settle();
     this.#event("create", row);
     this.#pools.named.refill();
-    return { id: row.id, warning: "" };
+    const own = this.#networks.bridged().filter(({ name }) => name === row.name);
+    return { id: row.id, warning: routeConflicts(this.#host, own).join("\n") };
   }
 
   /** Removes a network. Throws `forbidden` when containers are connected, or it is predefined. */
@@ -485,6 +495,7 @@ export class NetworkManager {
    */
   async shutdown(): Promise<void> {
     this.#watch?.[Symbol.dispose]();
+    this.#routes?.[Symbol.dispose]();
     for (const pool of Object.values(this.#pools)) pool.close();
     this.#ports.stop();
     await this.#sandboxes.settled();
@@ -493,7 +504,7 @@ export class NetworkManager {
     await this.#keeper.close({ last });
     // Whoever keeps the ports for the next daemon has sockets of its own.
     for (const { ports } of this.#attached.values()) ports?.[Symbol.dispose]();
-    const bridges = this.#networks.bridges();
+    const bridges = this.#networks.bridged().map(({ bridge }) => bridge);
     if (last) this.#removeAll();
     if (last) await this.#zone?.leave(bridges);
     this.#zone?.[Symbol.dispose]();

@@ -35,6 +35,7 @@ import { createRemoteNetwork } from "./remote/driver.ts";
 import { ownIpam, requestPools } from "./remote/ipam.ts";
 import { PluginNetwork } from "./remote/plugin-network.ts";
 import type { RemoteRecords } from "./remote/records.ts";
+import type { BridgedNetwork } from "./route-conflicts.ts";
 import { familiesOf, type NetworkSpec, networkDrivers, type PlannedNetwork } from "./spec.ts";
 import { predefinedNames, type StoredNetwork, specOf, storedNetwork } from "./stored-spec.ts";
 import { withGateway } from "./subnet-specs.ts";
@@ -87,11 +88,14 @@ export class NetworkSet implements Disposable {
     return [...this.#live.values()];
   }
 
-  /** The names of the bridges in use. */
-  bridges(): string[] {
-    return this.live().flatMap((network) =>
-      network instanceof BridgeNetwork ? [network.identity.bridge] : [],
-    );
+  /** Those that have a bridge. */
+  bridged(): BridgedNetwork[] {
+    return this.live().flatMap((network) => {
+      if (!(network instanceof BridgeNetwork)) return [];
+      const { row, identity, spec } = network;
+      const subnets = spec.subnets.map(({ subnet }) => parsePrefix(subnet));
+      return [{ name: row.name, bridge: identity.bridge, subnets }];
+    });
   }
 
   /** Undefined for `host`, `none`, and what could not be brought up. */

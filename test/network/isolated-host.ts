@@ -123,6 +123,8 @@ export class TestDaemon {
   readonly database: Database;
   readonly resources: ResourceTable;
   readonly networks: NetworkManager;
+  /** What the daemon has warned of in its log. */
+  readonly warnings: string[] = [];
 
   constructor(
     execRoot: string,
@@ -137,7 +139,7 @@ export class TestDaemon {
       database,
       resources,
       execRoot,
-      log: silentLogger,
+      log: { ...silentLogger, warn: (text) => this.warnings.push(text) },
       ...options,
     });
   }

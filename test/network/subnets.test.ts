@@ -126,3 +126,34 @@ test("an address that was given back is not the next one's, and none is given tw
     "no available IPv4 addresses on this network's address pools: small",
   );
 });
+
+test("a route that appears over a network is told of; routes that stand for the default one keep nothing free", async () => {
+  const networks = await started();
+  await networks.create({ Name: "before" });
+  const [subnet = ""] = subnetsOf("before");
+  const vpn = subnet.replace(/\.\d+\.\d+\/\d+$/, ".0.0/16");
+  const log = daemon.warnings;
+  expect([networks.warnings(), log]).toEqual([[], []]);
+  await run(["ip", "route", "add", vpn, "dev", "uplink0"]);
+  await until("it is in the log", () => log.length > 0);
+  expect(log.join()).toContain(
+    `network before (${subnet}) overlaps with the host's route to ${vpn} (uplink0): `,
+  );
+  expect(networks.warnings()).toEqual(log);
+  await run(["ip", "route", "del", vpn]);
+  expect(networks.warnings()).toEqual([]);
+  // As OpenVPN has them in place of a default route.
+  for (const half of ["0.0.0.0/1", "128.0.0.0/1"]) await run(["ip", "route", "add", half, "dev", "uplink0"]);
+  await networks.create({ Name: "beside" });
+  expect(networks.warnings()).toEqual([]);
+  // Who asks for a subnet by name gets it, and is told.
+  await run(["ip", "route", "add", "10.77.0.0/24", "dev", "uplink0"]);
+  const { warning } = await networks.create({
+    Name: "asked",
+    IPAM: { Config: [{ Subnet: "10.77.0.0/16" }] },
+  });
+  expect(warning).toContain(
+    "overlaps with the host's route to 10.77.0.0/24 (uplink0): containers of the network",
+  );
+  for (const route of ["0.0.0.0/1", "128.0.0.0/1", "10.77.0.0/24"]) await run(["ip", "route", "del", route]);
+});
