@@ -289,7 +289,7 @@ describe("what is wrong is told", () => {
     [
       "a bad substitution",
       { Dockerfile: "FROM busybox\nWORKDIR ${a" },
-      "failed to process \"${a\": syntax error: missing '}'",
+      "syntax error: missing '}'",
     ],
     [
       "a mount over everything",
