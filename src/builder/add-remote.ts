@@ -1,14 +1,15 @@
-import { createHash } from "node:crypto";
 import { createWriteStream } from "node:fs";
 import { utimes } from "node:fs/promises";
 import { join } from "node:path";
-import { Readable, Transform } from "node:stream";
+import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { invalidArgument } from "../base/errors.ts";
 import { networkError, redactUrl } from "../distribution/network-error.ts";
 import { cacheKey } from "./cache.ts";
 import { checkOut } from "./git.ts";
 import { isGit, parseGitAddress } from "./git-address.ts";
+import { HashingStream } from "./hashing-stream.ts";
+import type { Material } from "./record.ts";
 import type { StepContext } from "./step-context.ts";
 
 export interface Fetched {
@@ -16,6 +17,7 @@ export interface Fetched {
   key: string;
   root: string;
   path: string;
+  material: Material;
 }
 
 /** True for what `ADD` gets from elsewhere. */
@@ -44,7 +46,12 @@ async function fetchGit(
   if (checksum !== undefined && !commit.startsWith(checksum)) {
     throw invalidArgument(`expected checksum to match ${checksum}, got ${commit}`);
   }
-  return { key: cacheKey("git", commit, address.folder, keepGitDir), root: directory, path: "/" };
+  return {
+    key: cacheKey("git", commit, address.folder, keepGitDir),
+    root: directory,
+    path: "/",
+    material: { kind: "git", url, commit },
+  };
 }
 
 async function fetchFile(
@@ -56,25 +63,19 @@ async function fetchFile(
   const response = await openRemote(url, signal);
   const path = nameOf(url);
   const file = join(folder, path);
-  const hash = createHash("sha256");
-  const check = createHash(wanted?.algorithm ?? "sha256");
-  const hashing = new Transform({
-    transform(chunk: Buffer, _encoding, done) {
-      hash.update(chunk);
-      check.update(chunk);
-      done(null, chunk);
-    },
-  });
+  const hashing = new HashingStream();
+  const check = new HashingStream(wanted?.algorithm);
   const body = Readable.fromWeb(response.body ?? new ReadableStream());
-  await pipeline(body, hashing, createWriteStream(file, { mode: 0o600 }), { signal });
-  const digest = `sha256:${hash.digest("hex")}`;
-  const found = wanted && `${wanted.algorithm}:${check.digest("hex")}`;
+  await pipeline(body, hashing, check, createWriteStream(file, { mode: 0o600 }), { signal });
+  const digest = hashing.digest();
+  const found = wanted && check.digest();
   if (found !== checksum) throw invalidArgument(`digest mismatch ${found}: ${checksum}`);
   const modified = Date.parse(response.headers.get("last-modified") ?? "");
   // A file without a date is as old as can be, so that the layer is the same each time.
   const time = Number.isNaN(modified) ? 0 : modified / 1000;
   await utimes(file, time, time);
-  return { key: cacheKey("http", path, digest, time), root: folder, path };
+  const material: Material = { kind: "http", url, digest };
+  return { key: cacheKey("http", path, digest, time), root: folder, path, material };
 }
 
 /** `sha256:…`, or one of the longer ones (OCI image specification, "Digests"). Throws `invalidArgument`. */

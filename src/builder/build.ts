@@ -11,6 +11,7 @@ import type { BuilderDeps } from "./deps.ts";
 import type { BuildContext, BuildOptions } from "./options.ts";
 import { fromNames, type Plan, type PlannedStage, planBuild } from "./plan.ts";
 import type { BuildProgress, Vertex } from "./progress.ts";
+import { BuildRecord } from "./record.ts";
 import { type Shared, StageBuilder, shortKey, stagePrefix, stageTotal } from "./stage-builder.ts";
 import { imageState, type StageState, scratchState } from "./stage-state.ts";
 import type { SourceFiles } from "./step-context.ts";
@@ -20,6 +21,7 @@ import { WorkRoot } from "./work-root.ts";
 export interface Built {
   state: StageState;
   plan: Plan;
+  record: BuildRecord;
 }
 
 /**
@@ -37,11 +39,12 @@ export async function build(
   await using run = new BuildRun(deps, options, progress, lease);
   onPlan(run.plan);
   run.check();
-  return { state: await run.run(), plan: run.plan };
+  return { state: await run.run(), plan: run.plan, record: run.record };
 }
 
 class BuildRun implements AsyncDisposable {
   readonly plan: Plan;
+  readonly record = new BuildRecord();
   readonly #dockerfile: Dockerfile;
   readonly #shared: Shared;
   readonly #stop = new AbortController();
@@ -62,6 +65,7 @@ class BuildRun implements AsyncDisposable {
       progress,
       lease,
       signal,
+      record: this.record,
       plan: this.plan,
       indexOf: (instruction) => indexes.get(instruction),
       source: (planned, name, instruction) => this.#source(planned, name, instruction),
@@ -143,6 +147,7 @@ class BuildRun implements AsyncDisposable {
       (error: unknown) => this.#orStage(error, name),
     );
     lease.add(image.id, image.manifestDigest);
+    this.record.material({ kind: "image", name: wanted, platform, digest: image.id });
     await deps.images.ensureUnpacked(image);
     return imageState(image);
   }

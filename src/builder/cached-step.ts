@@ -7,7 +7,7 @@ import type { StepContext, StepResult } from "./step-context.ts";
  * known by all of them from then on.
  */
 export async function cachedStep(
-  context: StepContext,
+  context: Pick<StepContext, "deps" | "state" | "lease" | "vertex" | "useCache">,
   keys: readonly string[],
   createdBy: string,
   make: () => Promise<BuiltLayer>,

@@ -5,11 +5,14 @@ import { pipeline } from "node:stream/promises";
 import { errnoOf, invalidArgument } from "../base/errors.ts";
 import { PathPatterns } from "../base/path-patterns.ts";
 import { RootfsView } from "../containers/spec/rootfs-view.ts";
+import { sha256Of } from "../oci/digester.ts";
 import { openRemote } from "./add-remote.ts";
 import type { BuilderDeps } from "./deps.ts";
 import { checkOut } from "./git.ts";
 import { isGit, parseGitAddress } from "./git-address.ts";
+import { HashingStream } from "./hashing-stream.ts";
 import type { BuildContext } from "./options.ts";
+import type { Material } from "./record.ts";
 
 /** A context on the disk for as long as a build lasts. */
 export interface OpenedContext extends BuildContext {
@@ -32,8 +35,9 @@ export async function openContext(deps: BuilderDeps, request: ContextRequest): P
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   const close = () => rmSync(folder, { recursive: true, force: true });
   try {
-    const { directory, remoteDockerfile } = await fill(deps, request, folder);
+    const { directory, remoteDockerfile, material } = await fill(deps, request, folder);
     return {
+      material,
       directory: async () => directory,
       close,
       dockerfile: async (name) => {
@@ -53,30 +57,42 @@ export async function openContext(deps: BuilderDeps, request: ContextRequest): P
 async function fill(deps: BuilderDeps, request: ContextRequest, folder: string) {
   const { remote, signal } = request;
   if (isGit(remote) || remote.startsWith("github.com/")) {
-    const { directory } = await checkOut(parseGitAddress(remote), { folder, keepGitDir: false, signal });
-    return { directory, remoteDockerfile: undefined };
+    const address = parseGitAddress(remote);
+    const { directory, commit } = await checkOut(address, { folder, keepGitDir: false, signal });
+    const material: Material = { kind: "git", url: remote, commit };
+    return { directory, remoteDockerfile: undefined, material };
   }
   const directory = join(folder, "files");
   mkdirSync(directory, { mode: 0o700 });
   const archive = join(folder, "archive");
-  const remoteDockerfile = await store(request, archive);
+  const { remoteDockerfile, material } = await store(request, archive);
   if (remoteDockerfile !== undefined) writeFileSync(join(directory, "Dockerfile"), remoteDockerfile);
   else await unpack(deps, archive, directory, signal);
-  return { directory, remoteDockerfile };
+  return { directory, remoteDockerfile, material };
+}
+
+interface Stored {
+  remoteDockerfile?: string;
+  material?: Material;
 }
 
 /** Writes the archive to the disk; an address that gives plain text is a Dockerfile, whose text is returned. */
-async function store({ remote, body, signal }: ContextRequest, archive: string): Promise<string | undefined> {
+async function store({ remote, body, signal }: ContextRequest, archive: string): Promise<Stored> {
   if (remote === "" || remote === "client-session") {
     await pipeline(Readable.from(body), createWriteStream(archive, { mode: 0o600 }), { signal });
-    return undefined;
+    return {};
   }
   if (!/^https?:\/\//.test(remote)) throw invalidArgument(`remote context ${remote} is not an address`);
   const response = await openRemote(remote, signal);
-  if ((response.headers.get("content-type") ?? "").startsWith("text/plain")) return response.text();
+  const of = (digest: string): Material => ({ kind: "http", url: remote, digest });
+  if ((response.headers.get("content-type") ?? "").startsWith("text/plain")) {
+    const remoteDockerfile = await response.text();
+    return { remoteDockerfile, material: of(sha256Of(remoteDockerfile)) };
+  }
   const content = Readable.fromWeb(response.body ?? new ReadableStream());
-  await pipeline(content, createWriteStream(archive, { mode: 0o600 }), { signal });
-  return undefined;
+  const hashing = new HashingStream();
+  await pipeline(content, hashing, createWriteStream(archive, { mode: 0o600 }), { signal });
+  return { material: of(hashing.digest()) };
 }
 
 async function unpack(

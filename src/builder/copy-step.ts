@@ -121,6 +121,7 @@ async function remoteParts(
         keepGitDir: instruction.keepGitDir,
         folder: temporaryFolder(context, temporary),
       });
+      context.record.material(fetched.material);
       return {
         content: async () => fetched.key,
         quick: undefined,

@@ -2,6 +2,7 @@ import type { Ulimit } from "../api/host-config.ts";
 import type { Credentials } from "../distribution/credentials.ts";
 import type { Platform } from "../oci/platform.ts";
 import type { Reference } from "../oci/reference.ts";
+import type { Material } from "./record.ts";
 
 /** Files that `COPY` reads from. */
 export interface BuildContext {
@@ -14,6 +15,8 @@ export interface BuildContext {
   stamp?(paths: readonly string[]): Promise<string | undefined>;
   /** More is needed than the Dockerfile itself says: a base image's triggers take what they like. */
   all?(): void;
+  /** What it was made from, where that is at an address. */
+  material?: Material | undefined;
 }
 
 /** Where `RUN --mount=type=secret` finds its secrets. */

@@ -10,7 +10,7 @@ import { defaultShell } from "./instruction-config.ts";
 import type { BuildOptions } from "./options.ts";
 import { prepareMounts, type RunMounts, type Script } from "./run-mounts.ts";
 import { runToEnd } from "./run-process.ts";
-import type { BuiltLayer } from "./stage-state.ts";
+import type { BuiltLayer, StageState } from "./stage-state.ts";
 import type { StepContext, StepResult } from "./step-context.ts";
 import { StepFailed } from "./step-failed.ts";
 import { WorkRoot } from "./work-root.ts";
@@ -30,7 +30,7 @@ export async function runStep(context: StepContext, instruction: Run): Promise<S
   }
   for (const device of instruction.devices) refuseDevice(device);
   const script = scriptOf(instruction);
-  const words = argumentsOf(context, instruction, script);
+  const words = argumentsOf(state, instruction);
   const environment = [...state.variables].map(([name, value]) => `${name}=${value}`);
   await using mounts = await prepareMounts(context, instruction.mounts, script);
   const key = cacheKey(
@@ -76,10 +76,12 @@ function scriptOf(instruction: Run): Script | undefined {
   return { path: `${scriptFolder}/${heredoc?.name.replaceAll("/", "_")}`, text };
 }
 
-function argumentsOf({ state }: StepContext, instruction: Run, script: Script | undefined): string[] {
+/** What is executed: the words themselves, or the shell with the line. */
+export function argumentsOf({ config }: Pick<StageState, "config">, instruction: Run): string[] {
   const { command } = instruction;
   if (!command.shell) return command.words;
-  const shell = state.config.Shell ?? defaultShell;
+  const shell = config.Shell ?? defaultShell;
+  const script = scriptOf(instruction);
   if (script !== undefined) return [...shell, script.path];
   const heredoc = whole(instruction);
   if (heredoc !== undefined) return [...shell, heredocText(heredoc)];

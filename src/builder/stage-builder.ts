@@ -75,6 +75,10 @@ export class StageBuilder {
     let end: VertexEnd = {};
     try {
       const { state, cached } = await this.#carryOut(instruction, vertex);
+      if (vertex.visible) {
+        const { record } = this.#shared;
+        record.steps.push({ stage: this.#planned, instruction, before: this.#state, after: state });
+      }
       this.#state = state;
       end = { cached, result: shortKey(state.key) };
     } catch (error) {

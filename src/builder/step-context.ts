@@ -5,6 +5,7 @@ import type { BuilderDeps } from "./deps.ts";
 import type { BuildOptions } from "./options.ts";
 import type { PlannedStage } from "./plan.ts";
 import type { BuildProgress, Vertex } from "./progress.ts";
+import type { BuildRecord } from "./record.ts";
 import type { StageState } from "./stage-state.ts";
 
 /** What a step that changes files works with. */
@@ -20,6 +21,7 @@ export interface StepContext {
   /** False when the result of an earlier build must not be taken. */
   useCache: boolean;
   lease: Lease;
+  record: BuildRecord;
   signal: AbortSignal;
   /** The files of another stage, of an image or of a context, by the name that `--from` gives; "" is the context. */
   source: (name: string) => Promise<SourceFiles>;

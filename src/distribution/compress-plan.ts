@@ -1,6 +1,7 @@
 import type { DiskWorkers } from "../archive/disk-workers.ts";
 import type { BlobStore, Lease } from "../images/blobs.ts";
 import { compressLayer, isPlain } from "../images/compress-layer.ts";
+import { referenceDigest as subject } from "../oci/attestation.ts";
 import type { Digest } from "../oci/digest.ts";
 import { sha256Of } from "../oci/digester.ts";
 import {
@@ -11,14 +12,12 @@ import {
   parseManifestOrIndex,
 } from "../oci/manifest.ts";
 import type { PushedDocument, PushPlan } from "./push-plan.ts";
+import { type Restated, restate } from "./restate.ts";
 
 export interface CompressingStores {
   blobs: BlobStore;
   workers: DiskWorkers;
 }
-
-/** What of a document says which other one it is about (BuildKit's attestations). */
-const subject = "vnd.docker.reference.digest";
 
 /**
  * Layers that were made here are kept plain, and sent gzipped, in manifests that say so. What was pulled or loaded goes as
@@ -53,11 +52,21 @@ export async function compressPlan(
     return [...(!blob || asIs.has(layer.blob.digest) ? [layer] : []), ...(blob ? [{ ...layer, blob }] : [])];
   });
   const replaced = new Map<Digest, Descriptor>();
-  plan.documents = documents.map(({ document, parsed, own }) =>
-    own ? rewrite(document, parsed, layers, replaced) : document,
-  );
+  plan.documents = documents.map(({ document, parsed, own }) => {
+    if (!own) return document;
+    const changes = new Map([...layers, ...replaced]);
+    const said = isIndex(parsed) ? undefined : restate(stores.blobs, lease, parsed, changes);
+    if (said !== undefined) replaceBlobs(plan, said);
+    return rewrite(document, parsed, said?.blobs ?? layers, replaced, said);
+  });
   const instead = plan.insteadOf && replaced.get(plan.insteadOf.manifest.digest);
   if (plan.insteadOf && instead) plan.insteadOf.manifest = { ...plan.insteadOf.manifest, ...instead };
+}
+
+/** Statements go in the form that they have where they are sent to. */
+function replaceBlobs(plan: PushPlan, { blobs }: Restated): void {
+  plan.layers = plan.layers.map((layer) => ({ ...layer, blob: blobs.get(layer.blob.digest) ?? layer.blob }));
+  plan.configs = plan.configs.map((config) => blobs.get(config.digest) ?? config);
 }
 
 /** The document with what it names replaced; what it has become itself goes into `replaced`. */
@@ -66,15 +75,20 @@ function rewrite(
   parsed: Manifest | Index,
   layers: ReadonlyMap<Digest, Descriptor>,
   replaced: Map<Digest, Descriptor>,
+  restated?: Restated,
 ): PushedDocument {
   const isChanged = isIndex(parsed)
     ? parsed.manifests.some(({ digest }) => replaced.has(digest))
-    : parsed.layers.some(({ digest }) => layers.has(digest));
+    : parsed.layers.some(({ digest }) => layers.has(digest)) ||
+      (parsed.subject !== undefined && replaced.has(parsed.subject.digest));
   if (!isChanged) return document;
   const raw = JSON.parse(Buffer.from(document.bytes).toString("utf8")) as Record<string, unknown>;
   const changed = isIndex(parsed)
     ? { ...raw, manifests: parsed.manifests.map((child) => withNewDigests(child, replaced)) }
-    : { ...raw, layers: parsed.layers.map((layer) => layers.get(layer.digest) ?? layer) };
+    : {
+        ...raw,
+        ...(restated?.parts ?? { layers: parsed.layers.map((layer) => layers.get(layer.digest) ?? layer) }),
+      };
   const bytes = Buffer.from(JSON.stringify(changed));
   const digest = sha256Of(bytes);
   const { mediaType } = document;

@@ -15,6 +15,7 @@ import { isImageConfigType, isIndexType, isManifestType, layerCompression } from
 import { formatPlatform, type Platform, selectPlatform } from "../oci/platform.ts";
 import { downloadBlob } from "./download-blob.ts";
 import { layerStatus } from "./progress.ts";
+import { pullAttestations } from "./pull-attestations.ts";
 import { type PullContext, together } from "./pull-context.ts";
 import { pullLayer } from "./pull-layer.ts";
 import type { FetchedManifest } from "./registry-client.ts";
@@ -53,7 +54,13 @@ export async function pullContent(
   const hadConfig = context.blobs.has(manifest.config.digest);
   const config = pullConfig(context, manifest, lease);
   const work = pullLayers(context, manifest, config, hadConfig);
-  await together(context, [config, work]);
+  const index = documents.at(-2);
+  const about = index && parseManifestOrIndex(index.bytes, index.mediaType);
+  const attestations =
+    about !== undefined && isIndex(about)
+      ? pullAttestations(context, about, documents.at(-1)?.digest ?? "", lease)
+      : Promise.resolve();
+  await together(context, [config, work, attestations]);
   const target = { mediaType: topDocument.mediaType, digest: top.digest, size: top.bytes.byteLength };
   return { target, platform: (await config).platform, fetched: (await work) || !hadConfig };
 }

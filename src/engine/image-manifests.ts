@@ -1,5 +1,6 @@
 import type { AttestationStatement, ImageManifestSummary } from "../api/images.ts";
 import type { Image } from "../images/image.ts";
+import { attestedBy, predicateAnnotation, statementMediaType } from "../oci/attestation.ts";
 import type { Digest } from "../oci/digest.ts";
 import {
   type Descriptor,
@@ -13,12 +14,6 @@ import { isIndexType } from "../oci/media-types.ts";
 import type { Engine } from "./engine.ts";
 import { identityOf } from "./image-identity.ts";
 
-/** BuildKit's annotations of the manifests in an index that tell how another one was made. */
-const typeAnnotation = "vnd.docker.reference.type";
-const subjectAnnotation = "vnd.docker.reference.digest";
-/** The annotation of a layer that says what its in-toto statement is about. */
-const predicateAnnotation = "in-toto.io/predicate-type";
-const statementType = "application/vnd.in-toto+json";
 /** More than any statement that a build makes. */
 const maxStatement = 64 * 1024 * 1024;
 const maxDepth = 3;
@@ -41,11 +36,6 @@ function* manifestsOf(
   else for (const child of document.manifests) yield* manifestsOf(engine, child, seen, depth + 1);
 }
 
-function subjectOf({ annotations }: Descriptor): Digest | undefined {
-  if (annotations?.[typeAnnotation] !== "attestation-manifest") return undefined;
-  return annotations[subjectAnnotation] as Digest | undefined;
-}
-
 /** All manifests of an image, with what of each is here: `docker images --tree`. Sizes in bytes. */
 export function manifestSummaries(
   engine: Engine,
@@ -64,7 +54,7 @@ export function manifestSummaries(
     const unpacked = (variant?.config?.rootfs.diff_ids ?? [])
       .filter((layer) => layers.has(layer))
       .reduce((sum, layer) => sum + layers.size(layer), 0);
-    const subject = subjectOf(descriptor);
+    const subject = attestedBy(descriptor);
     const platform = descriptor.platform ?? variant?.platform;
     const isImage = subject === undefined && platform !== undefined && platform.os !== "unknown";
     const available = isImage ? variant?.complete : parts.every(({ digest }) => blobs.has(digest));
@@ -97,12 +87,12 @@ export function attestationsOf(
   options: { types: readonly string[]; statement: boolean },
 ): AttestationStatement[] {
   return [...manifestsOf(engine, image.target)]
-    .filter((descriptor) => subjectOf(descriptor) === image.manifestDigest)
+    .filter((descriptor) => attestedBy(descriptor) === image.manifestDigest)
     .flatMap(({ digest }) => {
       const document = documentOf(engine, digest);
       return document === undefined || isIndex(document) ? [] : document.layers;
     })
-    .filter(({ mediaType }) => mediaType === statementType)
+    .filter(({ mediaType }) => mediaType === statementMediaType)
     .map((layer) => ({ layer, type: layer.annotations?.[predicateAnnotation] ?? "" }))
     .filter(({ type }) => options.types.length === 0 || options.types.includes(type))
     .map(({ layer, type }) => ({

@@ -47,21 +47,23 @@ const some = (annotations: Readonly<Record<string, string>> | undefined) =>
 
 interface ManifestParts {
   mediaType: string;
+  artifactType?: string;
   config: Descriptor;
   layers: readonly Descriptor[];
+  subject?: Descriptor;
   annotations?: Readonly<Record<string, string>> | undefined;
 }
 
 /** Writes a manifest with its fields in the usual order. */
 export function writeManifest(
   blobs: BlobStore,
-  { mediaType, config, layers, annotations }: ManifestParts,
+  { mediaType, artifactType, config, layers, subject, annotations }: ManifestParts,
 ): Descriptor {
   const digest: Digest = blobs.put(
-    json({ schemaVersion: 2, mediaType, config, layers, ...some(annotations) }),
+    json({ schemaVersion: 2, mediaType, artifactType, config, layers, subject, ...some(annotations) }),
   );
   blobs.setOwn(digest);
   return describe(blobs, digest, mediaType);
 }
 
-const json = (value: object) => Buffer.from(JSON.stringify(value));
+export const json = (value: object) => Buffer.from(JSON.stringify(value));

@@ -31,6 +31,11 @@ export class SyncedContext implements BuildContext, AsyncDisposable {
     this.#request = request;
   }
 
+  /** Which of the client's folders it is. */
+  get name(): string {
+    return this.#request.name;
+  }
+
   async directory(): Promise<string> {
     await this.#sync();
     return this.#taken?.directory ?? "";

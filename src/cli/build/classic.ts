@@ -49,13 +49,16 @@ function queryOf(flags: BuildFlags, cli: Cli): Partial<QueryOf<"ImageBuild">> {
 /** Flags that only BuildKit's protocol has. */
 const modern = [
   "annotation",
+  "attest",
   "build-context",
   "cache-to",
   "load",
   "metadata-file",
   "no-cache-filter",
   "output",
+  "provenance",
   "push",
+  "sbom",
   "secret",
   "ssh",
 ] as const;

@@ -8,6 +8,7 @@ import { type FlagValues, flag } from "../flags.ts";
 
 export const buildFlags = {
   "add-host": flag.list("Add a line to the hosts file of steps (name:address)", { check: checkExtraHost }),
+  attest: flag.list("Attestations of the result (type=sbom,generator=image)"),
   annotation: flag.list("Add an annotation (TYPE:key=value)"),
   "build-arg": flag.list("Value of an ARG (name=value, or a variable's name)"),
   "build-context": flag.list("Further context (name=path, or an address)"),
@@ -39,10 +40,12 @@ export const buildFlags = {
   progress: flag.string("How progress is shown (auto, none, plain, quiet, rawjson, tty)", {
     initial: "auto",
   }),
+  provenance: flag.string('Short for "--attest=type=provenance"'),
   pull: flag.bool("Ask the registry for newer base images"),
   push: flag.bool("Push the result to its registry"),
   quiet: flag.bool("Show nothing but the image's ID", { short: "q" }),
   rm: flag.bool("Remove the containers of steps that went well", { initial: true }),
+  sbom: flag.string('Short for "--attest=type=sbom"'),
   secret: flag.list("Secret that steps may see (id=name,src=path)"),
   "security-opt": flag.list("Security options", { type: "strings" }),
   "shm-size": bytesFlag("Size of /dev/shm"),

@@ -11,6 +11,7 @@ import { StatusError } from "../exit.ts";
 import { standardInput } from "../input-stream.ts";
 import { forwardInterrupts } from "../interrupt.ts";
 import { authForServer, hubServer } from "../registry-auth.ts";
+import { attestAttrs } from "./attests.ts";
 import { buildInputs, type Inputs, namedContext } from "./build-inputs.ts";
 import { type Outputs, outputsOf } from "./build-outputs.ts";
 import { parseAgent, parseSecret } from "./build-secrets.ts";
@@ -94,7 +95,7 @@ function requestOf(cli: Cli, flags: BuildFlags, inputs: Inputs, outputs: Outputs
   if (flags["no-cache"]) attrs["no-cache"] = "";
   const epoch = process.env.SOURCE_DATE_EPOCH;
   if (epoch) attrs["build-arg:SOURCE_DATE_EPOCH"] = epoch;
-  Object.assign(attrs, prefixed("build-arg:", buildArgs(flags["build-arg"], cli)));
+  Object.assign(attrs, prefixed("build-arg:", buildArgs(flags["build-arg"], cli)), attestAttrs(flags));
   return {
     attrs,
     exporters: outputs.exporters,

@@ -16,6 +16,7 @@ import { type Method, only, unary } from "../../api/grpc/server.ts";
 import { invalidArgument, notImplemented } from "../../base/errors.ts";
 import { Filters } from "../../base/filters.ts";
 import type { MessageOf } from "../../base/protobuf.ts";
+import { attestsOf } from "../../builder/attest/requests.ts";
 import type { Sessions } from "../../builder/session/sessions.ts";
 import { buildCacheUsage, buildPruneFilters, pruneBuildCache } from "../../engine/build-cache.ts";
 import type { Engine } from "../../engine/engine.ts";
@@ -87,19 +88,21 @@ async function solve(
   if ((request.Cache?.Exports.length ?? 0) > 0) {
     throw notImplemented("results for the cache cannot be handed on (--cache-to): it is not supported");
   }
+  // What cannot be told of a result is said before anything is built.
+  attestsOf(FrontendAttrs);
   const session = await sessions.find(Session, signal);
   const outputs = outputsOf(request);
   await using job = new Job(engine, session, signal);
   jobs.add(Ref, job);
   try {
-    if (Frontend === "") return { ExporterResponse: await job.exportReturned(outputs) };
+    if (Frontend === "") return { ExporterResponse: await job.exportReturned(outputs, FrontendAttrs) };
     const imports = request.Cache?.Imports ?? [];
     await refuseImports(
       imports.map(({ Type, Attrs }) => Attrs.ref ?? Attrs.src ?? Type),
       job.progress,
     );
     const refs = await job.evaluate(frontendOf(Frontend, FrontendAttrs), signal);
-    return { ExporterResponse: await job.export([...refs.values()], outputs) };
+    return { ExporterResponse: await job.export([...refs.values()], outputs, FrontendAttrs) };
   } catch (error) {
     throw asBuildkit(error, job.progress);
   } finally {

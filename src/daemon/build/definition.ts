@@ -4,6 +4,7 @@ import { readIgnoreLines } from "../../base/path-patterns.ts";
 import { openContext } from "../../builder/context.ts";
 import type { BuilderDeps } from "../../builder/deps.ts";
 import type { BuildContext } from "../../builder/options.ts";
+import type { Material } from "../../builder/record.ts";
 import type { ClientSession } from "../../builder/session/client-session.ts";
 import { SyncedContext } from "../../builder/session/synced-context.ts";
 import { uploadOf } from "../../builder/session/upload.ts";
@@ -18,6 +19,10 @@ export interface Definition {
   context: BuildContext | SyncedContext;
   /** `--build-context`. */
   named: Map<string, BuildContext | SyncedContext | { image: string }>;
+  /** What of it is from elsewhere: repositories, archives. */
+  materials: readonly Material[];
+  /** Names of the folders of the client that it is from. */
+  locals: readonly string[];
 }
 
 export interface DefinitionRequest {
@@ -39,15 +44,21 @@ export async function openDefinition(request: DefinitionRequest): Promise<Defini
   const remote = attrs.context ?? "";
   const main = await mainContext(request, remote);
   const named = await namedContexts(request);
+  const contexts = [main, ...named.values()];
+  const materials = contexts
+    .flatMap((one) => ("material" in one ? [one.material] : []))
+    .filter((one) => one !== undefined);
+  const locals = contexts.flatMap((one) => (one instanceof SyncedContext ? [one.name] : []));
+  const common = { name, context: main, named, materials };
   if ("dockerfile" in main && attrs.dockerfilekey === undefined) {
-    return { dockerfile: await main.dockerfile(name), name, context: main, named };
+    return { ...common, dockerfile: await main.dockerfile(name), locals };
   }
-  const [{ text, ignore }, common] = await Promise.all([
+  const [{ text, ignore }, ignored] = await Promise.all([
     readDefinition(request, name),
     main instanceof SyncedContext ? readIgnoreFile(request) : "",
   ]);
-  if (main instanceof SyncedContext) main.exclude(readIgnoreLines(ignore ?? common));
-  return { dockerfile: text, name, context: main, named };
+  if (main instanceof SyncedContext) main.exclude(readIgnoreLines(ignore ?? ignored));
+  return { ...common, dockerfile: text, locals: [...locals, attrs.dockerfilekey ?? "dockerfile"] };
 }
 
 /** Wraps a transfer into a vertex that tells how many bytes have come. */

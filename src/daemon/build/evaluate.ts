@@ -1,4 +1,6 @@
+import { rfc3339Nano } from "../../base/clock.ts";
 import type { Cleanups } from "../../base/disposables.ts";
+import type { Circumstances } from "../../builder/attest/provenance.ts";
 import { type Built, build } from "../../builder/build.ts";
 import type { BuildOptions } from "../../builder/options.ts";
 import { planBuild } from "../../builder/plan.ts";
@@ -33,11 +35,13 @@ export interface EvaluateRequest {
 export interface Evaluated {
   built: Built;
   options: BuildOptions;
+  about: Omit<Circumstances, "finished">;
 }
 
 /** Carries out a Dockerfile for each platform that is asked for, side by side. Throws as `build` does. */
 export async function evaluate(engine: Engine, request: EvaluateRequest): Promise<Evaluated[]> {
   const { attrs, progress, owned, session, lease } = request;
+  const started = rfc3339Nano(engine.builder.containers.clock.nowNanos());
   const stop = new AbortController();
   const signal = AbortSignal.any([request.signal, stop.signal]);
   const definition = await openDefinition({
@@ -53,9 +57,18 @@ export async function evaluate(engine: Engine, request: EvaluateRequest): Promis
   );
   progress.source({ filename: definition.name, data: Buffer.from(definition.dockerfile) });
   onlyNeeded(definition, all);
+  const about = {
+    attrs,
+    dockerfile: { name: definition.name, text: definition.dockerfile },
+    locals: definition.locals,
+    started,
+    invocation: crypto.randomUUID().replaceAll("-", ""),
+  };
   const work = all.map(async (options): Promise<Evaluated> => {
     const shown = all.length === 1 ? progress : forPlatform(progress, formatPlatform(options.platform));
-    return { options, built: await build(engine.builder, options, shown, lease) };
+    const built = await build(engine.builder, options, shown, lease);
+    for (const material of definition.materials) built.record.material(material);
+    return { options, built, about: { ...about, network: options.network } };
   });
   try {
     return await Promise.all(work);

@@ -16,6 +16,16 @@ import type { Job } from "./job.ts";
 import type { Jobs } from "./jobs.ts";
 import { asBuildkit } from "./solve-error.ts";
 
+/** What a build may ask for (solver/pb/caps.go): by these clients tell which flags they can take. */
+const buildCapabilities = [
+  "solve.base",
+  "exporter.image.attestations",
+  "exporter.image.annotations",
+  "exporter.multiple",
+  "exporter.sourcedateepoch",
+  "source.ocilayout",
+];
+
 /** What may be asked of this gateway (frontend/gateway/pb/caps.go). */
 const capabilities = [
   "solve.base",
@@ -37,13 +47,13 @@ export function gatewayMethods(jobs: Jobs, worker: WorkerRecord): [string, Metho
     if (ref === undefined) throw invalidArgument("no build id in the metadata of the call");
     return jobs.find(ref);
   };
-  const caps = capabilities.map((ID) => ({ ID, Enabled: true, Deprecated: false }));
+  const enabled = (ids: readonly string[]) => ids.map((ID) => ({ ID, Enabled: true, Deprecated: false }));
   return [
     [
       `${bridge}Ping`,
       unary(Empty, PongResponse, () => ({
-        FrontendAPICaps: caps,
-        LLBCaps: caps.slice(0, 1),
+        FrontendAPICaps: enabled(capabilities),
+        LLBCaps: enabled(buildCapabilities),
         Workers: [worker],
       })),
     ],

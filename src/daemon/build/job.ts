@@ -58,24 +58,29 @@ export class Job implements AsyncDisposable {
   }
 
   /** Waits for the client's own part, and hands over what it has chosen. */
-  async exportReturned(outputs: readonly Output[]): Promise<ExportAnswer> {
+  async exportReturned(outputs: readonly Output[], attrs: FrontendAttrs): Promise<ExportAnswer> {
     const gone = Promise.withResolvers<never>();
     const abort = () => gone.reject(this.#signal.reason);
     this.#signal.addEventListener("abort", abort, { once: true });
     try {
       const returned = await Promise.race([this.#returned.promise, gone.promise]);
       if ("error" in returned) throw returned.error;
-      return await this.export(returned.refs, outputs);
+      return await this.export(returned.refs, outputs, attrs);
     } finally {
       this.#signal.removeEventListener("abort", abort);
     }
   }
 
-  async export(ids: readonly string[], outputs: readonly Output[]): Promise<ExportAnswer> {
+  async export(
+    ids: readonly string[],
+    outputs: readonly Output[],
+    attrs: FrontendAttrs,
+  ): Promise<ExportAnswer> {
     const results = ids.map((id) => this.result(id));
     if (results.length === 0) return {};
     const request = {
       session: this.#session,
+      attrs,
       progress: this.progress,
       lease: this.#lease,
       owned: this.#owned,

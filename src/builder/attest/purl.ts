@@ -1,0 +1,21 @@
+import { formatPlatform, type Platform } from "../../oci/platform.ts";
+import { familiarName, parseReference, withDefaultTag } from "../../oci/reference.ts";
+
+const escaped = (text: string) => encodeURIComponent(text).replaceAll("%3A", ":");
+
+/** `pkg:docker/library/x@tag?platform=linux%2Famd64`: an image as a package URL (purl-spec, type docker). */
+export function imagePurl(name: string, platform: Platform): string {
+  const reference = parseReference(name);
+  const { tag, digest } = digestOrTag(reference);
+  const path = familiarName(reference).split("/").map(escaped).join("/");
+  const version = tag === undefined ? "" : `@${escaped(tag)}`;
+  const qualifiers = [
+    ...(digest === undefined ? [] : [`digest=${escaped(digest)}`]),
+    `platform=${escaped(formatPlatform(platform))}`,
+  ];
+  return `pkg:docker/${path}${version}?${qualifiers.join("&")}`;
+}
+
+function digestOrTag(reference: ReturnType<typeof parseReference>) {
+  return reference.digest === undefined ? withDefaultTag(reference) : reference;
+}
