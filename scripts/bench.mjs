@@ -7,7 +7,7 @@ import { basename, join } from "node:path";
 import { buildIfStale } from "./build.mjs";
 import { parseOptions, usage } from "./lib/bench-options.mjs";
 import { benchPackages, enginePackages, peerPackages } from "./lib/packages.mjs";
-import { installMeasured, installNodeModules, installPackages, requireRoot, root } from "./lib/setup.mjs";
+import { installNodeModules, installPackages, installServers, requireRoot, root } from "./lib/setup.mjs";
 
 const [program, ...args] = process.argv.slice(2);
 const name = program === "bench/main.ts" ? "bench" : "bench:profile";
@@ -28,7 +28,7 @@ const inner = (settings) => [join(root, program), JSON.stringify(settings)];
 if (options.list) process.exit(spawnSync(bun, inner(options), { stdio: "inherit" }).status ?? 1);
 requireRoot(`npm run ${name}`);
 installPackages({ ...enginePackages, ...benchPackages });
-if (name === "bench") for (const peer of options.peers) installMeasured(peerPackages[peer]);
+if (name === "bench") for (const peer of options.peers) installServers(peerPackages[peer]);
 if (!process.env.LONGSHORE_DIST) buildIfStale();
 
 const folder = mkdtempSync(join(tmpdir(), "longshore-bench-"));

@@ -4,14 +4,16 @@ import { spawn } from "node:child_process";
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { build } from "./build.mjs";
-import { enginePackages, testPackages } from "./lib/packages.mjs";
-import { installNodeModules, installPackages, root } from "./lib/setup.mjs";
+import { enginePackages, serverPackages, testPackages } from "./lib/packages.mjs";
+import { installNodeModules, installPackages, installServers, root } from "./lib/setup.mjs";
 
 const bun = join(root, "node_modules/.bin/bun");
 const filters = process.argv.slice(2);
 
 installNodeModules();
+installNodeModules(join(root, "test/registry/s3-server"), { optional: true });
 installPackages({ ...enginePackages, ...testPackages });
+installServers(serverPackages);
 
 const checks = [
   ["formatting and lint", "node_modules/.bin/biome", ["check", "--error-on-warnings", "."]],

@@ -24,6 +24,11 @@ export const testPackages = {
   strace: "strace",
 };
 
+/** Servers that the tests start themselves; what the distribution does not have is left out, and its tests skipped. */
+export const serverPackages = {
+  postgresql: "/usr/lib/postgresql",
+};
+
 /** What the benchmark measures beside the engine (peers), and how fast it could be at best (floors). */
 export const benchPackages = {
   iproute2: "ip",

@@ -35,17 +35,18 @@ export function which(name) {
   return folders.map((folder) => join(folder, name)).find((path) => existsSync(path));
 }
 
-/** npm's packages at the versions of the lock file; nothing to do when they are there. */
-export function installNodeModules() {
-  const stamp = join(root, "node_modules/.package-lock.json");
-  if (existsSync(stamp) && sameVersions(stamp)) return;
+/** npm's packages of `folder` at the versions of its lock file; nothing to do when they are there. */
+export function installNodeModules(folder = root, { optional = false } = {}) {
+  const stamp = join(folder, "node_modules/.package-lock.json");
+  if (existsSync(stamp) && sameVersions(folder, stamp)) return;
   process.stderr.write("Installing the npm packages …\n");
   // Not `npm ci`: it refuses when a registry lacks optional packages that are for other platforms.
-  run("npm", ["install", "--no-save", "--no-fund", "--no-audit", "--loglevel=error"]);
+  const args = ["install", "--prefix", folder, "--no-save", "--no-fund", "--no-audit", "--loglevel=error"];
+  run("npm", args, { optional });
 }
 
-function sameVersions(stamp) {
-  const wanted = JSON.parse(readFileSync(join(root, "package-lock.json"), "utf8")).packages;
+function sameVersions(folder, stamp) {
+  const wanted = JSON.parse(readFileSync(join(folder, "package-lock.json"), "utf8")).packages;
   const have = JSON.parse(readFileSync(stamp, "utf8")).packages;
   const needed = Object.entries(wanted).filter(([path, { optional }]) => path !== "" && !optional);
   return needed.every(([path, { version }]) => have[path]?.version === version);
@@ -73,10 +74,10 @@ export function installPackages(needs) {
 }
 
 /**
- * As `installPackages`, for programs that are measured: what the distribution does not have is left out, and no service
- * of theirs is started (a Docker of the host would change its firewall).
+ * As `installPackages`, for servers that we start ourselves: what the distribution does not have is left out, and no
+ * service of theirs is started (a Docker of the host would change its firewall).
  */
-export function installMeasured(needs) {
+export function installServers(needs) {
   const policy = "/usr/sbin/policy-rc.d";
   const hold = existsSync("/usr/sbin") && !existsSync(policy);
   const there = Object.entries(needs).filter(([name, probe]) => isThere(probe) || hasCandidate(name));

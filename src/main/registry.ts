@@ -7,6 +7,7 @@ import { noAccessLog, openAccessLog } from "../registry/access-log.ts";
 import type { Config } from "../registry/config/config.ts";
 import type { Certificate } from "../registry/listener.ts";
 import { manage } from "../registry/manage.ts";
+import { Notifier } from "../registry/notifications.ts";
 import {
   type ManageOptions,
   parseRegistryOptions,
@@ -14,6 +15,8 @@ import {
   type SeedOptions,
   type ServeOptions,
 } from "../registry/options.ts";
+import type { Registry } from "../registry/registry.ts";
+import type { Gone } from "../registry/retention.ts";
 import { type RegistryServer, serveRegistry } from "../registry/server.ts";
 import { RegistryStore } from "../registry/store.ts";
 
@@ -49,7 +52,7 @@ async function serve({ host, port, config }: ServeOptions): Promise<number> {
   await using store = await RegistryStore.open(config.store);
   const accessLog = config.accessLog === undefined ? noAccessLog : openAccessLog(config.accessLog);
   const server = await serveRegistry(store, { host, port, log, tls, accessLog, options: config.registry });
-  const cleaning = startCleaning(store, config, log);
+  const cleaning = startCleaning(server.registry, config.collectMillis);
   process.on("SIGHUP", () => void reload(server, config, log));
   log.info(`listening on ${server.url}`, { auth: config.registry.auth.kind });
   log.info("stopping", { signal: await stopped });
@@ -81,11 +84,13 @@ function readPem(path: string): string {
 }
 
 /** Frees what nobody needs, now and from time to time. */
-function startCleaning(store: RegistryStore, { collectMillis }: Config, log: Logger): Timer | undefined {
+function startCleaning(registry: Registry, collectMillis: number): Timer | undefined {
+  const { store, notifier, options, log } = registry;
+  const gone: Gone = (target) => notifier.notifyDeleted(target, options.externalUrl ?? "");
   const clean = async () => {
     try {
       const uploads = await store.removeAbandoned();
-      const collected = await store.collect();
+      const collected = await store.collect({ gone });
       log.info("collected", { uploads, ...collected });
     } catch (error) {
       log.error("cleaning failed", { error: messageOf(error) });
@@ -98,7 +103,10 @@ function startCleaning(store: RegistryStore, { collectMillis }: Config, log: Log
 
 async function runManage(options: ManageOptions): Promise<number> {
   await using store = await RegistryStore.open(options.config.store);
-  await manage(options, store, (line) => void process.stdout.write(`${line}\n`));
+  const { endpoints } = options.config.registry;
+  const notifier = new Notifier(endpoints, store.database, store.clock, createLogger("error"));
+  await manage(options, { store, notifier }, (line) => void process.stdout.write(`${line}\n`));
+  await notifier.stop();
   return 0;
 }
 

@@ -4,10 +4,19 @@ import type { Digest } from "../oci/digest.ts";
 import { type Blobs, graceMillis } from "./blobs.ts";
 import type { Database } from "./index/database.ts";
 import { lock, type Manifests } from "./manifests.ts";
-import { applyRetention } from "./retention.ts";
+import { applyRetention, type Gone } from "./retention.ts";
 
 /** How many rows a step takes, so that nobody waits long for it. */
 const batch = 500;
+
+export interface CollectOptions {
+  /** Blobs without a manifest stay for so many milliseconds. */
+  grace?: number;
+  /** Only counts. */
+  dryRun?: boolean;
+  /** Told of what retention rules give up. */
+  gone?: Gone;
+}
 
 /** What a collection did. */
 export interface Collected {
@@ -23,11 +32,11 @@ export interface Collected {
  */
 export async function collect(
   parts: { database: Database; blobs: Blobs; manifests: Manifests; clock: Clock },
-  { grace = graceMillis, dryRun = false }: { grace?: number; dryRun?: boolean } = {},
+  { grace = graceMillis, dryRun = false, gone }: CollectOptions = {},
 ): Promise<Collected> {
   const { database, blobs, clock } = parts;
   const before = clock.now() - grace;
-  const { tags, manifests } = await applyRetention(parts, dryRun);
+  const { tags, manifests } = await applyRetention(parts, { dryRun, gone });
   if (dryRun) return { tags, manifests, ...(await unused(database, before)) };
   await database.run("DELETE FROM tokens WHERE expires_at <= ? AND kind <> 'access'", clock.now());
   await unlinkUnused(database, before);

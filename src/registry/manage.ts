@@ -2,14 +2,21 @@ import { invalidArgument, notFound } from "../base/errors.ts";
 import { humanSize, parseGoDuration } from "../base/units.ts";
 import { Accounts } from "./auth/accounts.ts";
 import { isRole } from "./auth/identity.ts";
+import type { Notifier } from "./notifications.ts";
 import { type ManageOptions, refuseForManage, type Values } from "./options.ts";
 import type { RepositorySettings } from "./repositories.ts";
-import { parseRetention } from "./retention.ts";
+import { type Gone, parseRetention } from "./retention.ts";
 import type { RegistryStore } from "./store.ts";
 
 type Tell = (line: string) => void;
+
+interface Parts {
+  store: RegistryStore;
+  notifier: Notifier;
+}
+
 type Command = (
-  context: { store: RegistryStore; accounts: Accounts; values: Values; tell: Tell },
+  context: Parts & { accounts: Accounts; values: Values; tell: Tell; gone: Gone },
   words: readonly string[],
 ) => Promise<void>;
 
@@ -25,8 +32,8 @@ interface Entry {
 
 /** Runs a command on a registry's store. Throws `invalidArgument`, `notFound`, `conflict`. */
 export async function manage(
-  { command, words, values }: ManageOptions,
-  store: RegistryStore,
+  { command, words, values, config }: ManageOptions,
+  parts: Parts,
   tell: Tell,
 ): Promise<void> {
   const entries = commands[command];
@@ -41,7 +48,9 @@ export async function manage(
     throw invalidArgument(`usage: docker-registry ${title} ${entry.words}`);
   }
   refuseForManage(values, title, entry.flags);
-  await entry.run({ store, accounts: new Accounts(store.database, store.clock), values, tell }, rest);
+  const accounts = new Accounts(parts.store.database, parts.store.clock);
+  const gone: Gone = (target) => parts.notifier.notifyDeleted(target, config.registry.externalUrl ?? "");
+  await entry.run({ ...parts, accounts, values, tell, gone }, rest);
 }
 
 const commands: Record<ManageOptions["command"], Record<string, Entry>> = {
@@ -92,16 +101,23 @@ const commands: Record<ManageOptions["command"], Record<string, Entry>> = {
     rm: {
       words: "NAME",
       flags: [],
-      run: async ({ store }, [name = ""]) => store.manifests.removeRepository(name),
+      run: async ({ store, gone }, [repository = ""]) => {
+        await store.manifests.removeRepository(repository);
+        await gone({ repository });
+      },
     },
   },
 };
 
-async function gc({ store, values, tell }: Parameters<Command>[0]): Promise<void> {
+async function gc({ store, values, tell, gone }: Parameters<Command>[0]): Promise<void> {
   const nanos = parseGoDuration(values.grace ?? "1h");
   if (nanos === undefined || nanos < 0) throw invalidArgument(`invalid duration: ${values.grace}`);
   const dryRun = values["dry-run"] === true;
-  const { tags, manifests, blobs, bytes } = await store.collect({ grace: nanos / nanosPerMilli, dryRun });
+  const { tags, manifests, blobs, bytes } = await store.collect({
+    grace: nanos / nanosPerMilli,
+    dryRun,
+    gone,
+  });
   const verb = dryRun ? "would be freed" : "freed";
   tell(`${tags} tags, ${manifests} manifests, ${blobs} blobs ${verb}: ${bytes} bytes (${humanSize(bytes)})`);
 }

@@ -18,18 +18,25 @@ export interface Endpoint {
 /** What happened; the field names are those of Docker's registry ("Work with notifications"). */
 export interface RegistryEvent {
   action: "push" | "pull" | "mount" | "delete";
-  target: {
-    mediaType: string;
-    digest: string;
-    size?: number;
-    repository: string;
-    tag?: string;
-    fromRepository?: string;
-  };
-  request: { id: string; addr: string; host: string; method: string; useragent: string };
-  actor: { name: string };
+  target: EventTarget;
+  /** Empty where nobody asked: what a retention rule gives up, and commands of the administrator. */
+  request: { id: string; addr: string; host: string; method: string; useragent: string } | Empty;
+  actor: { name: string } | Empty;
   /** `https://host` of this registry. */
   origin: string;
+}
+
+type Empty = Record<string, never>;
+
+interface EventTarget {
+  /** Not known of what is deleted. */
+  mediaType?: string;
+  /** None where a whole repository goes. */
+  digest?: string;
+  size?: number;
+  repository: string;
+  tag?: string;
+  fromRepository?: string;
 }
 
 /** How many events one request brings. */
@@ -84,15 +91,25 @@ export class Notifier {
     void this.send();
   }
 
+  /** Tells of what the registry does by itself, or by a command: no request brought it. */
+  notifyDeleted(target: EventTarget, origin: string): Promise<void> {
+    return this.notify({ action: "delete", target, request: {}, actor: {}, origin });
+  }
+
   #envelope({ target, origin, ...event }: RegistryEvent, now: number) {
-    const url = target.mediaType.includes("octet-stream")
-      ? `${origin}/v2/${target.repository}/blobs/${target.digest}`
-      : `${origin}/v2/${target.repository}/manifests/${target.digest}`;
+    const kind = target.mediaType?.includes("octet-stream") ? "blobs" : "manifests";
     return {
       id: randomUUID(),
       timestamp: new Date(now).toISOString(),
       ...event,
-      target: { ...target, ...(target.size !== undefined && { length: target.size }), url },
+      target: {
+        ...target,
+        ...(target.size !== undefined && { length: target.size }),
+        // What is deleted is nowhere any more.
+        ...(event.action !== "delete" && {
+          url: `${origin}/v2/${target.repository}/${kind}/${target.digest}`,
+        }),
+      },
       source: this.#source,
     };
   }

@@ -39,10 +39,13 @@ export function parseRetention(text: string): Retention {
   return rule;
 }
 
+/** Told of each tag (`tag`) and each manifest that a rule gave up. */
+export type Gone = (target: { repository: string; digest?: Digest; tag?: string }) => Promise<void>;
+
 /** Applies the rules of all repositories; returns how many tags and manifests went (or, in a dry run, would go). */
 export async function applyRetention(
   { database, manifests, clock }: { database: Database; manifests: Manifests; clock: Clock },
-  dryRun: boolean,
+  { dryRun, gone }: { dryRun: boolean; gone?: Gone | undefined },
 ): Promise<{ tags: number; manifests: number }> {
   const count = { tags: 0, manifests: 0 };
   const rows = await database.all<{ name: string; retention: string }>(
@@ -52,10 +55,14 @@ export async function applyRetention(
     await nextTurn();
     const rule = parseRetention(retention);
     for (const tag of await givenUpTags(database, name, rule, clock.now())) {
-      if (dryRun || (await removed(manifests, name, tag))) count.tags++;
+      const digest = dryRun ? undefined : await removed(manifests, name, tag);
+      if (digest !== undefined) await gone?.({ repository: name, digest, tag });
+      if (dryRun || digest !== undefined) count.tags++;
     }
     for (const digest of await givenUpManifests(database, name, rule, clock.now())) {
-      if (dryRun || (await removed(manifests, name, digest))) count.manifests++;
+      const went = !dryRun && (await removed(manifests, name, digest)) !== undefined;
+      if (went) await gone?.({ repository: name, digest });
+      if (dryRun || went) count.manifests++;
     }
   }
   return count;
@@ -97,14 +104,13 @@ async function givenUpManifests(
   return rows.map(({ digest }) => digest);
 }
 
-/** False for what is gone already or may not be deleted. */
-async function removed(manifests: Manifests, name: string, reference: string): Promise<boolean> {
+/** The manifest's digest; undefined for what is gone already or may not be deleted. */
+async function removed(manifests: Manifests, name: string, reference: string): Promise<Digest | undefined> {
   try {
-    await manifests.remove(name, reference);
-    return true;
+    return await manifests.remove(name, reference);
   } catch (error) {
     if (error instanceof RegistryError && (error.kind === "MANIFEST_UNKNOWN" || error.kind === "IMMUTABLE"))
-      return false;
+      return undefined;
     throw error;
   }
 }

@@ -4,6 +4,7 @@ import { isEngineError, messageOf } from "../base/errors.ts";
 import type { Logger } from "../base/log.ts";
 import { type AccessLog, noAccessLog } from "./access-log.ts";
 import { answerOf, RegistryError } from "./errors.ts";
+import { mountScopes } from "./handlers/uploads.ts";
 import { type Exchange, sendEmpty, sendJson } from "./http.ts";
 import { type Certificate, Listener } from "./listener.ts";
 import { originOf } from "./origin.ts";
@@ -165,7 +166,8 @@ function challenged(
   cause?: unknown,
 ) {
   const { info, registry } = exchange;
-  const challenge = registry.authenticator.challenge(info, needs, info.authorization !== undefined);
+  const scopes = needs ? [needs, ...mountScopes(exchange.query)] : [];
+  const challenge = registry.authenticator.challenge(info, scopes, info.authorization !== undefined);
   const headers: Record<string, string> = challenge === undefined ? {} : { "WWW-Authenticate": challenge };
   const details = needs ? [{ repository: needs.repository, action: needs.action }] : [];
   return new RegistryError(kind, {

@@ -4,7 +4,7 @@ import { invalidArgument } from "../base/errors.ts";
 import { algorithmOf, type Digest } from "../oci/digest.ts";
 import { Blobs } from "./blobs.ts";
 import { Copies } from "./copies.ts";
-import { type Collected, collect } from "./gc.ts";
+import { type Collected, type CollectOptions, collect } from "./gc.ts";
 import type { Database } from "./index/database.ts";
 import { openPostgres } from "./index/postgres.ts";
 import { rebuild } from "./index/rebuild.ts";
@@ -109,7 +109,7 @@ export class RegistryStore implements AsyncDisposable {
   }
 
   /** Frees what nobody needs any more, while the registry is used. */
-  collect(options: { grace?: number; dryRun?: boolean } = {}): Promise<Collected> {
+  collect(options: CollectOptions = {}): Promise<Collected> {
     return collect(this, options);
   }
 

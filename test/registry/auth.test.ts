@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
 import { mkdtemp, rm } from "node:fs/promises";
 import { join } from "node:path";
+import { sha256Of } from "../../src/oci/digester.ts";
 import { Accounts } from "../../src/registry/auth/accounts.ts";
 import type { AuthOptions } from "../../src/registry/registry.ts";
 import { codesOf, summary, TestRegistry } from "./fixture.ts";
@@ -41,6 +42,10 @@ test("the challenge leads to a token, and the token to what it is for, and nothi
   );
   const started = await registry.fetch("POST", "alice/app/blobs/uploads/");
   expect(started.headers.get("www-authenticate")).toEndWith('scope="repository:alice/app:pull,push"');
+  const mount = `alice/app/blobs/uploads/?mount=${sha256Of("x")}&from=alice/base`;
+  expect((await registry.fetch("POST", mount)).headers.get("www-authenticate")).toEndWith(
+    'scope="repository:alice/app:pull,push repository:alice/base:pull"',
+  );
 
   registry.credentials = as("alice");
   const { token } = await tokenFor(registry, "repository:alice/app:pull,push");

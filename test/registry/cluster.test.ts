@@ -15,7 +15,7 @@ const total = 8 * perClient;
 
 const missing = [
   !hasPostgres && "PostgreSQL (postgresql)",
-  !hasS3 && "an S3 server (pip install 'moto[server]')",
+  !hasS3 && "an S3 server (npm ci --prefix test/registry/s3-server)",
 ].filter(Boolean);
 
 /** Two registries on one bucket and one database, with what they share. */

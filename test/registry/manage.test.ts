@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { sha256Of } from "../../src/oci/digester.ts";
+import { mediaTypes } from "../../src/oci/media-types.ts";
 import { run, serve } from "./program.ts";
 
 async function temporaryFolder() {
@@ -178,4 +179,47 @@ test("headers of the configuration, the word of a proxy, and warnings of what ha
   });
   expect([refused.code, refused.stderr]).toEqual([2, expect.stringContaining("invalid address: nonsense")]);
   expect(registry.log()).toContain("configuration: storage.cache has no effect here");
+});
+
+test("endpoints hear of what retention rules and commands take away", async () => {
+  await using folder = await temporaryFolder();
+  const seen: { action: string; target: Record<string, unknown>; request: object }[] = [];
+  using endpoint = Bun.serve({
+    port: 0,
+    hostname: "127.0.0.1",
+    fetch: async (request) => {
+      seen.push(...((await request.json()) as { events: typeof seen }).events);
+      return new Response();
+    },
+  });
+  const file = join(folder.path, "config.yml");
+  await Bun.write(
+    file,
+    Bun.YAML.stringify({
+      version: 0.1,
+      storage: { filesystem: { rootdirectory: join(folder.path, "data") } },
+      collect: { interval: "100ms" },
+      notifications: {
+        endpoints: [
+          { name: "ci", url: `http://127.0.0.1:${endpoint.port}`, ignore: { actions: ["push", "pull"] } },
+        ],
+      },
+    }),
+  );
+  await using registry = await serve(file, "--addr", "127.0.0.1:0");
+  const body = JSON.stringify({ schemaVersion: 2, mediaType: mediaTypes.ociIndex, manifests: [] });
+  const headers = { "Content-Type": mediaTypes.ociIndex };
+  for (const path of ["a/manifests/old", "a/manifests/new", "b/manifests/x"]) {
+    expect((await fetch(`${registry.url}/v2/${path}`, { method: "PUT", body, headers })).status).toBe(201);
+    await Bun.sleep(5);
+  }
+  const manage = (words: string) => run([...words.split(" "), "--config", file]);
+  expect((await manage("repository set a retention=keep=1")).code).toBe(0);
+  while (seen.length < 1) await Bun.sleep(20);
+  expect((await manage("repository rm b")).code).toBe(0);
+  while (seen.length < 2) await Bun.sleep(20);
+  expect(seen.map(({ action, target, request }) => [action, target, request])).toEqual([
+    ["delete", { repository: "a", digest: sha256Of(body), tag: "old" }, {}],
+    ["delete", { repository: "b" }, {}],
+  ]);
 });

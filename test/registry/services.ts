@@ -1,5 +1,5 @@
 /** The other programs that a registry works with, each with a folder and a port of its own. */
-import { chownSync } from "node:fs";
+import { chownSync, existsSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { sleep } from "../../src/base/async.ts";
@@ -86,32 +86,31 @@ async function end(child: Bun.Subprocess, signal: "SIGINT" | "SIGTERM", folder: 
   await rm(folder, { recursive: true, force: true });
 }
 
-/** moto, a server that speaks S3 (https://docs.getmoto.org), where Python has it. */
-export const hasS3 = Bun.spawnSync(["python3", "-c", "import moto.server, flask"]).success;
+/** s3rver, a server that speaks S3, checks signatures, and keeps a bucket in a folder (its package is beside this file). */
+const s3Server = join(import.meta.dirname, "s3-server");
+
+export const hasS3 = existsSync(join(s3Server, "node_modules/@20minutes/s3rver"));
 
 /** An S3 server with one empty bucket. */
 export async function startS3() {
   const folder = await mkdtemp("/tmp/registry-s3-");
   const port = await freePort();
-  const child = Bun.spawn(["python3", "-m", "moto.server", "-H", "127.0.0.1", "-p", String(port)], {
-    stdout: "ignore",
-    stderr: "ignore",
-    cwd: folder,
-  });
-  const endpoint = `http://127.0.0.1:${port}`;
-  for (let attempt = 0; ; attempt++) {
-    const made = await fetch(`${endpoint}/registry`, { method: "PUT" }).catch(() => undefined);
-    if (made?.ok) break;
-    if (attempt > 200) throw new Error("the S3 server does not answer");
-    await sleep(50);
-  }
   const options: S3Options = {
     bucket: "registry",
-    endpoint,
+    endpoint: `http://127.0.0.1:${port}`,
     region: "us-east-1",
-    accessKeyId: "test",
-    secretAccessKey: "test",
+    accessKeyId: "S3RVER",
+    secretAccessKey: "S3RVER",
     prefix: "company/",
   };
+  const argv = ["node", join(s3Server, "main.mjs"), folder, String(port), options.bucket];
+  const child = Bun.spawn(argv, { stdout: "ignore", stderr: "ignore", cwd: folder });
+  for (let attempt = 0; ; attempt++) {
+    const answer = await fetch(options.endpoint ?? "").catch(() => undefined);
+    await answer?.body?.cancel();
+    if (answer) break;
+    if (attempt > 200 || child.exitCode !== null) throw new Error("the S3 server does not answer");
+    await sleep(50);
+  }
   return { options, [Symbol.asyncDispose]: () => end(child, "SIGTERM", folder) };
 }

@@ -41,8 +41,8 @@ export interface Identity {
 export interface Authenticator {
   /** Throws UNAUTHORIZED for credentials that are wrong, TOOMANYREQUESTS after too many of those. */
   identify(request: RequestInfo): Promise<Identity>;
-  /** The `WWW-Authenticate` that tells a client how to get the right to do `action`. */
-  challenge(request: RequestInfo, scope: Scope | undefined, failed: boolean): string | undefined;
+  /** The `WWW-Authenticate` that tells a client how to get the rights `scopes`. */
+  challenge(request: RequestInfo, scopes: readonly Scope[], failed: boolean): string | undefined;
 }
 
 export interface Scope {

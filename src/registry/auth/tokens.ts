@@ -164,10 +164,11 @@ export class TokenAuthenticator implements Authenticator {
     return allowed.length === 0 ? [] : [{ type, name, actions: allowed }];
   }
 
-  challenge({ origin }: RequestInfo, scope: Scope | undefined, failed: boolean): string {
-    const wanted = scope && `,scope="repository:${scope.repository}:${scopeActions[scope.action]}"`;
-    const error = failed ? `,error="${scope ? "insufficient_scope" : "invalid_token"}"` : "";
-    return `Bearer realm="${origin}/token",service="${service}"${wanted ?? ""}${error}`;
+  challenge({ origin }: RequestInfo, scopes: readonly Scope[], failed: boolean): string {
+    const names = scopes.map(({ repository, action }) => `repository:${repository}:${scopeActions[action]}`);
+    const wanted = names.length > 0 ? `,scope="${names.join(" ")}"` : "";
+    const error = failed ? `,error="${names.length > 0 ? "insufficient_scope" : "invalid_token"}"` : "";
+    return `Bearer realm="${origin}/token",service="${service}"${wanted}${error}`;
   }
 }
 

@@ -25,7 +25,7 @@ export async function catalog(exchange: Exchange): Promise<void> {
 /** DELETE of a repository with all that is in it. */
 export async function deleteRepository(exchange: Exchange, { name }: { name: string }): Promise<void> {
   await exchange.store.manifests.removeRepository(name);
-  await notify(exchange, "delete", { mediaType: "", digest: "", repository: name });
+  await notify(exchange, "delete", { repository: name });
   sendEmpty(exchange, 202);
 }
 

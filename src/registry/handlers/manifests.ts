@@ -34,7 +34,7 @@ export async function getManifest(exchange: Exchange, params: ManifestParams): P
 function target(
   name: string,
   reference: string,
-  manifest: { digest: string; mediaType: string; size?: number },
+  manifest: { digest: string; mediaType?: string; size?: number },
 ) {
   return { ...manifest, repository: name, ...(!reference.includes(":") && { tag: reference }) };
 }
@@ -73,6 +73,6 @@ export async function putManifest(exchange: Exchange, { name, reference }: Manif
 /** DELETE of a tag, or of a manifest with its tags. */
 export async function deleteManifest(exchange: Exchange, { name, reference }: ManifestParams): Promise<void> {
   const digest = await exchange.store.manifests.remove(name, checked(reference));
-  await notify(exchange, "delete", target(name, reference, { digest, mediaType: "" }));
+  await notify(exchange, "delete", target(name, reference, { digest }));
   sendEmpty(exchange, 202);
 }

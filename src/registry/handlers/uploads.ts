@@ -1,5 +1,6 @@
 import { algorithmOf, type Digest, isDigest } from "../../oci/digest.ts";
 import { isRepositoryPath } from "../../oci/reference.ts";
+import type { Scope } from "../auth/identity.ts";
 import { RegistryError } from "../errors.ts";
 import { bodyOf, digestFrom, type Exchange, notify, pathOf, sendEmpty } from "../http.ts";
 import { type ByteRange, parseChunkRange } from "../range.ts";
@@ -25,6 +26,12 @@ export async function startUpload(exchange: Exchange, { name }: NameParams): Pro
   }
   const id = await store.uploads.start(name, hintedAlgorithm(query));
   sendProgress(exchange, 202, { name, id }, 0);
+}
+
+/** What a mount needs beside the right to push: to pull from where the blob is. */
+export function mountScopes(query: URLSearchParams): Scope[] {
+  const from = query.has("mount") ? query.get("from") : null;
+  return from !== null && isRepositoryPath(from) ? [{ repository: from, action: "pull" }] : [];
 }
 
 /** What cannot be mounted is uploaded instead: the caller goes on with that. */

@@ -1,6 +1,7 @@
 import { isEngineError } from "../../base/errors.ts";
 import type { Account, Accounts } from "../auth/accounts.ts";
 import { RegistryError } from "../errors.ts";
+import { notify } from "../http.ts";
 import { type Html, html } from "./html.ts";
 import { guard, type Page, type PageExchange } from "./page.ts";
 import { ago, counted, pageLinks, pageNumber, size } from "./parts.ts";
@@ -117,7 +118,9 @@ async function change(
 /** POST `/admin/collect` */
 export async function collectNow(exchange: PageExchange): Promise<Page> {
   accountsFor(exchange);
-  const { tags, manifests, blobs, bytes } = await exchange.store.collect();
+  const { tags, manifests, blobs, bytes } = await exchange.store.collect({
+    gone: (target) => notify(exchange, "delete", target),
+  });
   const freed = [counted(tags, "tag"), counted(manifests, "manifest"), counted(blobs, "blob")].join(", ");
   return adminOf(exchange, { message: `Freed ${size(bytes)}: ${freed}.` });
 }

@@ -113,7 +113,7 @@ export async function deleteTag(exchange: PageExchange, { name }: NameParams): P
   const tag = form.get("tag") ?? "";
   if (tag.includes(":")) throw new RegistryError("UNSUPPORTED", { message: `invalid tag: ${tag}` });
   const digest = await store.manifests.remove(name, tag);
-  await notify(exchange, "delete", { mediaType: "", digest, repository: name, tag });
+  await notify(exchange, "delete", { digest, repository: name, tag });
   return { redirect: `/r/${name}` };
 }
 
@@ -129,7 +129,7 @@ export async function deleteRepository(exchange: PageExchange, { name }: NamePar
     if (!(error instanceof RegistryError && error.kind === "IMMUTABLE")) throw error;
     return settingsOf(exchange, repository, { error: error.message });
   }
-  await notify(exchange, "delete", { mediaType: "", digest: "", repository: name });
+  await notify(exchange, "delete", { repository: name });
   const slash = name.indexOf("/");
   return { redirect: slash > 0 ? `/u/${name.slice(0, slash)}` : "/" };
 }

@@ -30,7 +30,7 @@ export async function visitorOf(exchange: Exchange): Promise<Visitor> {
     exchange.identity = await registry.authenticator.identify(info);
     const { account } = exchange.identity;
     if (registry.options.auth.kind === "htpasswd" && account === undefined) {
-      const challenge = registry.authenticator.challenge(info, undefined, false) ?? "";
+      const challenge = registry.authenticator.challenge(info, [], false) ?? "";
       throw new RegistryError("UNAUTHORIZED", { headers: { "WWW-Authenticate": challenge } });
     }
     return { ...nobody, account, administrator: true };
