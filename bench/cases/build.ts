@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Bench } from "../lib/bench.ts";
@@ -37,23 +38,45 @@ RUN mkdir -p /data && ls -l > /data/list
 CMD ["cat", "/data/list"]
 `;
 
+/** Twenty steps, and one more that takes all of a large context. */
+const large = [
+  "FROM busybox",
+  "COPY . /src",
+  ...Array.from({ length: 19 }, (_, at) => `RUN echo ${at} > /${at}`),
+  "",
+].join("\n");
+
 /** What is built: the name of its cases, and what their titles call it. */
 interface Subject {
   name: string;
   title: string;
   dockerfile: string;
+  /** What the context has besides twenty small files: files of a megabyte. */
+  megabytes: number;
 }
 
-const small: Subject = { name: "build", title: "build, small", dockerfile };
-const stages: Subject = { name: "build-staged", title: "build, 12 steps in 3 stages", dockerfile: staged };
+const small: Subject = { name: "build", title: "build, small", dockerfile, megabytes: 0 };
+const stages: Subject = {
+  name: "build-staged",
+  title: "build, 12 steps in 3 stages",
+  dockerfile: staged,
+  megabytes: 0,
+};
+const heavy: Subject = {
+  name: "build-large",
+  title: "build, 20 steps, context of 200 MB",
+  dockerfile: large,
+  megabytes: 200,
+};
 
-/** A few small files, and what makes an image of them. */
+/** A few files, and what makes an image of them. */
 function context(bench: Bench, subject: Subject): string {
   const folder = join(bench.disk, `context-${subject.name}`);
   if (existsSync(folder)) return folder;
   mkdirSync(folder);
   writeFileSync(join(folder, "Dockerfile"), subject.dockerfile);
   for (let at = 0; at < 20; at++) writeFileSync(join(folder, `file-${at}`), `${at}\n`.repeat(500));
+  for (let at = 0; at < subject.megabytes; at++) writeFileSync(join(folder, `large-${at}`), randomBytes(1e6));
   return folder;
 }
 
@@ -112,4 +135,5 @@ export const buildCases: readonly BenchCase[] = [
   ...builderCases(small, "buildkit", undefined, undefined),
   ...builderCases(stages, "legacy", 0.3, 0.35),
   ...builderCases(stages, "buildkit", 0.5, 0.35),
+  ...builderCases(heavy, "buildkit", undefined, undefined).filter(({ name }) => name.includes("cached")),
 ];

@@ -12,9 +12,16 @@ const byResource: Readonly<Record<string, () => Promise<Group>>> = {
   Grpc: build,
   Image: async () => (await import("./operations/images.ts")).imageOperations,
   Network: async () => (await import("./operations/networks.ts")).networkOperations,
+  Ping: async () => (await import("./operations/ping.ts")).pingOperations,
   Session: build,
   System: async () => (await import("./operations/system.ts")).systemOperations,
   Volume: async () => (await import("./operations/volumes.ts")).volumeOperations,
+};
+
+/** An exec is made by an operation of its container, and declared with those of execs; a ping is asked for by itself. */
+const exceptions: { readonly [Id in OperationId]?: string } = {
+  ContainerExec: "Exec",
+  SystemPingHead: "Ping",
 };
 
 /**
@@ -22,8 +29,7 @@ const byResource: Readonly<Record<string, () => Promise<Group>>> = {
  * loading all of the table than on its requests. What is not found in that part is looked up in the whole.
  */
 export async function operationOf(id: OperationId): Promise<Operation> {
-  // An exec is made by an operation of its container, and declared with those of execs.
-  const resource = id === "ContainerExec" ? "Exec" : (/^[A-Z][a-z]+/.exec(id)?.[0] ?? "");
+  const resource = exceptions[id] ?? /^[A-Z][a-z]+/.exec(id)?.[0] ?? "";
   const group: Group = (await byResource[resource]?.()) ?? {};
   return group[id] ?? (await import("./operations.ts")).operations[id];
 }

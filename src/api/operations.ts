@@ -4,6 +4,7 @@ import { containerOperations } from "./operations/containers.ts";
 import { execOperations } from "./operations/exec.ts";
 import { imageOperations } from "./operations/images.ts";
 import { networkOperations } from "./operations/networks.ts";
+import { pingOperations } from "./operations/ping.ts";
 import { pluginOperations } from "./operations/plugins.ts";
 import { secretOperations } from "./operations/secrets.ts";
 import { swarmOperations } from "./operations/swarm.ts";
@@ -16,6 +17,7 @@ import type { Infer } from "./schema.ts";
  * checks of requests and methods of the client come from this table.
  */
 export const operations = {
+  ...pingOperations,
   ...systemOperations,
   ...containerOperations,
   ...execOperations,

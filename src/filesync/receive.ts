@@ -212,5 +212,7 @@ class Receiver implements Disposable {
 function isSame(one: FileStat, other: FileStat): boolean {
   if (one.mode !== other.mode) return false;
   if (isDirectory(one)) return true;
-  return one.size === other.size && one.modTime === other.modTime && one.linkname === other.linkname;
+  const isSized = one.size === other.size && one.modTime === other.modTime && one.linkname === other.linkname;
+  // Other clients tell no stamp.
+  return isSized && one.stamp === other.stamp;
 }

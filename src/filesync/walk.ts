@@ -1,6 +1,7 @@
-import { lstat, readdir, readlink } from "node:fs/promises";
+import { lstatSync, readdirSync, readlinkSync } from "node:fs";
 import { join } from "node:path";
 import { type FileStat, goModes } from "../api/buildkit/session.ts";
+import { changeStamp } from "./change-stamp.ts";
 
 /** Which files go along. */
 export interface Choice {
@@ -12,24 +13,22 @@ export interface Choice {
 
 const everything: Choice = { takes: () => true, mayTakeBelow: () => true };
 
-/** All files below `root`: folders before what is in them, names in the order of their bytes, as receivers check. */
-export function walk(root: string, choice: Choice = everything): AsyncGenerator<FileStat> {
+/**
+ * All files below `root`: folders before what is in them, names in the order of their bytes, as receivers check. Looks
+ * at each when it is asked for.
+ */
+export function walk(root: string, choice: Choice = everything): Generator<FileStat> {
   return below(root, "", choice, []);
 }
 
 /** `pending`: folders above that were not told, since nothing in them was taken so far. */
-async function* below(
-  root: string,
-  folder: string,
-  choice: Choice,
-  pending: FileStat[],
-): AsyncGenerator<FileStat> {
-  const names = await readdir(join(root, folder));
-  for (const name of names.sort((one, other) => Buffer.compare(Buffer.from(one), Buffer.from(other)))) {
+function* below(root: string, folder: string, choice: Choice, pending: FileStat[]): Generator<FileStat> {
+  const names = readdirSync(join(root, folder)).map((name) => ({ name, bytes: Buffer.from(name) }));
+  for (const { name } of names.sort((one, other) => Buffer.compare(one.bytes, other.bytes))) {
     const path = folder === "" ? name : `${folder}/${name}`;
     const isTaken = choice.takes(path);
     if (!isTaken && !choice.mayTakeBelow(path)) continue;
-    const stat = await statOf(join(root, path), path);
+    const stat = statOf(join(root, path), path);
     if (stat === undefined) continue;
     const isFolder = stat.mode >= goModes.directory;
     if (isTaken) {
@@ -43,8 +42,8 @@ async function* below(
 }
 
 /** Undefined for what no client can make: devices, sockets. */
-async function statOf(full: string, path: string): Promise<FileStat | undefined> {
-  const status = await lstat(full, { bigint: true });
+function statOf(full: string, path: string): FileStat | undefined {
+  const status = lstatSync(full, { bigint: true });
   const isLink = status.isSymbolicLink();
   const isDirectory = status.isDirectory();
   if (!isLink && !isDirectory && !status.isFile()) return undefined;
@@ -63,9 +62,10 @@ async function statOf(full: string, path: string): Promise<FileStat | undefined>
     gid: Number(status.gid),
     size: status.isFile() ? Number(status.size) : 0,
     modTime: status.mtimeNs,
-    linkname: isLink ? await readlink(full) : "",
+    linkname: isLink ? readlinkSync(full) : "",
     devmajor: 0,
     devminor: 0,
     xattrs: {},
+    stamp: status.isFile() ? changeStamp(status, Date.now()) : "",
   };
 }

@@ -390,7 +390,10 @@ export class ImageTable {
   }
 }
 
-/** What is to be kept although no image refers to it (yet). Times in milliseconds since 1970. */
+/**
+ * What is to be kept although no image refers to it (yet). Times in milliseconds since 1970. A power failure ends the
+ * work that a lease is for, so none of it waits for the disk.
+ */
 export class LeaseTable {
   readonly #database: Database;
 
@@ -401,11 +404,11 @@ export class LeaseTable {
   put(id: string, expires: number): void {
     const sql =
       "INSERT INTO leases (id, expires) VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET expires = excluded.expires";
-    this.#database.run(sql, id, expires);
+    this.#database.relaxed(() => this.#database.run(sql, id, expires));
   }
 
   add(id: string, digests: readonly Digest[]): void {
-    this.#database.transaction(() => {
+    this.#database.relaxed(() => {
       for (const digest of digests) {
         this.#database.run("INSERT OR IGNORE INTO lease_items (lease, digest) VALUES (?, ?)", id, digest);
       }
@@ -413,7 +416,7 @@ export class LeaseTable {
   }
 
   delete(id: string): void {
-    this.#database.run("DELETE FROM leases WHERE id = ?", id);
+    this.#database.relaxed(() => this.#database.run("DELETE FROM leases WHERE id = ?", id));
   }
 
   itemsOf(id: string): Digest[] {

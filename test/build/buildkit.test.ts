@@ -6,6 +6,7 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
+  statSync,
   utimesSync,
   writeFileSync,
 } from "node:fs";
@@ -36,6 +37,12 @@ function context(files: Record<string, string>): string {
     writeFileSync(join(path, name), text);
   }
   return path;
+}
+
+/** A line of `--progress rawjson`. */
+interface RawStatus {
+  vertexes?: { digest: string; name: string; cached?: boolean }[];
+  statuses?: { vertex: string; current?: number }[];
 }
 
 /** Clients that speak BuildKit's protocol without a plugin: Docker's own do so before version 23. */
@@ -373,6 +380,48 @@ describe("our client's own", () => {
     const nowhere = await build("--push", "-t", "localhost:1/no", path);
     expect(nowhere.stderr).toContain("dial tcp 127.0.0.1:1: connect: connection refused");
     expect(nowhere.code).toBe(1);
+  });
+
+  test("what has not changed is not sent again; what hides its change is", async () => {
+    const size = 3_000_000;
+    const path = context({ Dockerfile: "FROM scratch\nCOPY . /\n", big: "a".repeat(size), other: "o" });
+    const big = join(path, "big");
+    const { atime, mtime } = statSync(big);
+    // A file that changed just now is not trusted.
+    await Bun.sleep(2100);
+    const sent = async () => {
+      const { stderr, code } = await build("-t", "stamped", "--progress", "rawjson", path);
+      expect({ stderr, code }).toMatchObject({ code: 0 });
+      const vertexes = new Map<string, string>();
+      let bytes = 0;
+      let cached = false;
+      for (const line of stderr.trim().split("\n")) {
+        const status = JSON.parse(line) as RawStatus;
+        for (const vertex of status.vertexes ?? []) {
+          vertexes.set(vertex.digest, vertex.name);
+          if (vertex.name.includes("COPY")) cached = vertex.cached ?? false;
+        }
+        for (const { vertex, current = 0 } of status.statuses ?? []) {
+          if (vertexes.get(vertex)?.includes("load build context")) bytes = current;
+        }
+      }
+      return { bytes, cached };
+    };
+    const first = await sent();
+    expect(first.bytes).toBeGreaterThan(size);
+    expect(first.cached).toBe(false);
+    const second = await sent();
+    expect(second.bytes).toBeLessThan(1000);
+    expect(second.cached).toBe(true);
+    writeFileSync(big, "b".repeat(size));
+    utimesSync(big, atime, mtime);
+    const third = await sent();
+    expect(third.bytes).toBeGreaterThan(size);
+    expect(third.cached).toBe(false);
+    const archive = join(folder, "stamped.tar");
+    expect(await build("-o", `type=tar,dest=${archive}`, path)).toMatchObject({ code: 0 });
+    expect(readFileSync(archive).includes("a".repeat(1000))).toBe(false);
+    expect(readFileSync(archive).includes("b".repeat(1000))).toBe(true);
   });
 
   test("named contexts of a folder and an image; one stage without the cache; progress as JSON", async () => {

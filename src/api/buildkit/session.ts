@@ -15,7 +15,10 @@ export const sessionMethods = {
   forwardAgent: "/moby.sshforward.v1.SSH/ForwardAgent",
 } as const;
 
-/** A file; `mode` is Go's `os.FileMode`, `modTime` nanoseconds since 1970. */
+/**
+ * A file; `mode` is Go's `os.FileMode`, `modTime` nanoseconds since 1970. `stamp` is ours, for those who know it: see
+ * `changeStamp`; "" where nothing is told.
+ */
 export const FileStat = message({
   path: one(1, string),
   mode: one(2, int),
@@ -27,6 +30,7 @@ export const FileStat = message({
   devmajor: one(8, int),
   devminor: one(9, int),
   xattrs: map(10, bytes),
+  stamp: one(1000, string),
 });
 export type FileStat = MessageOf<typeof FileStat>;
 

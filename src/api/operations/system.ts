@@ -1,10 +1,8 @@
 import { AuthConfig, AuthResponse } from "../images.ts";
-import { answers, get, head, json, post, query } from "../operation.ts";
+import { answers, get, json, post, query } from "../operation.ts";
 import { EventMessage, SystemDataUsage, SystemInfo, SystemVersion } from "../system.ts";
 
 export const systemOperations = {
-  SystemPing: get("/_ping", { response: answers.text() }),
-  SystemPingHead: head("/_ping", { response: answers.text() }),
   SystemVersion: get("/version", { response: answers.json(SystemVersion) }),
   SystemInfo: get("/info", { response: answers.json(SystemInfo) }),
   SystemAuth: post("/auth", { body: json(AuthConfig), response: answers.json(AuthResponse) }),

@@ -15,9 +15,9 @@ export function stampOf(files: Manifest, paths: readonly string[]): string {
   const hash = createHash("sha256");
   for (const stat of files.values()) {
     if (!wanted.some((prefix) => isWithin(stat.path, prefix))) continue;
-    const { path, mode, size, modTime, linkname } = stat;
+    const { path, mode, size, modTime, linkname, stamp } = stat;
     // What a directory has of its own are its name and mode.
-    const own = mode >= goModes.directory ? [] : [size, String(modTime), linkname];
+    const own = mode >= goModes.directory ? [] : [size, String(modTime), linkname, stamp];
     hash.update(JSON.stringify([path, mode, ...own]));
   }
   return hash.digest("hex");

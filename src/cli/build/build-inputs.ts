@@ -1,18 +1,8 @@
-import { createHash } from "node:crypto";
-import {
-  existsSync,
-  mkdtempSync,
-  readFileSync,
-  realpathSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from "node:fs";
-import { hostname, tmpdir, userInfo } from "node:os";
+import { mkdtempSync, readFileSync, realpathSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import type { Cleanups } from "../../base/disposables.ts";
 import { invalidArgument } from "../../base/errors.ts";
-import { isArchive, isRemoteContext, peeked, wholeInput } from "./context.ts";
+import { defaultDockerfile, isArchive, isRemoteContext, peeked, wholeInput } from "./context-kind.ts";
 
 /** Where a build gets its Dockerfile and its files, in the terms of BuildKit's attributes. */
 export interface Inputs {
@@ -39,14 +29,14 @@ export async function buildInputs(
   if (context === "-") return fromStandardInput(inputs, file, standardInput(), owned);
   if (isRemoteContext(context)) {
     inputs.attrs.context = context;
-    if (file === "-") dockerfileText(inputs, await wholeInput(standardInput()), owned);
+    if (file === "-") await dockerfileText(inputs, await wholeInput(standardInput()), owned);
     else if (file !== "") inputs.attrs.filename = file;
     return inputs;
   }
   const folder = folderAt(context);
   inputs.folders.set("context", folder);
-  inputs.sharedKey = keyOf(folder);
-  if (file === "-") dockerfileText(inputs, await wholeInput(standardInput()), owned);
+  inputs.sharedKey = await keyOf(folder);
+  if (file === "-") await dockerfileText(inputs, await wholeInput(standardInput()), owned);
   else dockerfileAt(inputs, file === "" ? defaultDockerfile(folder) : resolve(file));
   return inputs;
 }
@@ -59,12 +49,6 @@ function folderAt(context: string): string {
   return realpathSync(folder);
 }
 
-function defaultDockerfile(folder: string): string {
-  const lower = join(folder, "dockerfile");
-  const path = join(folder, "Dockerfile");
-  return !existsSync(path) && existsSync(lower) ? lower : path;
-}
-
 function dockerfileAt(inputs: Inputs, path: string): void {
   if (statSync(path, { throwIfNoEntry: false }) === undefined) {
     const name = basename(path);
@@ -74,9 +58,16 @@ function dockerfileAt(inputs: Inputs, path: string): void {
   inputs.folders.set("dockerfile", dirname(path));
 }
 
-function dockerfileText(inputs: Inputs, text: Uint8Array, owned: Cleanups): void {
+/** An empty folder for the time of the build. */
+async function temporaryFolder(owned: Cleanups): Promise<string> {
+  const { tmpdir } = await import("node:os");
   const folder = mkdtempSync(join(tmpdir(), "docker-build-"));
   owned.add(() => rmSync(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+async function dockerfileText(inputs: Inputs, text: Uint8Array, owned: Cleanups): Promise<void> {
+  const folder = await temporaryFolder(owned);
   writeFileSync(join(folder, "Dockerfile"), text);
   inputs.attrs.filename = "Dockerfile";
   inputs.attrs.dockerfilekey = "dockerfile";
@@ -100,24 +91,24 @@ async function fromStandardInput(
   }
   if (file !== "")
     throw invalidArgument("ambiguous Dockerfile source: both stdin and flag correspond to Dockerfiles");
-  const empty = mkdtempSync(join(tmpdir(), "docker-build-"));
-  owned.add(() => rmSync(empty, { recursive: true, force: true }));
-  dockerfileText(inputs, await wholeInput(all), owned);
-  inputs.folders.set("context", empty);
+  await dockerfileText(inputs, await wholeInput(all), owned);
+  inputs.folders.set("context", await temporaryFolder(owned));
   return inputs;
 }
 
 /** Other hosts and users have other files under the same path. */
-function keyOf(folder: string): string {
-  let machine = hostname();
+async function keyOf(folder: string): Promise<string> {
+  const said = JSON.stringify([await machineName(), process.getuid?.(), folder]);
+  return new Bun.CryptoHasher("sha256").update(said).digest("hex");
+}
+
+async function machineName(): Promise<string> {
   try {
-    machine = readFileSync("/etc/machine-id", "utf8").trim();
+    return readFileSync("/etc/machine-id", "utf8").trim();
   } catch {
     // A host without one: its name has to do.
+    return (await import("node:os")).hostname();
   }
-  return createHash("sha256")
-    .update(JSON.stringify([machine, userInfo().uid, folder]))
-    .digest("hex");
 }
 
 /** `--build-context name=value`: a folder, or an address of an image, a repository, an archive. */

@@ -35,7 +35,7 @@ export async function buildWithBuildkit(
 ): Promise<Record<string, string>> {
   const id = crypto.randomUUID().replaceAll("-", "");
   const methods = sessionServices(offers);
-  const session = await client.hijack("Session", {
+  const sessionAsked = client.hijack("Session", {
     headers: {
       Upgrade: "h2c",
       "x-docker-expose-session-uuid": id,
@@ -44,8 +44,11 @@ export async function buildWithBuildkit(
       "x-docker-expose-session-grpc-method": [...methods.keys()].join(", "),
     },
   });
+  const [session, connection] = await Promise.all([
+    sessionAsked,
+    client.hijack("Grpc", { headers: { Upgrade: "h2c" } }),
+  ]);
   void serveGrpc(wireOf(session), { methods });
-  const connection = await client.hijack("Grpc", { headers: { Upgrade: "h2c" } });
   const rpc = new GrpcClient(wireOf(connection));
   try {
     const Ref = crypto.randomUUID().replaceAll("-", "");

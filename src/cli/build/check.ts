@@ -9,7 +9,8 @@ import { DockerfileError, excerpt } from "../../dockerfile/errors.ts";
 import { readGlobalArgs } from "../../dockerfile/global-args.ts";
 import { Words } from "../../dockerfile/variables.ts";
 import { hostPlatform, parsePlatform } from "../../oci/platform.ts";
-import { isRemoteContext, localDockerfile, wholeInput } from "./context.ts";
+import { localDockerfile } from "./context.ts";
+import { isRemoteContext, wholeInput } from "./context-kind.ts";
 
 export interface CheckRequest {
   context: string;

@@ -2,6 +2,7 @@ import { existsSync, readFileSync, statSync } from "node:fs";
 import { join, relative, resolve } from "node:path";
 import { errnoOf, invalidArgument } from "../../base/errors.ts";
 import { PathPatterns } from "../../base/path-patterns.ts";
+import { defaultDockerfile, isArchive, isRemoteContext, peeked, wholeInput } from "./context-kind.ts";
 import { contextTar, type ExtraFile, filesTar } from "./context-tar.ts";
 
 /** What a build is sent. */
@@ -29,11 +30,6 @@ export async function buildInput(
   return fromFolder(context, file === "-" ? { text: await wholeInput(standardInput()) } : file);
 }
 
-/** True for an address that the daemon fetches the context from. */
-export function isRemoteContext(context: string): boolean {
-  return /^(https?|git|ssh):\/\/|^git@|^github\.com\//.test(context);
-}
-
 /** The Dockerfile of a folder, and what `.dockerignore` says for it. Throws with the words of Docker's client. */
 export function localDockerfile(
   folder: string,
@@ -55,21 +51,6 @@ async function fromStandardInput(input: AsyncIterable<Uint8Array>, file: string)
   const name = "Dockerfile";
   const files = [{ name, text: await wholeInput(all) }];
   return { body: filesTar(files), remote: undefined, dockerfile: name };
-}
-
-/** What standard input begins with, and all of it. Throws `invalidArgument` when it is empty. */
-export async function peeked(
-  input: AsyncIterable<Uint8Array>,
-): Promise<{ first: Uint8Array; all: AsyncIterable<Uint8Array> }> {
-  const iterator = input[Symbol.asyncIterator]();
-  const first = await atLeast(iterator, 512);
-  if (first.length === 0)
-    throw invalidArgument("unable to prepare context: failed to peek context header from STDIN: EOF");
-  const all = async function* () {
-    yield first;
-    for (let next = await iterator.next(); !next.done; next = await iterator.next()) yield next.value;
-  };
-  return { first, all: all() };
 }
 
 function fromFolder(context: string, file: string | { text: Uint8Array }): BuildInput {
@@ -113,12 +94,6 @@ function dockerfileOf(
   }
 }
 
-function defaultDockerfile(folder: string): string {
-  const lower = join(folder, "dockerfile");
-  const path = join(folder, "Dockerfile");
-  return !existsSync(path) && existsSync(lower) ? lower : path;
-}
-
 /** `<Dockerfile>.dockerignore` goes before `.dockerignore`. */
 function ignoreFile(folder: string, dockerfile: string): string {
   for (const name of [`${dockerfile}.dockerignore`, ".dockerignore"]) {
@@ -126,34 +101,4 @@ function ignoreFile(folder: string, dockerfile: string): string {
     if (existsSync(path)) return readFileSync(path, "utf8");
   }
   return "";
-}
-
-async function atLeast(iterator: AsyncIterator<Uint8Array>, length: number): Promise<Uint8Array> {
-  const pieces: Uint8Array[] = [];
-  let got = 0;
-  while (got < length) {
-    const next = await iterator.next();
-    if (next.done) break;
-    pieces.push(next.value);
-    got += next.value.length;
-  }
-  return Buffer.concat(pieces);
-}
-
-/** All that comes. */
-export async function wholeInput(input: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
-  const pieces: Uint8Array[] = [];
-  for await (const piece of input) pieces.push(piece);
-  return Buffer.concat(pieces);
-}
-
-const magics = ["1f8b08", "28b52ffd", "425a68", "fd377a585a00"];
-
-/** A tar, or something that is compressed. */
-export function isArchive(start: Uint8Array): boolean {
-  const bytes = Buffer.from(start);
-  return (
-    magics.some((magic) => bytes.toString("hex").startsWith(magic)) ||
-    bytes.toString("latin1", 257, 262) === "ustar"
-  );
 }

@@ -3,7 +3,6 @@ import { RpcStatus } from "../../api/buildkit/session.ts";
 import { GrpcError } from "../../api/grpc/status.ts";
 import { Cleanups } from "../../base/disposables.ts";
 import { invalidArgument } from "../../base/errors.ts";
-import { excerpt } from "../../dockerfile/errors.ts";
 import type { Cli } from "../cli.ts";
 import { currentContext } from "../connection.ts";
 import { pairs } from "../container/environment.ts";
@@ -53,7 +52,7 @@ export async function buildModern(cli: Cli, context: string, flags: BuildFlags):
     display.end(stop.signal.aborted ? "cancelled" : "failed");
     if (stop.signal.aborted)
       throw new StatusError(130, "ERROR: failed to build: failed to solve: Canceled: context canceled");
-    throw told(error);
+    throw await told(error);
   }
   tell(cli, flags, answer, outputs);
 }
@@ -116,13 +115,13 @@ function requestOf(cli: Cli, flags: BuildFlags, inputs: Inputs, outputs: Outputs
 }
 
 /** The error with the lines that it is about, as they are shown last. */
-function told(error: unknown): unknown {
+async function told(error: unknown): Promise<unknown> {
   if (!(error instanceof GrpcError)) return error;
-  const place = error.details === undefined ? "" : placeOf(error.details);
+  const place = error.details === undefined ? "" : await placeOf(error.details);
   return new StatusError(1, `${place}ERROR: failed to build: failed to solve: ${error.message}`);
 }
 
-function placeOf(encoded: Uint8Array): string {
+async function placeOf(encoded: Uint8Array): Promise<string> {
   const { details } = RpcStatus.decode(encoded);
   const source = details.find(({ type_url }) => type_url.endsWith("errdefs.Source+json"));
   if (source === undefined) return "";
@@ -132,6 +131,7 @@ function placeOf(encoded: Uint8Array): string {
   };
   const [range] = ranges ?? [];
   if (info === undefined || range === undefined) return "";
+  const { excerpt } = await import("../../dockerfile/errors.ts");
   const text = Buffer.from(info.data, "base64").toString("utf8");
   return `${excerpt(info.filename, text, { start: range.start.line, end: range.end.line })}\n`;
 }

@@ -1,6 +1,3 @@
-import { createWriteStream, mkdirSync, writeSync } from "node:fs";
-import { connect } from "node:net";
-import { finished } from "node:stream/promises";
 import { BytesMessage, Empty } from "../../api/buildkit/control.ts";
 import {
   CheckAgentRequest,
@@ -12,8 +9,7 @@ import {
 } from "../../api/buildkit/session.ts";
 import { type Method, type ServerCall, unary } from "../../api/grpc/server.ts";
 import type { AuthConfig } from "../../api/images.ts";
-import { invalidArgument, notFound } from "../../base/errors.ts";
-import { receiveFiles } from "../../filesync/receive.ts";
+import { notFound } from "../../base/errors.ts";
 import { sendFiles } from "../../filesync/send.ts";
 import { walk } from "../../filesync/walk.ts";
 import { choiceOf } from "./folder-choice.ts";
@@ -40,7 +36,17 @@ export function sessionServices(offers: Offers): Map<string, Method> {
   const { secrets, agents } = offers;
   const all: [string, Method, boolean][] = [
     [sessionMethods.readFiles, (call) => readFolder(call, offers), true],
-    [sessionMethods.sendFiles, (call) => takeOutput(call, offers), offers.destinations.some(Boolean)],
+    [
+      sessionMethods.sendFiles,
+      async (call) => {
+        const { takeOutput } = await import("./take-output.ts");
+        await takeOutput(
+          call,
+          offers.destinations[Number(fieldOf(call, "buildkit-attachable-exporter-id")[0] ?? 0)],
+        );
+      },
+      offers.destinations.some(Boolean),
+    ],
     [sessionMethods.upload, (call) => upload(call, offers), offers.upload !== undefined],
     [
       sessionMethods.credentials,
@@ -64,7 +70,14 @@ export function sessionServices(offers: Offers): Map<string, Method> {
       }),
       agents.size > 0,
     ],
-    [sessionMethods.forwardAgent, (call) => forwardAgent(call, agents), agents.size > 0],
+    [
+      sessionMethods.forwardAgent,
+      async (call) => {
+        const { forwardAgent } = await import("./forward-agent.ts");
+        await forwardAgent(call, socketOf(agents, fieldOf(call, "buildkit.ssh.id")[0] ?? ""));
+      },
+      agents.size > 0,
+    ],
   ];
   return new Map(all.filter(([, , isOffered]) => isOffered).map(([path, method]) => [path, method]));
 }
@@ -84,31 +97,6 @@ async function readFolder(call: ServerCall, { folders }: Offers): Promise<void> 
   await sendFiles(call, folder, walk(folder, choiceOf(folder, asked)));
 }
 
-async function takeOutput(call: ServerCall, { destinations }: Offers): Promise<void> {
-  const [number = "0"] = fieldOf(call, "buildkit-attachable-exporter-id");
-  const destination = destinations[Number(number)];
-  if (destination === undefined) throw invalidArgument(`output ${number} has no destination`);
-  if (typeof destination === "object" && "folder" in destination) {
-    mkdirSync(destination.folder, { recursive: true });
-    await receiveFiles(call, { directory: destination.folder, known: new Map(), merge: true });
-    return;
-  }
-  if (destination === "stdout") {
-    for await (const bytes of call.messages()) writeSync(1, BytesMessage.decode(bytes).data);
-    return;
-  }
-  const file = createWriteStream(destination.file);
-  const written = finished(file);
-  written.catch(() => {});
-  for await (const bytes of call.messages()) {
-    if (!file.write(BytesMessage.decode(bytes).data) && !file.destroyed) {
-      await Promise.race([new Promise((resolve) => file.once("drain", resolve)), written]);
-    }
-  }
-  file.end();
-  await written;
-}
-
 async function upload(call: ServerCall, { upload: offered }: Offers): Promise<void> {
   const [path] = fieldOf(call, "urlpath");
   if (offered === undefined || offered.path !== path) throw notFound(`no upload for ${path}`);
@@ -124,16 +112,4 @@ function socketOf(agents: Offers["agents"], id: string): string {
   const socket = agents.get(id || "default");
   if (socket === undefined) throw new Error(`unset ssh forward key ${id || "default"}`);
   return socket;
-}
-
-async function forwardAgent(call: ServerCall, agents: Offers["agents"]): Promise<void> {
-  const [id = "default"] = fieldOf(call, "buildkit.ssh.id");
-  const socket = connect(socketOf(agents, id));
-  call.signal.addEventListener("abort", () => socket.destroy(), { once: true });
-  const asking = (async () => {
-    for await (const bytes of call.messages()) socket.write(BytesMessage.decode(bytes).data);
-    socket.end();
-  })();
-  asking.catch(() => socket.destroy());
-  for await (const data of socket) await call.send(BytesMessage.encode({ data }));
 }

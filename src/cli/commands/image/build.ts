@@ -38,8 +38,10 @@ export default command<typeof buildFlags>({
       cli.out.write(report);
       return sound ? 0 : 1;
     }
+    // Loaded while the daemon is asked: it is what is going to be used.
+    const modern = import("../../build/modern.ts");
     if (!flags.squash && (await usesBuildkit(cli))) {
-      const { buildModern } = await import("../../build/modern.ts");
+      const { buildModern } = await modern;
       await buildModern(cli, args[0] ?? "", flags);
     } else {
       const { buildClassic } = await import("../../build/classic.ts");
