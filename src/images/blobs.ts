@@ -10,7 +10,6 @@ import {
   renameSync,
   rmSync,
   statSync,
-  writeSync,
 } from "node:fs";
 import { dirname, join } from "node:path";
 import { Readable } from "node:stream";
@@ -23,9 +22,10 @@ import { sha256Of } from "../oci/digester.ts";
 import { maxImageConfigSize } from "../oci/image-config.ts";
 import type { Database } from "../store/database.ts";
 import { BlobTable, type DroppedBlob, LeaseTable } from "../store/images.ts";
-import { digestPath, listDigests, syncFolder, writeHashed } from "./files.ts";
+import { digestPath, listDigests, syncFolder, writeDurably, writeHashed } from "./files.ts";
 import { Ingest } from "./ingest.ts";
 import { type Lease, StoredLease } from "./leases.ts";
+import { type ReceivedBlob, ReceivedFiles } from "./received.ts";
 import { SharedTasks, type WaitOptions } from "./shared-tasks.ts";
 import type { Trash } from "./trash.ts";
 
@@ -84,6 +84,7 @@ export class BlobStore {
   readonly #random: RandomBytes;
   readonly #tasks = new SharedTasks();
   readonly #ingests = new Map<Digest, Ingest>();
+  readonly #received = new ReceivedFiles((path, blob) => this.#adopt(path, blob));
 
   constructor({ dataRoot, database, trash, clock, log, random = cryptoRandom }: BlobStoreOptions) {
     this.#folder = join(dataRoot, "blobs");
@@ -166,11 +167,12 @@ export class BlobStore {
     return readFileSync(this.path(digest));
   }
 
-  /** The first `length` bytes, or what there is. Throws `notFound`. */
+  /** The first `length` bytes, or what there is; also of what is not durable yet. Throws `notFound`. */
   start(digest: Digest, length: number): Uint8Array {
-    this.#require(digest);
+    const received = this.#received.path(digest);
+    if (received === undefined) this.#require(digest);
     const buffer = new Uint8Array(length);
-    const fd = openSync(this.path(digest), "r");
+    const fd = openSync(received ?? this.path(digest), "r");
     try {
       return buffer.subarray(0, readSync(fd, buffer, 0, length, 0));
     } finally {
@@ -205,6 +207,13 @@ export class BlobStore {
    * is given and the bytes do not have it. Nothing stays of what could not be read to its end.
    */
   async store(chunks: AsyncIterable<Uint8Array>, lease: Lease, expected?: Digest): Promise<BlobDescriptor> {
+    const { digest, size, durable } = await this.receive(chunks, lease, expected);
+    await durable;
+    return { digest, size };
+  }
+
+  /** As `store`, but returns when all has been read: the blob's layer can be unpacked while the disk still writes. */
+  async receive(chunks: AsyncIterable<Uint8Array>, lease: Lease, expected?: Digest): Promise<ReceivedBlob> {
     const algorithm = expected === undefined ? "sha256" : algorithmOf(parseDigest(expected));
     const path = this.temporaryPath();
     try {
@@ -214,8 +223,7 @@ export class BlobStore {
         throw invalidArgument(`blob does not have its digest: expected ${expected}, got ${digest}`);
       }
       lease.add(digest);
-      this.#adopt(path, { digest, size });
-      return { digest, size };
+      return this.#received.take(path, { digest, size });
     } catch (error) {
       rmSync(path, { force: true });
       throw error;
@@ -303,10 +311,15 @@ export class BlobStore {
     this.#table.deleteIngest(digest);
   }
 
-  /** Where a blob can be read while it is still coming, or undefined when it is not on its way. */
-  arriving(digest: Digest): { path: string; arrival: SharedArrayBuffer } | undefined {
+  /**
+   * Where a blob can be read while it is still coming (`arrival` says how far), or not durable yet; undefined when it is
+   * not on its way.
+   */
+  arriving(digest: Digest): { path: string; arrival?: SharedArrayBuffer } | undefined {
     const ingest = this.#ingests.get(digest);
-    return ingest && { path: ingest.path, arrival: ingest.arrival() };
+    if (ingest) return { path: ingest.path, arrival: ingest.arrival() };
+    const received = this.#received.path(digest);
+    return received === undefined ? undefined : { path: received };
   }
 
   /**
@@ -393,15 +406,5 @@ export class BlobStore {
   /** Stops what is on its way; its parts stay for the next start. */
   async stop(): Promise<void> {
     await this.#tasks.stop();
-  }
-}
-
-function writeDurably(path: string, bytes: Uint8Array): void {
-  const fd = openSync(path, "wx", 0o600);
-  try {
-    for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at);
-    fsyncSync(fd);
-  } finally {
-    closeSync(fd);
   }
 }

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { closeSync, fsyncSync, openSync, readdirSync } from "node:fs";
+import { closeSync, fsyncSync, openSync, readdirSync, writeSync } from "node:fs";
 import { open } from "node:fs/promises";
 import { join } from "node:path";
 import { algorithmOf, type Digest, hexOf, isDigest } from "../oci/digest.ts";
@@ -46,9 +46,26 @@ export function syncFolder(path: string): void {
   }
 }
 
+/** Writes a new file, durably. */
+export function writeDurably(path: string, bytes: Uint8Array): void {
+  const fd = openSync(path, "wx", 0o600);
+  try {
+    for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at);
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** Makes the content of a file durable. */
+export async function syncFile(path: string): Promise<void> {
+  await using file = await open(path, "r");
+  await file.sync();
+}
+
 /**
- * Writes a new file, durably, and tells the hash of what was written. Writes go through a buffer, since pieces may be
- * small.
+ * Writes a new file, and tells the hash of what was written; it is not durable yet. Writes go through a buffer, since
+ * pieces may be small.
  */
 export async function writeHashed(
   path: string,
@@ -75,6 +92,5 @@ export async function writeHashed(
     }
   }
   await flush();
-  await file.sync();
   return { hex: hash.digest("hex"), size };
 }

@@ -43,8 +43,8 @@ export async function importImage(
   options: ImportOptions = {},
 ): Promise<Digest> {
   using lease = store.blobs.lease();
-  const blob = await store.blobs.store(decompressed(chunks, { forBlob: true }), lease);
-  const diffId = await store.layers.unpackNew(blob.digest, lease, options.signal);
+  const { durable, ...blob } = await store.blobs.receive(decompressed(chunks, { forBlob: true }), lease);
+  const [diffId] = await Promise.all([store.layers.unpackNew(blob.digest, lease, options.signal), durable]);
   const config = configOf(store, diffId, options);
   const target = compose(store.blobs, {
     config,

@@ -235,7 +235,10 @@ export class LayerStore {
   #source(blob: Digest): Pick<UnpackJob, "sources" | "arrival"> {
     // When the blob is there by the time the Worker opens the file, it has moved to its final place.
     const arriving = this.#blobs.arriving(blob);
-    if (arriving) return { sources: [arriving.path, this.#blobs.path(blob)], arrival: arriving.arrival };
+    if (arriving) {
+      const { path, ...progress } = arriving;
+      return { sources: [path, this.#blobs.path(blob)], ...progress };
+    }
     if (!this.#blobs.has(blob)) throw notFound(`content digest ${blob}: not found`);
     return { sources: [this.#blobs.path(blob)] };
   }

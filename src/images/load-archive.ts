@@ -35,17 +35,50 @@ export class ArchiveFiles {
 const ignored = /(?:^|\/)(?:VERSION|json|repositories)$/;
 const maxFiles = 100_000;
 
+/** Smaller files are manifests and the like, which are looked into at once. */
+const largeSize = 1024 * 1024;
+
+/** Is told of a file before it is read, and may watch its content go by. */
+type OnFile = (name: string, size: number, content: AsyncIterable<Uint8Array>) => AsyncIterable<Uint8Array>;
+/** Is told of a blob when it can be read. `named`: the archive calls it by its digest. */
+type OnStored = (blob: BlobDescriptor, named: boolean) => void;
+type Store = (content: AsyncIterable<Uint8Array>, expected: Digest | undefined) => Promise<BlobDescriptor>;
+
 /**
- * Reads an image archive to its end: every file becomes a blob, which `lease` keeps. `onFile` is told of each before it
- * is read, `onStored` when it is there. Throws `invalidArgument` for what is no archive, or when a file below `blobs/` does not have the digest that
- * it is named by.
+ * Reads an image archive to its end: every file becomes a blob, which `lease` keeps. Throws `invalidArgument` for what is
+ * no archive, or when a file below `blobs/` does not have the digest that it is named by.
  */
 export async function readArchive(
   blobs: BlobStore,
   lease: Lease,
   chunks: AsyncIterable<Uint8Array>,
-  onFile: (name: string, size: number, content: AsyncIterable<Uint8Array>) => AsyncIterable<Uint8Array>,
-  onStored: (blob: BlobDescriptor, named: boolean) => void,
+  onFile: OnFile,
+  onStored: OnStored,
+): Promise<ArchiveFiles> {
+  const pending: Promise<void>[] = [];
+  const store: Store = async (content, expected) => {
+    const { durable, ...blob } = await blobs.receive(content, lease, expected);
+    // The disk writes large ones while the archive is read on.
+    if (blob.size < largeSize) await durable;
+    else pending.push(durable);
+    return blob;
+  };
+  try {
+    const files = await readFiles(blobs, lease, chunks, store, onFile, onStored);
+    await Promise.all(pending);
+    return files;
+  } finally {
+    await Promise.allSettled(pending);
+  }
+}
+
+async function readFiles(
+  blobs: BlobStore,
+  lease: Lease,
+  chunks: AsyncIterable<Uint8Array>,
+  store: Store,
+  onFile: OnFile,
+  onStored: OnStored,
 ): Promise<ArchiveFiles> {
   const files = new ArchiveFiles();
   let count = 0;
@@ -67,7 +100,7 @@ export async function readArchive(
         continue;
       }
     }
-    const blob = await blobs.store(onFile(name, entry.size, content), lease, expected);
+    const blob = await store(onFile(name, entry.size, content), expected);
     files.add(name, blob);
     onStored(blob, expected !== undefined);
   }
