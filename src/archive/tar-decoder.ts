@@ -32,7 +32,8 @@ const types: Readonly<Record<string, EntryType>> = {
 
 /**
  * Reads tar in the formats v7, ustar, pax and GNU from chunks of any size. Pure: no I/O, no clock. Sparse files are
- * refused. Errors are `invalidArgument`.
+ * refused. Where headers contradict one another they mean what they mean to Go's archive/tar, or are refused: an archive
+ * that others read as other files (CVE-2025-62518) is one that nobody has looked through. Errors are `invalidArgument`.
  */
 export class TarDecoder {
   #partial = new Uint8Array(blockSize);
@@ -45,17 +46,17 @@ export class TarDecoder {
   #pax: PaxRecords = new Map();
   #longName: ByteString | undefined;
   #longLink: ByteString | undefined;
-  #ended = false;
+  #zeroBlocks = 0;
 
-  /** True once the block of zeros that ends an archive has been seen; what follows is ignored. */
+  /** True once a block of zeros has been seen, of which two end an archive; what follows them is ignored. */
   get ended(): boolean {
-    return this.#ended;
+    return this.#zeroBlocks > 0;
   }
 
   /** The events that `chunk` completes. The generator has to be run to its end before the next push. */
   *push(chunk: Uint8Array): Generator<TarEvent> {
     let at = 0;
-    while (at < chunk.length && !this.#ended) {
+    while (at < chunk.length && this.#zeroBlocks < 2) {
       if (this.#remaining > 0) {
         const piece = chunk.subarray(at, at + Math.min(this.#remaining, chunk.length - at));
         at += piece.length;
@@ -79,7 +80,7 @@ export class TarDecoder {
    */
   finish(): void {
     const started = this.#remaining > 0 || this.#partialLength > 0 || this.#hasMeta();
-    if (!this.#ended && started) throw invalidArgument("unexpected EOF");
+    if (!this.ended && started) throw invalidArgument("unexpected EOF");
   }
 
   #hasMeta(): boolean {
@@ -109,9 +110,10 @@ export class TarDecoder {
     }
     if (isZeroBlock(block)) {
       if (this.#hasMeta()) throw invalidTar("extended header without a member");
-      this.#ended = true;
+      this.#zeroBlocks++;
       return;
     }
+    if (this.#zeroBlocks > 0) throw invalidTar("a block of zeros alone");
     const raw = parseHeader(block);
     if (raw.size < 0) throw invalidTar("negative size");
     if ("xgLK".includes(raw.typeflag)) this.#startMeta(raw);
@@ -127,7 +129,7 @@ export class TarDecoder {
 
   #takeMeta({ typeflag, bytes }: { typeflag: string; bytes: Uint8Array }): void {
     this.#meta = undefined;
-    if (typeflag === "x") for (const [key, value] of parsePax(bytes)) this.#pax.set(key, value);
+    if (typeflag === "x") this.#pax = parsePax(bytes);
     if (typeflag === "L") this.#longName = upToNul(bytes);
     if (typeflag === "K") this.#longLink = upToNul(bytes);
     // "g": what git archive writes, a comment; records for all members are used by nobody, and ignored as Docker does.
@@ -163,17 +165,21 @@ export class TarDecoder {
     if (raw.typeflag === "S" || [...pax.keys()].some((key) => key.startsWith("GNU.sparse."))) {
       throw invalidArgument("archive/tar: sparse files are not supported");
     }
-    const name = has("path") ?? this.#longName ?? raw.name;
-    const linkname = has("linkpath") ?? this.#longLink ?? raw.linkname;
+    const name = this.#longName ?? has("path") ?? raw.name;
+    const linkname = this.#longLink ?? has("linkpath") ?? raw.linkname;
     if (name === "" || name.includes("\0") || linkname.includes("\0")) throw invalidTar("wrong name");
     const type = types[raw.typeflag] === "file" && name.endsWith("/") ? "directory" : types[raw.typeflag];
     if (type === undefined) throw invalidTar(`type ${JSON.stringify(raw.typeflag)} is not known`);
-    const size = has("size");
+    const paxSize = has("size");
+    const size = paxSize === undefined ? raw.size : parsePaxNumber(paxSize, "size");
+    // With other types a size stands for nothing; here others would take it for that of a file.
+    if (type === "directory" && raw.typeflag !== "5" && size > 0)
+      throw invalidTar("a directory with content");
     const [uid, gid, mtime] = [has("uid"), has("gid"), has("mtime")];
     return {
       name,
       type,
-      size: type !== "file" ? 0 : size === undefined ? raw.size : parsePaxNumber(size, "size"),
+      size: type === "file" ? size : 0,
       mode: raw.mode & 0o7777,
       uid: checkId(uid === undefined ? raw.uid : parsePaxNumber(uid, "uid"), "uid"),
       gid: checkId(gid === undefined ? raw.gid : parsePaxNumber(gid, "gid"), "gid"),

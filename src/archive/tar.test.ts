@@ -129,7 +129,8 @@ function patched(entry: TarEntry, at: number, text: string): Buffer {
   return block;
 }
 
-const plain = tarEntry({ name: "a", type: "file" });
+const named = (name: string) => tarEntry({ name, type: "file" });
+const plain = named("a");
 const meta = (typeflag: string, content: string, size = content.length) => {
   const header = patched(plain, 124, size.toString(8).padStart(11, "0"));
   header.write(typeflag, 156, "latin1");
@@ -141,6 +142,36 @@ const meta = (typeflag: string, content: string, size = content.length) => {
     encodeHeader(plain),
   ]);
 };
+
+const names = (bytes: Uint8Array) => decode(bytes).map(([{ name }]) => name);
+const oneByOne = (...parts: Buffer[]) => Buffer.concat([...parts, encodeHeader(plain), endOfArchive()]);
+/** An extended header without the member after it. */
+const header = (typeflag: string, content: string) => meta(typeflag, content).subarray(0, 2 * blockSize);
+
+// What Go's archive/tar, and with it Docker, makes of the same bytes.
+test("of two extended headers the second counts, alone", () => {
+  expect(names(oneByOne(header("x", "13 size=1024\n"), header("x", "10 path=b\n")))).toEqual(["b"]);
+});
+
+test("a long name of GNU counts before that of an extended header", () => {
+  expect(names(oneByOne(header("L", "long\0"), header("x", "10 path=b\n")))).toEqual(["long"]);
+});
+
+test("the size of the extended header says where the next member is, not that of the header (CVE-2025-62518)", () => {
+  const inner = encode([[named("smuggled"), ""]]).subarray(0, blockSize);
+  const bytes = Buffer.concat([
+    header("x", "12 size=512\n"),
+    encodeHeader(plain),
+    inner,
+    encodeHeader(named("next")),
+  ]);
+  expect(names(bytes)).toEqual(["a", "next"]);
+});
+
+test("a link, a device or a directory has no content, whatever size it says", () => {
+  const link = patched(tarEntry({ name: "l", type: "symlink", linkname: "a" }), 124, "00000001000");
+  expect(names(Buffer.concat([link, encodeHeader(plain)]))).toEqual(["l", "a"]);
+});
 
 const refused: [string, Uint8Array, string][] = [
   ["a wrong checksum", Buffer.from(encodeHeader(plain)).fill("9", 0, 1), "checksum"],
@@ -162,6 +193,22 @@ const refused: [string, Uint8Array, string][] = [
   ["a record of length 0", meta("x", "0 path=x\n"), "without a length"],
   ["a NUL in a name", meta("x", "12 path=a\0b\n"), "wrong name"],
   ["a size of a record that is no number", meta("x", "11 size=-1\n"), "size"],
+  [
+    "a file that is called a directory, with content",
+    patched(named("a/"), 124, "00000001000"),
+    "a directory with content",
+  ],
+  [
+    "a directory with the size of an extended header",
+    meta("x", "13 size=1024\n11 path=d/\n"),
+    "a directory with content",
+  ],
+  [
+    "a member after a block of zeros",
+    Buffer.concat([encodeHeader(plain), Buffer.alloc(blockSize), encodeHeader(plain)]),
+    "a block of zeros alone",
+  ],
+  ["a size beyond what a number holds", meta("x", "28 size=9223372036854775808\n"), "size"],
   ["an end inside a member", encode(samples).subarray(0, blockSize + 3), "unexpected EOF"],
   ["an end after an extended header", meta("x", "10 path=b\n").subarray(0, 2 * blockSize), "unexpected EOF"],
 ];
