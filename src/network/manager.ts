@@ -216,6 +216,11 @@ export class NetworkManager {
     if (predefinedNames.includes(row.name)) {
       throw forbidden(`${row.name} is a pre-defined network and cannot be removed`);
     }
+    if (this.#networks.isConfigOfOthers(row)) {
+      throw forbidden(
+        `error while removing network: configuration network ${JSON.stringify(row.name)} is in use`,
+      );
+    }
     const users = this.#usersOf(row.id);
     if (users.length > 0) {
       const who = users.map(({ name, id }) => `name:"${name}" id:"${id.slice(0, 12)}"`).join(", ");
@@ -229,7 +234,8 @@ export class NetworkManager {
   async prune(wanted: (network: NetworkInspect) => boolean): Promise<string[]> {
     const victims = this.#networks
       .rows()
-      .filter((row) => !predefinedNames.includes(row.name) && this.#usersOf(row.id).length === 0)
+      .filter((row) => !predefinedNames.includes(row.name) && !this.#networks.specOf(row).configOnly)
+      .filter((row) => this.#usersOf(row.id).length === 0)
       .filter((row) => wanted(this.#inspect(row)));
     for (const row of victims) await this.remove(row.id);
     // A prune is of no single network.

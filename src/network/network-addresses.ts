@@ -1,4 +1,4 @@
-import { invalidArgument } from "../base/errors.ts";
+import { forbidden, invalidArgument } from "../base/errors.ts";
 import { contains, type Family, type Ip, type Prefix, parseIp, parsePrefix } from "../base/ip.ts";
 import { AddressPool } from "./address-pool.ts";
 import type { SubnetSpec } from "./subnet-specs.ts";
@@ -6,6 +6,21 @@ import type { SubnetSpec } from "./subnet-specs.ts";
 interface Subnet {
   pool: AddressPool;
   gateway: Ip | undefined;
+}
+
+/** Throws `forbidden` when two of the addresses that the subnets keep are the same, or one is the subnet's own. */
+export function checkKept(specs: readonly SubnetSpec[], network: string): void {
+  for (const { subnet, gateway = "", auxiliary = {} } of specs) {
+    const prefix = parsePrefix(subnet);
+    const pool = new AddressPool({ subnet: prefix, range: prefix, network });
+    const keep = (text: string, what: string) => {
+      const ip = parseIp(text);
+      if (ip && !pool.reserve(ip)) throw forbidden(`failed to allocate ${what}: Address already in use`);
+    };
+    keep(gateway, `gateway (${gateway})`);
+    for (const [name, text] of Object.entries(auxiliary))
+      keep(text, `secondary ip address (${name}:${text})`);
+  }
 }
 
 /** All addresses of a network: a pool a subnet. */

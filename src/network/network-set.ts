@@ -31,6 +31,7 @@ import {
 } from "./bridge-network.ts";
 import { parseBridgeOptions } from "./bridge-options.ts";
 import type { LiveNetwork } from "./live-network.ts";
+import { checkKept } from "./network-addresses.ts";
 import { createRemoteNetwork } from "./remote/driver.ts";
 import { ownIpam, requestPools } from "./remote/ipam.ts";
 import { PluginNetwork } from "./remote/plugin-network.ts";
@@ -42,7 +43,7 @@ import { withGateway } from "./subnet-specs.ts";
 import { chooseSubnet, networkPools, poolsOf, type SubnetPool } from "./subnets.ts";
 import { defaultMtu, type NetworkConfig } from "./types.ts";
 import { makeParent, VlanNetwork, vlanResources } from "./vlan-network.ts";
-import { parseVlanOptions } from "./vlan-options.ts";
+import { checkPassthru, parseVlanOptions } from "./vlan-options.ts";
 
 export interface NetworkSetDependencies {
   database: Database;
@@ -159,6 +160,11 @@ export class NetworkSet implements Disposable {
     return row;
   }
 
+  /** Networks take their settings from this one. */
+  isConfigOfOthers({ name }: NetworkRow): boolean {
+    return this.rows().some((row) => this.specOf(row).configFrom === name);
+  }
+
   /** As in the options. */
   isTold(bridge: string): boolean {
     return this.#deps.isTold(bridge);
@@ -240,6 +246,11 @@ export class NetworkSet implements Disposable {
     const spec = await this.#withSubnets(id, planned);
     const stored: StoredNetwork = { spec };
     if (spec.driver === "bridge") stored.identity = this.#newBridge(id, spec);
+    if (spec.driver === "macvlan")
+      checkPassthru(
+        spec,
+        this.rows().map((row) => ({ id: row.id, spec: this.specOf(row) })),
+      );
     if (!networkDrivers.includes(spec.driver)) await createRemoteNetwork(records, id, spec);
     const row: NetworkRow = {
       id,
@@ -325,8 +336,10 @@ export class NetworkSet implements Disposable {
     if (!ownIpam.includes(spec.ipamDriver)) {
       return { ...spec, subnets: await requestPools(this.#deps.records, spec, id) };
     }
-    const ours = this.rows().flatMap((row) =>
-      this.specOf(row).subnets.map(({ subnet }) => parsePrefix(subnet)),
+    // What is only written down for others is nobody's yet.
+    const used = this.rows().map((row) => this.specOf(row));
+    const ours = used.flatMap((one) =>
+      one.configOnly ? [] : one.subnets.map(({ subnet }) => parsePrefix(subnet)),
     );
     const subnets = spec.subnets.map(withGateway);
     for (const { subnet } of subnets) {
@@ -341,6 +354,7 @@ export class NetworkSet implements Disposable {
       if (subnets.some(({ subnet }) => parsePrefix(subnet).family === family)) continue;
       subnets.push(withGateway({ subnet: formatPrefix(choose(family)), asked: false }));
     }
+    checkKept(subnets, spec.driver);
     return { ...spec, ipv6, subnets };
   }
 

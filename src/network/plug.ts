@@ -56,7 +56,7 @@ export function bringUp(inside: NetlinkSocket, { ifname, addresses, sysctls }: W
   return end.index;
 }
 
-const settingPattern = /^net\.(?:ipv4|ipv6|mpls)\.(?:conf|neigh)\.IFNAME\.[a-z0-9_]+=[^\s,]*$/;
+const settingPattern = /^net\.(?:ipv4|ipv6|mpls)\.(?:conf|neigh)\.(?:IFNAME|ifname)\.[a-z0-9_]+=[^\s,]*$/;
 
 /** The settings of `com.docker.network.endpoint.sysctls`. Throws `invalidArgument`. */
 export function parseSysctls(text: string | undefined): string[] {
@@ -64,7 +64,7 @@ export function parseSysctls(text: string | undefined): string[] {
   for (const setting of settings) {
     if (settingPattern.test(setting)) continue;
     throw invalidArgument(
-      `invalid endpoint sysctl '${setting}': it must have the form net.{ipv4,ipv6,mpls}.{conf,neigh}.IFNAME.name=value`,
+      `invalid endpoint settings:\nunrecognised network interface sysctl '${setting}'; represent 'net.X.Y.ethN.Z=V' as 'net.X.Y.IFNAME.Z=V', 'X' must be 'ipv4', 'ipv6' or 'mpls'`,
     );
   }
   return settings;

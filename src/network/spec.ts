@@ -1,5 +1,5 @@
 import type { NetworkCreateRequest } from "../api/networks.ts";
-import { invalidArgument, unavailable } from "../base/errors.ts";
+import { forbidden, invalidArgument, unavailable } from "../base/errors.ts";
 import type { Family } from "../base/ip.ts";
 import { parseBridgeOptions } from "./bridge-options.ts";
 import { checkSubnets, type SubnetSpec } from "./subnet-specs.ts";
@@ -71,11 +71,16 @@ export function planNetwork(
   const asked6 = spec.subnets.some(({ subnet }) => subnet.includes(":"));
   if (asked6 && given === undefined) spec.ipv6 = true;
   checkFamilies(spec);
-  checkConfig(spec);
+  checkConfig(spec, request);
   return {
     name,
     spec,
-    ipv6IfPossible: given === undefined && driver === "bridge" && spec.subnets.length === 0 && spec.ipv4,
+    ipv6IfPossible:
+      given === undefined &&
+      driver === "bridge" &&
+      spec.subnets.length === 0 &&
+      spec.configFrom === "" &&
+      spec.ipv4,
   };
 }
 
@@ -99,17 +104,30 @@ function checkFamilies({ ipv4, ipv6, driver }: NetworkSpec): void {
   }
 }
 
-function checkConfig(spec: NetworkSpec): void {
+/** What a network with only settings for others can say, and what one can that takes its settings from there. */
+function checkConfig(
+  spec: NetworkSpec,
+  { Options, Labels, EnableIPv6, Scope, Ingress }: NetworkCreateRequest,
+): void {
+  const has = (map: object | null | undefined) => Object.keys(map ?? {}).length > 0;
+  if (spec.configOnly && (Ingress || spec.internal || spec.attachable || (Scope ?? "") !== "")) {
+    throw forbidden(
+      "configuration network can only contain network specific fields. Network operator fields like [ ingress | internal | attachable | scope ] are not supported.",
+    );
+  }
   if (spec.configOnly && spec.configFrom !== "") {
     throw invalidArgument("a configuration network cannot depend on another configuration network");
   }
-  if (spec.configFrom !== "" && (spec.subnets.length > 0 || Object.keys(spec.options).length > 0)) {
-    throw invalidArgument(
-      "user specified configurations are not supported if the network depends on a configuration network",
-    );
+  if (spec.configFrom !== "") {
+    const ipam = spec.ipamDriver !== "default" || has(spec.ipamOptions) || spec.subnets.length > 0;
+    if (ipam || EnableIPv6 || has(Labels)) throw forbidden(takenFromConfig("user specified configurations"));
+    if (has(Options)) throw forbidden(takenFromConfig("network driver options"));
   }
   checkOptions(spec);
 }
+
+const takenFromConfig = (what: string) =>
+  `${what} are not supported if the network depends on a configuration network`;
 
 /** Throws `invalidArgument` for options that the driver cannot follow. */
 export function checkOptions(spec: NetworkSpec): void {

@@ -1,4 +1,4 @@
-import { invalidArgument } from "../base/errors.ts";
+import { forbidden, invalidArgument } from "../base/errors.ts";
 import type { UpperKind } from "../linux/links.ts";
 import { mtuOf } from "./bridge-options.ts";
 
@@ -14,6 +14,7 @@ export interface VlanOptions {
 }
 
 const macvlanModes: Record<string, number> = { private: 1, vepa: 2, bridge: 4, passthru: 8 };
+const passthru = "passthru";
 const ipvlanModes: Record<string, number> = { l2: 0, l3: 1, l3s: 2 };
 const ipvlanFlags: Record<string, number> = { bridge: 0, private: 1, vepa: 2 };
 
@@ -44,4 +45,26 @@ export function parseVlanOptions(network: {
   const mode = choice(ipvlanModes, options.ipvlan_mode || "l2", "ipvlan mode");
   const flags = choice(ipvlanFlags, options.ipvlan_flag || "bridge", "ipvlan flag");
   return { parent, mtu, layer3: mode > 0, what: { kind: "ipvlan", mode, flags } };
+}
+
+interface VlanUser {
+  id: string;
+  spec: { driver: string; options: Readonly<Record<string, string>> };
+}
+
+/** An interface that a macvlan has in the mode `passthru` is its alone. Throws `forbidden`. */
+export function checkPassthru({ options }: VlanUser["spec"], others: readonly VlanUser[]): void {
+  const { parent = "" } = options;
+  const other = others.find(({ spec }) => spec.driver === "macvlan" && spec.options.parent === parent);
+  if (parent === "" || !other) return;
+  if (options.macvlan_mode === passthru) {
+    throw forbidden(
+      `cannot use mode passthru, macvlan network ${other.id} is already using parent interface ${parent}`,
+    );
+  }
+  if (other.spec.options.macvlan_mode === passthru) {
+    throw forbidden(
+      `macvlan network ${other.id} is already using parent interface ${parent} in mode passthru`,
+    );
+  }
 }

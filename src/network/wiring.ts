@@ -221,7 +221,7 @@ export function usable(networks: NetworkSet, row: NetworkRow): LiveNetwork {
   }
   throw forbidden(
     networks.specOf(row).configOnly
-      ? `configuration network ${row.name} cannot be used by containers`
+      ? "cannot create endpoint on configuration-only network"
       : `network ${row.name} cannot be used: the daemon's log says why`,
   );
 }

@@ -87,7 +87,21 @@ async function mountRemote(request: { type: string; device: string; text: string
   const options = text === "" ? [] : ["-o", text];
   const command = ["/bin/mount", "-i", "-n", "-t", type, ...options, "--", device, target];
   const { exitCode, stderr } = await run(command, { stderr: "pipe" });
-  if (exitCode !== 0) throw new Error(stderr.trim().replace(/^mount: [^:]*: /, "") || `exit ${exitCode}`);
+  if (exitCode !== 0) throw new Error(errorOfMount(stderr) || `exit ${exitCode}`);
+}
+
+/** What mount(8) makes of some errors of the kernel, and how libc says them, as for every other file system. */
+const wordsOfMount: readonly [RegExp, string][] = [
+  [/^unknown filesystem type /, "no such device"],
+  [/^(?:bad option|wrong fs type)/, "invalid argument"],
+  [/ does not exist$/, "no such file or directory"],
+];
+
+function errorOfMount(stderr: string): string {
+  const [first = ""] = stderr.trim().split("\n");
+  const plain = first.replace(/^mount: [^:]*: /, "").replace(/^mount\(2\) system call failed: /, "");
+  const text = plain.replace(/\.$/, "");
+  return wordsOfMount.find(([pattern]) => pattern.test(text))?.[1] ?? text.toLowerCase();
 }
 
 /** The kernel takes addresses only: `addr=server.example` of NFS and CIFS is looked up. */

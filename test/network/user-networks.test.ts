@@ -183,6 +183,18 @@ describe("networks that users create", () => {
         ["network", "create", "-o", "com.docker.network.bridge.gateway_mode_ipv4=x", "x"],
         "unknown gateway mode x",
       ],
+      [
+        ["network", "create", "--subnet", "10.231.200.0/24", "--gateway", "10.231.200.255", "x"],
+        "failed to allocate gateway (10.231.200.255): Address already in use",
+      ],
+      [
+        ["network", "create", "--subnet", "10.231.200.0/24", "--aux-address", "a=10.231.200.1", "x"],
+        "failed to allocate secondary ip address (a:10.231.200.1): Address already in use",
+      ],
+      [
+        ["network", "create", "--config-only", "--attachable", "x"],
+        "configuration network can only contain network specific fields.",
+      ],
       [["network", "rm", "host"], "host is a pre-defined network and cannot be removed"],
       [["network", "rm", "nosuch"], "network nosuch not found"],
       [
@@ -195,6 +207,11 @@ describe("networks that users create", () => {
         "user specified IP address is supported on user defined networks only",
       ],
     ];
+    const ifname = "driver-opt=com.docker.network.endpoint.sysctls=net.ipv4.conf.eth0.forwarding=1";
+    cases.push([
+      ["run", "--rm", "--network", `name=full,${ifname}`, "busybox", "true"],
+      "unrecognised network interface sysctl 'net.ipv4.conf.eth0.forwarding=1'",
+    ]);
     for (const [command, text] of cases) expect(await error(...command)).toContain(text);
     await sleeper("owner", "--network", "full", "--ip", net.replace("0/24", "9"));
     const taken = ["run", "--rm", "--network", "full", "--ip", net.replace("0/24", "9"), "busybox", "true"];
@@ -208,6 +225,26 @@ describe("networks that users create", () => {
     );
     await daemon.must("rm", "-f", "only");
     await daemon.must("network", "rm", "tiny");
+  });
+
+  test("a network takes its settings from another one, which stays as long", async () => {
+    const net = subnet();
+    await daemon.must("network", "create", "--config-only", "--subnet", net, "--label", "a=b", "settings");
+    const from = ["network", "create", "--config-from", "settings"];
+    expect(await error(...from, "-o", "x=y", "user")).toContain(
+      "network driver options are not supported if",
+    );
+    expect(await error(...from, "--label", "c=d", "user")).toContain("user specified configurations are not");
+    await daemon.must(...from, "user");
+    const format = "{{(index .IPAM.Config 0).Subnet}} {{.Labels.a}} {{.EnableIPv6}}";
+    expect(await daemon.must("network", "inspect", "-f", format, "user")).toBe(`${net} b false`);
+    const used = ["run", "--rm", "--network", "settings", "busybox", "true"];
+    expect(await error(...used)).toContain("cannot create endpoint on configuration-only network");
+    const removal = `error while removing network: configuration network "settings" is in use`;
+    expect(await error("network", "rm", "settings")).toContain(removal);
+    expect(await daemon.must("network", "prune", "-f")).toContain("user");
+    expect(await daemon.must("network", "ls", "-q", "-f", "name=settings")).not.toBe("");
+    await daemon.must("network", "rm", "settings");
   });
 
   test("networks outlive the daemon's death with their containers, and names are answered meanwhile", async () => {
