@@ -96,6 +96,23 @@ async function startWith(kind: AuthOptions["kind"]) {
 }
 
 const kinds = ["none", "htpasswd", "accounts"] as const;
+
+test.skipIf(!Bun.which("skopeo")).each(kinds)("skopeo logs in, copies and inspects: %s", async (kind) => {
+  await using started = await startWith(kind);
+  const { registry, folder, image } = started;
+  const environment = { REGISTRY_AUTH_FILE: join(folder, "auth.json") };
+  await Bun.write(environment.REGISTRY_AUTH_FILE, "{}");
+  const inspect = ["skopeo", "inspect", "--tls-verify=false", "--raw"];
+  if (kind !== "none") {
+    expect((await execute([...inspect, `docker://${image("busybox")}`], environment)).code).not.toBe(0);
+    const login = ["--tls-verify=false", "--username", user, "--password-stdin", registry.host];
+    await succeed(["skopeo", "login", ...login], environment);
+  }
+  const copy = ["skopeo", "copy", "--quiet", "--all", "--src-tls-verify=false", "--dest-tls-verify=false"];
+  await succeed([...copy, `docker://${image("busybox")}`, `docker://${image("copy:1")}`], environment);
+  expect(await started.digestOf("copy", "1")).toBe(await started.digestOf("busybox", "latest"));
+  expect(await succeed([...inspect, `docker://${image("copy:1")}`], environment)).toContain("schemaVersion");
+});
 const forEach = (peers: readonly string[]) =>
   peers.flatMap((peer) =>
     kinds.map((kind) => [peer, kind === "none" ? "without log-in" : kind, kind] as const),
@@ -163,6 +180,39 @@ test.each(clients.flatMap(([name, program]) => kinds.map((kind) => [name, kind, 
     await succeed(docker("pull", image("copy:1")), environment);
     const ran = await succeed(docker("run", "--rm", image("copy:1"), "echo", "here"), environment);
     expect(ran).toBe("here\n");
+  },
+  60_000,
+);
+
+const hasOras = Bun.which("oras") !== null;
+
+test.skipIf(!hasOras).each(kinds)(
+  `oras logs in, pushes, attaches, discovers, copies and pulls: %s${hasOras ? "" : " (skipped: oras is not installed)"}`,
+  async (kind) => {
+    await using started = await startWith(kind);
+    const { registry, folder, image } = started;
+    const oras = (...argv: string[]) => succeed(["oras", ...argv], { DOCKER_CONFIG: join(folder, "config") });
+    const plain = "--plain-http";
+    if (kind !== "none") await oras("login", plain, "--username", user, "--password-stdin", registry.host);
+    const file = join(folder, "file");
+    const type = ["--disable-path-validation", "--artifact-type"];
+    await Bun.write(file, "content".repeat(100_000));
+    await oras("push", plain, image("art:1"), ...type, "application/vnd.test", file);
+    await oras("attach", plain, image("art:1"), ...type, "application/vnd.signature", file);
+    const copy = ["copy", "--recursive", "--from-plain-http", "--to-plain-http"];
+    await oras(...copy, image("art:1"), image("copy:2"));
+    const found = JSON.parse(await oras("discover", plain, "--format", "json", image("copy:2"))) as {
+      referrers: { artifactType: string }[];
+    };
+    expect(found.referrers.map(({ artifactType }) => artifactType)).toEqual(["application/vnd.signature"]);
+    await oras("tag", plain, image("copy:2"), "3");
+    expect(await oras("repo", "tags", plain, image("copy"))).toBe("2\n3\n");
+    const digest = `sha256:${new Bun.CryptoHasher("sha256").update(await Bun.file(file).bytes()).digest("hex")}`;
+    await oras("blob", "fetch", plain, `${image("copy")}@${digest}`, "--output", join(folder, "fetched"));
+    expect(await Bun.file(join(folder, "fetched")).text()).toBe(await Bun.file(file).text());
+    await oras("blob", "push", plain, image("other"), join(folder, "fetched"));
+    await oras("manifest", "delete", plain, "--force", image("art:1"));
+    expect(await started.digestOf("art", "1")).toBeUndefined();
   },
   60_000,
 );
