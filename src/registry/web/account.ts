@@ -137,7 +137,7 @@ async function accountSettings(
     accounts.organisationsOf(account),
   ]);
   const now = store.clock.now();
-  const body = html`<h1>Settings of ${account}</h1>
+  const body = html`<h1>Account ${account}</h1>
 ${more.created !== undefined && createdPart(exchange, account, more.created)}
 <h2>Access tokens</h2><div class="card"><p class="dim">For programs and CI: they log in with your name and a token instead of your password.</p>
 ${
@@ -147,7 +147,7 @@ ${
       token,
     ) => html`<tr><td class="name">${token.label}</td><td data-label="May">${token.role}</td><td data-label="Used">${ago(token.used_at, now)}</td>
 <td data-label="Ends">${token.expires_at === null ? "never" : token.expires_at <= now ? "ended" : new Date(token.expires_at).toISOString().slice(0, 10)}</td>
-<td><form method="post" action="/settings/tokens/delete" data-confirm="Delete the token ${token.label}?">${guard(visitor)}<input type="hidden" name="id" value="${token.id}"><button class="plain" type="submit" aria-label="Delete the token ${token.label}">Delete</button></form></td></tr>`,
+<td><form method="post" action="/settings/tokens/delete" data-confirm="Delete the token ${token.label}?">${guard(visitor)}<input type="hidden" name="id" value="${token.id}"><button class="plain danger" type="submit" aria-label="Delete the token ${token.label}">Delete</button></form></td></tr>`,
   )}</tbody></table>`
 }
 <form class="row" method="post" action="/settings/tokens">${guard(visitor)}
@@ -164,7 +164,7 @@ ${
 <button type="submit">Change password</button><p class="hint">All other sessions end.</p></form>`;
   const { error, message } = more;
   return {
-    title: "Settings",
+    title: "Account",
     body,
     ...(error !== undefined && { error, status: 400 }),
     ...(message !== undefined && { message }),

@@ -61,7 +61,7 @@ function accountRow({ visitor }: PageExchange, account: Account, now: number): H
   const { name, kind, email, administrator, created_at } = account;
   const isSelf = name === visitor.account;
   const act = (what: string, label: string, question?: string) =>
-    html`<form class="inline" method="post" action="/admin/accounts" ${question !== undefined && html`data-confirm="${question}"`}>${guard(visitor)}<input type="hidden" name="do" value="${what}"><input type="hidden" name="name" value="${name}"><button class="plain" type="submit" aria-label="${label} ${name}">${label}</button></form>`;
+    html`<form class="inline" method="post" action="/admin/accounts" ${question !== undefined && html`data-confirm="${question}"`}>${guard(visitor)}<input type="hidden" name="do" value="${what}"><input type="hidden" name="name" value="${name}"><button class="plain ${what === "remove" && "danger"}" type="submit" aria-label="${label} ${name}">${label}</button></form>`;
   const rights = kind === "organisation" ? "organisation" : administrator ? "administrator" : "user";
   const keepsName = "Its images stay. Its name can be given again only here.";
   return html`<tr><td><a class="name" href="/u/${name}">${name}</a></td><td data-label="E-mail">${email || "–"}</td><td class="nowrap" data-label="Made">${ago(created_at, now)}</td><td data-label="Rights">${rights}</td>

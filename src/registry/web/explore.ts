@@ -24,7 +24,14 @@ export function howToPush(exchange: PageExchange, namespace: string) {
   return html`<div class="stack">
 ${exchange.registry.options.auth.kind !== "none" && html`<div><p>Log in with Docker:</p>${command(account === undefined ? `docker login ${host}` : `docker login -u ${account} ${host}`)}</div>`}
 <div><p>Give an image a name here:</p>${command(`docker tag busybox ${host}/${namespace}/busybox:1.0`)}</div>
-<div><p>Push it:</p>${command(`docker push ${host}/${namespace}/busybox:1.0`)}</div></div>`;
+<div><p>Push it:</p>${command(`docker push ${host}/${namespace}/busybox:1.0`)}</div>${whoSeesIt(exchange)}</div>`;
+}
+
+function whoSeesIt({ registry: { options } }: PageExchange) {
+  if (options.auth.kind !== "accounts") return undefined;
+  return options.auth.private
+    ? html`<p class="hint">Only you, and whom you allow, can pull it, until you make it public: on its page, under Settings.</p>`
+    : html`<p class="hint">Everybody can pull it, until you make it private: on its page, under Settings.</p>`;
 }
 
 function welcome(exchange: PageExchange) {

@@ -39,7 +39,7 @@ ${members.map(
     account,
     role,
   }) => html`<tr><td><a href="/u/${account}">${account}</a></td><td data-label="May">${role}</td>
-${isAdmin && html`<td><form method="post" action="/u/${organisation}/-/members">${guard(visitor)}<input type="hidden" name="account" value="${account}"><input type="hidden" name="role" value="none"><button class="plain" type="submit" aria-label="Remove ${account}">Remove</button></form></td>`}</tr>`,
+${isAdmin && html`<td><form method="post" action="/u/${organisation}/-/members">${guard(visitor)}<input type="hidden" name="account" value="${account}"><input type="hidden" name="role" value="none"><button class="plain danger" type="submit" aria-label="Remove ${account}">Remove</button></form></td>`}</tr>`,
 )}</tbody></table>
 ${
   isAdmin &&

@@ -60,7 +60,7 @@ function frame(exchange: PageExchange, page: Exclude<Page, { redirect: string }>
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>${page.title} · ${hostOf(exchange)}</title>
 <link rel="stylesheet" href="/assets/style.css?${assetVersion}">
-<link rel="icon" href="data:,">
+<link rel="icon" href="${icon}">
 <script src="/assets/script.js?${assetVersion}" defer></script>
 </head>
 <body>
@@ -90,7 +90,7 @@ function accountLinks({ registry, visitor }: PageExchange): Content {
     const { auth } = registry.options;
     return html`<a href="/login">Log in</a>${auth.kind === "accounts" && auth.signUp && html`<a class="button first" href="/signup">Create account</a>`}`;
   }
-  return html`<a href="/u/${visitor.account}">${visitor.account}</a><a href="/settings">Settings</a>${visitor.administrator && html`<a href="/admin">Administration</a>`}
+  return html`<a href="/u/${visitor.account}">${visitor.account}</a><a href="/settings">Account</a>${visitor.administrator && html`<a href="/admin">Administration</a>`}
 <form method="post" action="/logout">${guard(visitor)}<button class="plain" type="submit">Log out</button></form>`;
 }
 
@@ -109,9 +109,13 @@ export function command(text: string): Html {
   return html`<div class="command"><code>${text}</code><button type="button" data-copy="${text}" aria-label="Copy ${text}">Copy</button></div>`;
 }
 
+const ship = "M3 4h6v6H3zM11 4h6v6h-6zM3 12h6v6H3zM11 12h6v6h-6zM19 12h6v6h-6zM2 20h24l-3 5H5z";
 const logo = new Html(
-  '<svg viewBox="0 0 28 28" aria-hidden="true"><path fill="currentColor" d="M3 4h6v6H3zM11 4h6v6h-6zM3 12h6v6H3zM11 12h6v6h-6zM19 12h6v6h-6zM2 20h24l-3 5H5z"/></svg>',
+  `<svg viewBox="0 0 28 28" aria-hidden="true"><path fill="currentColor" d="${ship}"/></svg>`,
 );
+const icon = `data:image/svg+xml,${encodeURIComponent(
+  `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 28 28"><path fill="#2b7de0" d="${ship}"/></svg>`,
+)}`;
 
 export const assets: ReadonlyMap<string, { type: string; text: string }> = new Map([
   ["/assets/style.css", { type: "text/css; charset=utf-8", text: style }],

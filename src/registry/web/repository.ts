@@ -98,7 +98,7 @@ ${rows.map((row) => {
 <td class="nowrap" data-label="Pushed">${ago(row.updated_at, now)}</td>
 <td data-label="Digest"><code title="${row.digest}">${shortId(row.digest)}</code></td>
 <td class="nowrap"><button class="plain" type="button" data-copy="${pull}" aria-label="Copy ${pull}">Copy pull</button>
-${mayDelete && html`<form class="inline" method="post" action="/r/${name}/-/delete-tag" data-confirm="Delete the tag ${row.name}?">${guard(visitor)}<input type="hidden" name="tag" value="${row.name}"><button class="plain" type="submit" aria-label="Delete the tag ${row.name}">Delete</button></form>`}</td></tr>`;
+${mayDelete && html`<form class="inline" method="post" action="/r/${name}/-/delete-tag" data-confirm="Delete the tag ${row.name}?">${guard(visitor)}<input type="hidden" name="tag" value="${row.name}"><button class="plain danger" type="submit" aria-label="Delete the tag ${row.name}">Delete</button></form>`}</td></tr>`;
 })}</tbody></table>`;
 }
 
@@ -184,7 +184,7 @@ ${
   html`<h2>Access</h2><div class="card"><p class="dim">Beside the owners of the name, these may use this repository.</p>
 <table><tbody>${grants.map(
     ({ account, role }) =>
-      html`<tr><td><a href="/u/${account}">${account}</a></td><td>${role}</td><td><form method="post" action="/r/${name}/-/access">${guard(visitor)}<input type="hidden" name="account" value="${account}"><input type="hidden" name="role" value="none"><button class="plain" type="submit" aria-label="Remove ${account}">Remove</button></form></td></tr>`,
+      html`<tr><td><a href="/u/${account}">${account}</a></td><td>${role}</td><td><form method="post" action="/r/${name}/-/access">${guard(visitor)}<input type="hidden" name="account" value="${account}"><input type="hidden" name="role" value="none"><button class="plain danger" type="submit" aria-label="Remove ${account}">Remove</button></form></td></tr>`,
   )}</tbody></table>
 <form class="row" method="post" action="/r/${name}/-/access">${guard(visitor)}<span><label for="account">User</label><input id="account" name="account" required></span><span><label for="role">May</label>${roleSelect("role")}</span><button type="submit">Allow</button></form></div>`
 }

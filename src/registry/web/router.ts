@@ -106,7 +106,7 @@ function sendError(exchange: PageExchange, error: unknown): void {
   // Whoever is not logged in may well be able to see it afterwards.
   const mayLogIn =
     registry.tokens && visitor.account === undefined && request.method === "GET" && path !== "/login";
-  const text = html`<div class="card"><h1>${status === 404 ? "Not found" : `Error ${status}`}</h1><p>${reason}</p>
+  const text = html`<div class="card"><h1>${status === 404 ? "Not found" : `Error ${status}`}</h1><p>${reason.charAt(0).toUpperCase()}${reason.slice(1)}.</p>
 ${mayLogIn && html`<p>It may be private: <a href="/login?next=${path}">log in</a> to see more.</p>`}<p><a href="/">All images</a></p></div>`;
   sendPage(exchange, { title: status === 404 ? "Not found" : `Error ${status}`, body: text, status });
 }

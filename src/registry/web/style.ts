@@ -41,6 +41,10 @@ p { margin: .5rem 0; }
 .tight { width: 1%; }
 .nowrap { white-space: nowrap; }
 .card { background: var(--card); border: 1px solid var(--line); border-radius: 10px; padding: 1rem 1.25rem; margin: 0 0 1rem; }
+.card > :first-child, .card > form:first-child > :first-child, .stack > input[type=hidden] + *, .stack > .visually-hidden + * { margin-top: 0; }
+.card > :last-child { margin-bottom: 0; }
+.card > ul { margin: 0 0 1rem; padding-left: 1.2rem; }
+.card > table + form { margin-top: 1rem; }
 .cards { list-style: none; padding: 0; margin: 0; display: grid; gap: .75rem; }
 .cards .card { margin: 0; }
 form.inline { display: inline; }
@@ -55,6 +59,7 @@ fieldset { border: 0; padding: 0; margin: 0; }
 .badge.private { color: var(--bad); border-color: var(--bad); }
 input, select, textarea, button, .button { font: inherit; border-radius: 8px; }
 input:not([type=checkbox]):not([type=radio]), select, textarea { width: 100%; padding: .5rem .7rem; background: var(--back); color: var(--text); border: 1px solid var(--line); min-height: 2.6rem; }
+::placeholder { color: var(--dim); opacity: 1; }
 textarea { font-family: ui-monospace, "Cascadia Mono", Menlo, Consolas, monospace; font-size: .9rem; }
 label { display: block; font-weight: 600; margin-bottom: .25rem; }
 label.choice { font-weight: 400; display: flex; gap: .6rem; align-items: baseline; }
@@ -63,6 +68,7 @@ button, .button { white-space: nowrap; overflow-wrap: normal; flex: none; displa
 button.first, .button.first { background: var(--accent); border-color: var(--accent); color: var(--accent-text); }
 button.danger { color: var(--bad); border-color: var(--bad); background: transparent; }
 button.plain { border: 0; background: none; color: var(--accent); padding: 0; margin-right: .5rem; min-height: 0; font-weight: 400; line-height: 1.5; }
+button.plain.danger { color: var(--bad); }
 .top nav button.plain { margin: 0; }
 button:hover, .button:hover { filter: brightness(.96); text-decoration: none; }
 .search { display: flex; flex-wrap: nowrap; gap: 0; }
@@ -104,6 +110,8 @@ footer { border-top: 1px solid var(--line); color: var(--dim); font-size: .875re
   .top nav { margin-left: auto; font-size: .9rem; gap: .25rem .75rem; }
   .top nav .button { padding: .2rem .6rem; min-height: 2.2rem; }
   .logo { font-size: 1rem; }
+  dl { grid-template-columns: minmax(0, 1fr); gap: 0; }
+  dt { font-size: .85rem; } dd + dt { margin-top: .5rem; }
   table.stacks thead { display: none; }
   table.stacks, table.stacks tbody, table.stacks tr, table.stacks td { display: block; width: 100%; }
   table.stacks tr { border-bottom: 1px solid var(--line); padding: .6rem 0; }
