@@ -19,6 +19,7 @@ import { checkEndpoint, detailsOf } from "./endpoints.ts";
 import { FirewallWatch } from "./firewall-watch.ts";
 import { FirewalldZone } from "./firewalld-zone.ts";
 import { activeFirewall, publishWarning } from "./host-firewall.ts";
+import type { LiveNetwork } from "./live-network.ts";
 import type { NamedSandbox } from "./name-server.ts";
 import { hasNames, namedSandbox } from "./named-sandbox.ts";
 import { NetworkSet } from "./network-set.ts";
@@ -329,7 +330,15 @@ export class NetworkManager {
           ? { ...endpoint.settings, MacAddress: macAddress }
           : endpoint.settings;
       checkEndpoint(settings, row.name, this.#networks.specOf(row));
-      return [{ network: usable(this.#networks, row), asked: { ...endpoint, settings } }];
+      return [{ network: this.#usable(row), asked: { ...endpoint, settings } }];
+    });
+  }
+
+  #usable(row: NetworkRow): LiveNetwork {
+    return usable(this.#networks, row, (network) => {
+      for (const { endpoints } of this.#attached.values())
+        this.#wiring.note(endpoints.filter(({ networkId }) => networkId === row.id));
+      network.apply(this.#ports.ruled(row.id));
     });
   }
 
@@ -359,7 +368,7 @@ export class NetworkManager {
       throw forbidden(`endpoint with name ${sandbox.containerName} already exists in network ${row.name}`);
     }
     checkEndpoint(asked.settings, row.name, this.#networks.specOf(row));
-    const network = usable(this.#networks, row);
+    const network = this.#usable(row);
     const [prepared = { network, asked }] = await this.#preparation.prepare(containerId, sandbox.netns, [
       { network, asked },
     ]);

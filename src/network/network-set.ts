@@ -193,6 +193,17 @@ export class NetworkSet implements Disposable {
     this.#dropOrphans();
   }
 
+  /** Opens a network that could not be opened before. Throws `forbidden` with what is still missing. */
+  openAgain(row: NetworkRow): LiveNetwork {
+    try {
+      const live = this.#open(row);
+      if (live) return live;
+    } catch (error) {
+      throw forbidden(`network ${row.name} cannot be used: ${messageOf(error)}`);
+    }
+    throw internal(`network ${row.name} has nothing to be used`);
+  }
+
   #open(row: NetworkRow): LiveNetwork | undefined {
     const { host, config, log, isTold } = this.#deps;
     const { spec, identity } = storedNetwork(row);

@@ -210,8 +210,15 @@ function free(network: LiveNetwork, { link, addresses }: Pick<Wire, "link" | "ad
 export const linksOf = (endpoints: readonly EndpointRow[]) =>
   endpoints.map(({ link }) => link).filter((link) => link !== "");
 
-/** The network behind a row. Throws `invalidArgument` or `forbidden` for one that nobody can be connected to. */
-export function usable(networks: NetworkSet, row: NetworkRow): LiveNetwork {
+/**
+ * The network behind a row; one that could not be opened is tried again, as what was missing may be there by now (the parent
+ * of a macvlan), and told to `opened`. Throws `invalidArgument` or `forbidden` for one that nobody can be connected to.
+ */
+export function usable(
+  networks: NetworkSet,
+  row: NetworkRow,
+  opened: (network: LiveNetwork) => void,
+): LiveNetwork {
   const live = networks.liveOf(row.id);
   if (live) return live;
   if (row.name === "host") {
@@ -219,9 +226,9 @@ export function usable(networks: NetworkSet, row: NetworkRow): LiveNetwork {
       "container sharing network namespace with another container or host cannot be connected to any other network",
     );
   }
-  throw forbidden(
-    networks.specOf(row).configOnly
-      ? "cannot create endpoint on configuration-only network"
-      : `network ${row.name} cannot be used: the daemon's log says why`,
-  );
+  if (networks.specOf(row).configOnly)
+    throw forbidden("cannot create endpoint on configuration-only network");
+  const again = networks.openAgain(row);
+  opened(again);
+  return again;
 }

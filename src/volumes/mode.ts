@@ -15,7 +15,8 @@ export function isPropagationMode(text: string): text is PropagationMode {
 }
 
 /**
- * Words of a bind's mode; at most one of each group. Labels and consistency have no effect on Linux without SELinux.
+ * Words of a bind's mode; at most one of each group. Consistency has no effect on Linux. Nor have labels, as in a Docker
+ * whose daemon was started without `--selinux-enabled`: its containers have no label that a file could share.
  */
 const groups: readonly (readonly string[])[] = [
   ["ro", "rw"],

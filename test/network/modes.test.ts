@@ -223,3 +223,28 @@ test.skipIf(!hasIpvlan())("ipvlan containers share the address of their parent's
     },
   ),
 );
+
+test("a macvlan whose parent was missing is used as soon as that is there, and a passthru has its parent alone", async () => {
+  const parent = ["ip", "link", "add", "parent0", "type", "veth", "peer", "name", "parent1"];
+  await run(parent);
+  const first = host.daemon("late");
+  await first.networks.start();
+  const wanted = { Name: "late", Driver: "macvlan", Options: { parent: "parent0" } };
+  await first.networks.create({ ...wanted, IPAM: { Config: [{ Subnet: "10.78.0.0/24" }] } });
+  const alone = { ...wanted, Name: "alone", Options: { parent: "parent0", macvlan_mode: "passthru" } };
+  await expect(first.networks.create(alone)).rejects.toThrow("is already using parent interface parent0");
+  await first.networks.shutdown();
+  await run(["ip", "link", "del", "parent0"]);
+  const { networks } = host.daemon("late");
+  await networks.start();
+  await networks.reconcile([]);
+  const asked = { mode: "late", endpoints: [{ network: "late", settings: {}, dnsNames: [] }] };
+  const connected = () => networks.connect(request("later", asked));
+  await expect(connected()).rejects.toThrow("network late cannot be used: ");
+  await run(parent);
+  expect((await connected()).Networks.late?.IPAddress).toBe("10.78.0.2");
+  await networks.release("later");
+  await networks.remove("late");
+  await networks.shutdown();
+  await run(["ip", "link", "del", "parent0"]);
+});
