@@ -4,6 +4,7 @@ import { internal } from "../base/errors.ts";
 import { etcHostname, etcHosts, hostsOfHost } from "../network/files.ts";
 import type { Connection } from "../network/types.ts";
 import { encodeSpec } from "../oci/encode-spec.ts";
+import { criuConfigPath } from "../runtime/supervisor/criu.ts";
 import { type Container, isRunning } from "./container.ts";
 import type { ContainerDeps } from "./deps.ts";
 import { makeLinkedDestinations } from "./destinations.ts";
@@ -62,6 +63,7 @@ export async function makeBundle(
       initPath: settings.initPath,
       cdiDirectories: settings.cdiDirectories,
       crun: runtimeOf(deps, container).isCrun,
+      criuConfig: criuConfigPath(paths.bundle),
     },
     deps.specHost,
   );

@@ -15,6 +15,8 @@ export interface ContainerPaths {
   hosts: string;
   hostname: string;
   resolvConf: string;
+  /** Of CRIU. */
+  checkpoints: string;
   log: string;
   /** Of the driver `local`, and of drivers that send the log elsewhere. */
   localLog: string;
@@ -37,6 +39,7 @@ export function containerPaths(roots: Roots, id: string): ContainerPaths {
     hosts: join(home, "hosts"),
     hostname: join(home, "hostname"),
     resolvConf: join(home, "resolv.conf"),
+    checkpoints: join(home, "checkpoints"),
     log: join(home, `${id}-json.log`),
     localLog: join(home, "local-logs", "container.log"),
     cachedLog: join(home, "container-cached.log"),

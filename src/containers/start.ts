@@ -17,7 +17,11 @@ import { startFailureCode } from "./start-failure.ts";
 import { containerUsers } from "./user-namespace.ts";
 
 /** Starts a container, in its turn. Throws `notModified` when it runs already. */
-export function startContainer(deps: ContainerDeps, container: Container): Promise<void> {
+export function startContainer(
+  deps: ContainerDeps,
+  container: Container,
+  { checkpoint }: { checkpoint?: string } = {},
+): Promise<void> {
   deps.readiness.expectStart();
   return deps.turns.run(container.id, async () => {
     if (container.state.status !== "restarting" && isRunning(container)) refuseSecondStart(container);
@@ -25,7 +29,7 @@ export function startContainer(deps: ContainerDeps, container: Container): Promi
     // Who starts it by hand begins to count anew.
     deps.restarts.cancel(container.id);
     if (container.state.restartCount > 0) deps.set.setState(container, { restartCount: 0 });
-    await startInTurn(deps, container);
+    await startInTurn(deps, container, checkpoint);
   });
 }
 
@@ -41,10 +45,17 @@ function refuseToStart(deps: ContainerDeps, container: Container): void {
   }
 }
 
-/** Starts a container whose turn the caller holds; a failure is written into its state. */
-export async function startInTurn(deps: ContainerDeps, container: Container): Promise<void> {
+/**
+ * Starts a container whose turn the caller holds, or has it go on from the checkpoint in a folder; a failure is written
+ * into its state.
+ */
+export async function startInTurn(
+  deps: ContainerDeps,
+  container: Container,
+  checkpoint?: string,
+): Promise<void> {
   try {
-    const started = await bringUp(deps, container);
+    const started = await bringUp(deps, container, checkpoint);
     deps.set.setState(container, {
       status: "running",
       pid: started.pid,
@@ -84,7 +95,7 @@ async function recordFailure(deps: ContainerDeps, container: Container, message:
 }
 
 /** Everything that a process needs, then the process. What was made is undone when a later step fails. */
-async function bringUp(deps: ContainerDeps, container: Container) {
+async function bringUp(deps: ContainerDeps, container: Container, checkpoint: string | undefined) {
   const { id, spec } = container;
   const paths = containerPaths(deps.roots, id);
   const log = logConfigOf(deps.roots, container);
@@ -111,6 +122,7 @@ async function bringUp(deps: ContainerDeps, container: Container) {
     openStdin: spec.config.OpenStdin ?? false,
     stdinOnce: spec.config.StdinOnce ?? false,
     log,
+    ...(checkpoint !== undefined && { checkpoint }),
     ...consoleSize(spec.hostConfig.ConsoleSize),
   };
   const started = await tracer.span("runtime.start", () => deps.supervisor.start(request), id);

@@ -9,9 +9,12 @@ export function makeFifo(path: string): void {
   check(c.mkfifo(cstring(path), 0o600), "mkfifo", path);
 }
 
-/** Opens both ends in one descriptor: it never waits for the other side, and it never sees the other side gone. */
+/**
+ * Opens both ends in one descriptor: it never waits for the other side, and it never sees the other side gone. For a FIFO
+ * that was just made: with `O_NOFOLLOW`, which stays with the open file, CRIU could not open it again for its container.
+ */
 export function openFifoBothWays(path: string): number {
-  return openSync(path, constants.O_RDWR | constants.O_NOFOLLOW);
+  return openSync(path, constants.O_RDWR);
 }
 
 /** Opens the reading end, non-blocking; reads give 0 while nobody has the writing end open. */

@@ -5,6 +5,7 @@ import { type HiddenMount, keepHidden } from "../linux/hidden-mount.ts";
 import { sealedCopy } from "../linux/sealed-copy.ts";
 import { type ChildStdio, type RunResult, run } from "../linux/spawn.ts";
 import { type FailedProcess, lastRuntimeError, type RuntimeAction, runtimeError } from "./oci-errors.ts";
+import { criuError } from "./supervisor/criu.ts";
 import type { RuntimeBinary } from "./supervisor/protocol.ts";
 
 /** Where distributions put runtimes, for daemons that were started with a short PATH. */
@@ -144,6 +145,38 @@ export class OciRuntime {
       cwd: dirname(processFile),
     });
     if (result !== 0) throw this.#failure("exec", log, processFile);
+  }
+
+  /** Goes on from a checkpoint: what `run` is otherwise. CRIU's log is `restore.log` in the folder `work`. */
+  async restore(options: {
+    bundle: string;
+    images: string;
+    work: string;
+    pidFile: string;
+    log: string;
+    stdio: ContainerStdio;
+  }): Promise<void> {
+    mkdirSync(this.#root, { recursive: true, mode: 0o700 });
+    const { bundle, images, work, pidFile, log, stdio } = options;
+    const paths = ["--bundle", bundle, "--pid-file", pidFile, "--image-path", images, "--work-path", work];
+    const result = await this.#call(["restore", "--detach", ...paths, this.#id], { log, stdio, cwd: bundle });
+    if (result === 0) return;
+    const said = () => lastRuntimeError(existsSync(log) ? readFileSync(log, "utf8") : "");
+    const why = criuError(join(work, "restore.log")) ?? said();
+    throw unavailable(`failed to restore from the checkpoint: ${this.#runtime.name}: ${why}`);
+  }
+
+  /** Writes its processes into the folder `images`. Throws `unavailable` with the reason when CRIU cannot. */
+  async checkpoint(options: { images: string; work: string; leaveRunning: boolean }): Promise<void> {
+    const { images, work, leaveRunning } = options;
+    const paths = ["--image-path", images, "--work-path", work];
+    const command = ["checkpoint", ...paths, ...(leaveRunning ? ["--leave-running"] : []), this.#id];
+    const { exitCode, stderr } = await this.#simple(command);
+    if (exitCode === 0) return;
+    const why = criuError(join(work, "dump.log")) ?? stderr.trim();
+    throw unavailable(
+      `${this.#runtime.name} did not terminate successfully: exit status ${exitCode}: ${why}`,
+    );
   }
 
   /** Forgets the container, killing what still runs in it. It is no error when the runtime does not know it. */

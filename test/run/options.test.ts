@@ -47,7 +47,7 @@ describe("options that may not be had", () => {
     const { code, message } = await ask("floating");
     expect(code).toBeGreaterThanOrEqual(500);
     expect(message).toMatch(
-      /^Cannot checkpoint container floating: (criu (is not installed|does not work on this host: .+)|checkpoints are not supported yet)$/,
+      /^Cannot checkpoint container floating: (criu (is not installed|does not work on this host: .+)|this crun was built without CRIU: .+)$/,
     );
     await daemon.must("stop", "-t", "0", "floating");
     expect(await ask("floating")).toEqual({ code: 409, message: "Container floating not running" });

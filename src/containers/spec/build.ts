@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { internal } from "../../base/errors.ts";
 import type { IdExtent } from "../../linux/user-namespace.ts";
 import type { IdMappingSpec, LinuxSpec, RuntimeSpec } from "../../oci/runtime-spec.ts";
+import { criuConfigAnnotation } from "../../runtime/supervisor/criu.ts";
 import { injectDevices } from "../../security/cdi.ts";
 import { containerDevices } from "../../security/devices.ts";
 import { defaultReadonlyPaths } from "../../security/paths.ts";
@@ -73,8 +74,9 @@ function foundInit({ initPath }: SpecInput): string {
   return initPath;
 }
 
-function annotations({ hostConfig, crun }: SpecInput, seccomp: SeccompFilter | undefined) {
+function annotations({ hostConfig, crun, criuConfig }: SpecInput, seccomp: SeccompFilter | undefined) {
   const all = {
+    ...(criuConfig !== undefined && { [criuConfigAnnotation]: criuConfig }),
     ...hostConfig.Annotations,
     ...(crun && seccomp?.bpf && { [seccompAnnotation]: seccomp.bpf }),
   };

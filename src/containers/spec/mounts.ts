@@ -1,4 +1,4 @@
-import { statSync } from "node:fs";
+import { existsSync, realpathSync, statSync } from "node:fs";
 import type { HostConfig } from "../../api/host-config.ts";
 import { errnoOf, invalidArgument } from "../../base/errors.ts";
 import { type MountInfo, readMounts } from "../../linux/mountinfo.ts";
@@ -41,6 +41,9 @@ export interface ContainerMounts {
 const queuesPath = "/dev/mqueue";
 
 export const initDestination = "/sbin/docker-init";
+
+/** Where there is no such file, the runtime says so. */
+const withoutLinks = (path: string) => (existsSync(path) ? realpathSync(path) : path);
 
 const file = (destination: string, type: string, source: string, options: string[]): MountSpec => ({
   destination,
@@ -108,7 +111,10 @@ export function containerMounts(input: MountsInput): ContainerMounts {
   const queues = hostQueues && isDirectory(queuesPath) ? [bindOf(queuesPath, queuesPath, ["rbind"])] : [];
   const own = hostQueues ? system.filter(({ type }) => type !== "mqueue") : system;
   const placed = [...user, ...networkMounts(input.networkFiles, readOnly).filter(free)];
-  const init = input.initPath ? [file(initDestination, "bind", input.initPath, ["bind", "ro"])] : [];
+  // CRIU, which mounts it again when a container is restored, follows no link.
+  const init = input.initPath
+    ? [file(initDestination, "bind", withoutLinks(input.initPath), ["bind", "ro"])]
+    : [];
   return {
     mounts: [
       ...[...own, ...queues].filter(free),

@@ -39,4 +39,6 @@ export interface SpecInput {
   cdiDirectories: readonly string[];
   /** The runtime is crun, which takes the seccomp filter compiled. */
   crun: boolean;
+  /** The file in which CRIU finds options of ours. */
+  criuConfig?: string;
 }

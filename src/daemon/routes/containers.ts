@@ -2,7 +2,14 @@ import { invalidArgument, notFound } from "../../base/errors.ts";
 import { Filters } from "../../base/filters.ts";
 import { tracer } from "../../base/trace.ts";
 import { attachToContainer } from "../../containers/attach.ts";
-import { createCheckpoint, noCheckpoint } from "../../containers/checkpoint.ts";
+import {
+  type CheckpointPlace,
+  createCheckpoint,
+  findCheckpoint,
+  listCheckpoints,
+  removeCheckpoint,
+} from "../../containers/checkpoint.ts";
+import type { Container } from "../../containers/container.ts";
 import { createContainer } from "../../containers/create.ts";
 import type { ContainerDeps } from "../../containers/deps.ts";
 import { inspectContainer } from "../../containers/inspect.ts";
@@ -26,6 +33,15 @@ export function containerHandlers(
   deps: ContainerDeps,
   { experimental }: { experimental: boolean },
 ): Handlers {
+  const checkpointToStart = (container: Container, place: CheckpointPlace) => {
+    try {
+      return findCheckpoint(deps, container, place);
+    } catch (error) {
+      // There can be none, says Docker. Where one was made nevertheless, it is good.
+      if (!experimental) throw invalidArgument("checkpoint is only supported in experimental mode");
+      throw error;
+    }
+  };
   const find = (request: { params: { id: string } }) => deps.set.find(request.params.id);
   return defineHandlers({
     async ContainerList({ query }) {
@@ -67,8 +83,9 @@ export function containerHandlers(
       const container = find(request);
       const { checkpoint } = request.query;
       if (checkpoint !== "") {
-        if (!experimental) throw invalidArgument("checkpoint is only supported in experimental mode");
-        noCheckpoint(container, checkpoint);
+        const where = { name: checkpoint, directory: request.query["checkpoint-dir"] };
+        await startContainer(deps, container, { checkpoint: checkpointToStart(container, where) });
+        return;
       }
       await startContainer(deps, container);
     },
@@ -94,16 +111,18 @@ export function containerHandlers(
     },
 
     async CheckpointCreate(request) {
-      await createCheckpoint(find(request), request.body.CheckpointID ?? "");
+      const { CheckpointID: name = "", CheckpointDir: directory = "", Exit: exit = false } = request.body;
+      await createCheckpoint(deps, find(request), { name, directory, exit });
     },
 
     CheckpointList(request) {
-      find(request);
-      return [];
+      const names = listCheckpoints(deps, find(request), request.query.dir);
+      return names.map((Name) => ({ Name }));
     },
 
     CheckpointDelete(request) {
-      noCheckpoint(find(request), request.params.checkpoint);
+      const { params, query } = request;
+      removeCheckpoint(deps, find(request), { name: params.checkpoint, directory: query.dir });
     },
 
     async ContainerPause(request) {

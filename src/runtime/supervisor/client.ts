@@ -11,6 +11,7 @@ import { connectOrLaunch } from "./launch.ts";
 import {
   type Attached,
   type AttachRequest,
+  type CheckpointRequest,
   type ConsoleSize,
   type ExecRequest,
   type Exit,
@@ -264,6 +265,11 @@ export class SupervisorClient implements AsyncDisposable {
 
   async resume(id: string): Promise<void> {
     await this.#call("resume", { id });
+  }
+
+  /** Writes a container's processes to the disk. Throws `unavailable` with CRIU's reason when it cannot. */
+  async checkpoint(request: CheckpointRequest): Promise<void> {
+    await this.#call("checkpoint", request);
   }
 
   /** Changes the limits of a running container: the specification's `linux.resources` object. */

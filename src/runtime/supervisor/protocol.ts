@@ -34,6 +34,31 @@ export interface LogConfig {
   attributes?: Record<string, string>;
 }
 
+/** What CRIU calls the FIFOs of a container in the images of a checkpoint. */
+export interface StdioNames {
+  stdin?: string;
+  stdout: string;
+  stderr: string;
+}
+
+/** What stands beside the images of a checkpoint, in its `config.json`. */
+export interface CheckpointConfig {
+  /** RFC 3339. */
+  created: string;
+  name: string;
+  /** The container was ended. */
+  exit: boolean;
+  stdio: StdioNames;
+}
+
+export interface CheckpointRequest {
+  id: string;
+  /** The folder that is made, when all of it is there. */
+  directory: string;
+  name: string;
+  leaveRunning: boolean;
+}
+
 export interface ConsoleSize {
   height: number;
   width: number;
@@ -49,6 +74,8 @@ export interface StartRequest {
   /** Close the container's stdin when the first attached client that sends stdin has ended. */
   stdinOnce: boolean;
   log: LogConfig;
+  /** The folder of a checkpoint that it goes on from. */
+  checkpoint?: string;
   /** The first size of its terminal. */
   consoleSize?: ConsoleSize;
 }
@@ -151,6 +178,8 @@ export interface Operations {
   pause: { request: { id: string }; response: null };
   resume: { request: { id: string }; response: null };
   update: { request: { id: string; resources: unknown }; response: null };
+  /** Writes the processes of a container to the disk; they end with it, unless it is to run on. */
+  checkpoint: { request: CheckpointRequest; response: null };
   /** The processes in the container's cgroup, as the host numbers them. */
   pids: { request: { id: string }; response: number[] };
   /** Gives a supervisor that adopted a container the pty master that process `owner` holds as `fd`. */

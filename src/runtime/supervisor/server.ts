@@ -172,6 +172,7 @@ function makeHandlers(supervisor: Supervisor, shutdown: () => null): Handlers {
     delete: ({ id }) => done(supervisor.delete(id)),
     pause: ({ id }) => done(supervisor.pause(id)),
     resume: ({ id }) => done(supervisor.resume(id)),
+    checkpoint: (request) => done(supervisor.checkpoint(request)),
     update: ({ id, resources }) => done(supervisor.update(id, resources)),
     shutdown,
   };

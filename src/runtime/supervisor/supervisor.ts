@@ -2,7 +2,7 @@ import { rmSync, writeFileSync } from "node:fs";
 import type { Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { Emitter, KeyedQueue } from "../../base/async.ts";
+import { Emitter, KeyedQueue, sleep } from "../../base/async.ts";
 import { Cleanups } from "../../base/disposables.ts";
 import { conflict, internal, invalidArgument, messageOf, notFound } from "../../base/errors.ts";
 import { type Cgroups, detectCgroups } from "../../linux/cgroup.ts";
@@ -15,6 +15,7 @@ import { OciRuntime } from "../oci-runtime.ts";
 import { AttachInput } from "./attach-input.ts";
 import { AwaitedClients } from "./awaited-clients.ts";
 import { readIsolation, setConsoleSize } from "./bundle-config.ts";
+import { prepareRestore, writeCheckpoint } from "./checkpoints.ts";
 import { ManagedProcess, type ProcessDeps } from "./managed-process.ts";
 import { frame, OutputHub } from "./output-hub.ts";
 import { processDirectory } from "./paths.ts";
@@ -22,6 +23,7 @@ import { ProcessFiles, type ProcessState } from "./process-files.ts";
 import type {
   Attached,
   AttachRequest,
+  CheckpointRequest,
   ConsoleSize,
   ExecRequest,
   Exit,
@@ -40,6 +42,7 @@ export interface SupervisorDeps extends ProcessDeps {
 }
 
 const SIGKILL = 9;
+const exitInterval = 5;
 const validId = /^[A-Za-z0-9][A-Za-z0-9_.-]*$/;
 
 function keyOf({ id, execId }: Target): string {
@@ -78,9 +81,11 @@ export class Supervisor {
       const files = this.#filesOf(request);
       const { pid: pidFile, runtimeLog } = files;
       if (tty && request.consoleSize) setConsoleSize(bundle, request.consoleSize);
-      return this.#launch(state, files, request.consoleSize, (stdio) =>
-        this.#runtime(state).run({ bundle, pidFile, log: runtimeLog, stdio }),
-      );
+      const from = request.checkpoint === undefined ? undefined : prepareRestore(request.checkpoint, bundle);
+      return this.#launch(state, files, request.consoleSize, (stdio) => {
+        const call = { bundle, pidFile, log: runtimeLog, stdio };
+        return from ? this.#runtime(state).restore({ ...call, ...from }) : this.#runtime(state).run(call);
+      });
     });
   }
 
@@ -263,6 +268,15 @@ export class Supervisor {
 
   closeStdin(target: Target): void {
     this.#running(target.id, target.execId).closeStdin();
+  }
+
+  /** Where the processes end with it, that has been told when this resolves. */
+  checkpoint(request: CheckpointRequest): Promise<void> {
+    return this.#turns.run(request.id, async () => {
+      const process = this.#running(request.id);
+      await this.#callRuntime(process.state, (runtime) => writeCheckpoint(runtime, process, request));
+      while (!request.leaveRunning && !process.exit) await sleep(exitInterval);
+    });
   }
 
   pause(id: string): Promise<void> {
