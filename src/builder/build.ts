@@ -1,6 +1,7 @@
 import { Cleanups } from "../base/disposables.ts";
 import { EngineError, isEngineError } from "../base/errors.ts";
 import { type Dockerfile, parseDockerfile } from "../dockerfile/dockerfile.ts";
+import { DockerfileError } from "../dockerfile/errors.ts";
 import type { Instruction } from "../dockerfile/instruction.ts";
 import { nearest } from "../dockerfile/suggest.ts";
 import type { Lease } from "../images/blobs.ts";
@@ -8,6 +9,7 @@ import { fullString, parseReference, withDefaultTag } from "../oci/reference.ts"
 import { baseImage } from "./base-image.ts";
 import { warnOfFindings } from "./checks.ts";
 import type { BuilderDeps } from "./deps.ts";
+import { checkEntitled } from "./entitlements.ts";
 import type { BuildContext, BuildOptions } from "./options.ts";
 import { fromNames, type Plan, type PlannedStage, planBuild } from "./plan.ts";
 import type { BuildProgress, Vertex } from "./progress.ts";
@@ -73,9 +75,17 @@ class BuildRun implements AsyncDisposable {
     };
   }
 
-  /** The build checks, before anything is done. */
+  /** What steps may have, and the build checks, before anything is done. */
   check(): void {
     const { deps, options, progress } = this.#shared;
+    for (const instruction of this.plan.stages.flatMap(({ stage }) => stage.instructions)) {
+      if (instruction.keyword !== "RUN") continue;
+      try {
+        checkEntitled(instruction, options.network, options.entitlements);
+      } catch (error) {
+        throw isEngineError(error) ? new DockerfileError(error.message, instruction.range) : error;
+      }
+    }
     const stages = new Set(this.plan.stages.map(({ stage }) => stage));
     warnOfFindings(deps, this.#dockerfile, options, stages, progress);
   }

@@ -5,12 +5,14 @@ import {
   checkDockerfile,
   failOnFindings,
 } from "../dockerfile/checks/check.ts";
+import type { Finding } from "../dockerfile/checks/findings.ts";
 import { rules, ruleUrl } from "../dockerfile/checks/rules.ts";
 import type { Dockerfile, Stage } from "../dockerfile/dockerfile.ts";
 import { Environment } from "../dockerfile/variables.ts";
 import type { Platform } from "../oci/platform.ts";
 import type { BuilderDeps } from "./deps.ts";
 import type { BuildOptions } from "./options.ts";
+import { planBuild } from "./plan.ts";
 import type { BuildProgress } from "./progress.ts";
 
 /** Tells the progress what the checks find; images that are not here are not fetched for it. Throws `DockerfileError` where `error=true` was asked for. */
@@ -28,6 +30,17 @@ export function warnOfFindings(
     progress.warn({ rule, description, url: ruleUrl(rule), message, line: range.start });
   }
   failOnFindings(dockerfile, build, findings);
+}
+
+/** What the checks find in all of the Dockerfile, or in the stages of `--target`. Throws `DockerfileError`. */
+export function findingsOf(
+  deps: Pick<BuilderDeps, "images">,
+  dockerfile: Dockerfile,
+  options: BuildOptions,
+): Finding[] {
+  const plan = planBuild(dockerfile, options);
+  const wanted = options.target === "" ? dockerfile.stages : plan.stages.map(({ stage }) => stage);
+  return checkDockerfile(dockerfile, checked(deps, options, new Set(wanted)));
 }
 
 function checked(

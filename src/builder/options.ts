@@ -2,6 +2,7 @@ import type { Ulimit } from "../api/host-config.ts";
 import type { Credentials } from "../distribution/credentials.ts";
 import type { Platform } from "../oci/platform.ts";
 import type { Reference } from "../oci/reference.ts";
+import type { Entitlements } from "./entitlements.ts";
 import type { Material } from "./record.ts";
 
 /** Files that `COPY` reads from. */
@@ -48,8 +49,8 @@ export interface BuildOptions {
   pull: boolean;
   /** For `RUN` where it does not say otherwise: `""`, `none`, `host`, or a network. */
   network: string;
-  /** `privileged` steps (`RUN --security=insecure`) are allowed. */
-  allowInsecure: boolean;
+  /** What steps may have beyond the confines of their containers. */
+  entitlements: Entitlements;
   resources: BuildResources;
   secrets: Secrets;
   agent: Agents;

@@ -1,13 +1,13 @@
 import type { ContainerConfig, HostConfig } from "../api/containers.ts";
-import { parseCsvRecord } from "../base/csv.ts";
-import { forbidden, notImplemented } from "../base/errors.ts";
 import { type Heredoc, heredocText } from "../dockerfile/heredoc.ts";
 import type { InstructionOf } from "../dockerfile/instruction.ts";
 import { proxyArgs } from "../dockerfile/variables.ts";
 import { cacheKey } from "./cache.ts";
 import { cachedStep } from "./cached-step.ts";
+import { checkEntitled } from "./entitlements.ts";
 import { defaultShell } from "./instruction-config.ts";
 import type { BuildOptions } from "./options.ts";
+import { deviceRequests, parseDevice } from "./run-devices.ts";
 import { prepareMounts, type RunMounts, type Script } from "./run-mounts.ts";
 import { runToEnd } from "./run-process.ts";
 import type { BuiltLayer, StageState } from "./stage-state.ts";
@@ -23,12 +23,8 @@ const scriptFolder = "/dev/pipes";
 /** `RUN`: the command in a container of its own, and a layer of what it has changed. */
 export async function runStep(context: StepContext, instruction: Run): Promise<StepResult> {
   const { state, options } = context;
-  if (instruction.security === "insecure" && !options.allowInsecure) {
-    throw forbidden(
-      "security.insecure is not allowed: the build was not given the entitlement security.insecure",
-    );
-  }
-  for (const device of instruction.devices) refuseDevice(device);
+  // What a base image triggers was not seen before.
+  checkEntitled(instruction, options.network, options.entitlements);
   const script = scriptOf(instruction);
   const words = argumentsOf(state, instruction);
   const environment = [...state.variables].map(([name, value]) => `${name}=${value}`);
@@ -42,18 +38,12 @@ export async function runStep(context: StepContext, instruction: Run): Promise<S
     state.config.User ?? "",
     instruction.network ?? options.network,
     instruction.security ?? "",
+    instruction.devices,
     mounts.keys,
   );
   return await cachedStep(context, [key], createdBy(context, words), () =>
     make(context, instruction, words, environment, mounts),
   );
-}
-
-/** `RUN --device=name[,required]`: steps have no devices of the host; one that is not required may be missing. */
-function refuseDevice(device: string): void {
-  const [name = "", ...fields] = parseCsvRecord(device);
-  if (fields.some((field) => /^required=(0|f|false)$/i.test(field))) return;
-  throw notImplemented(`device ${JSON.stringify(name)} cannot be had: RUN --device is not supported`);
 }
 
 /** The history tells the arguments that the step can see: `RUN |1 version=3 /bin/sh -c make # buildkit`. */
@@ -121,6 +111,7 @@ async function make(
         ? instruction.network
         : options.network || "bridge",
     Privileged: instruction.security === "insecure",
+    ...deviceRequests(instruction.devices.map(parseDevice), deps.containers.settings.cdiDirectories),
     ...mounts.hostConfig,
   });
   const { exitCode, outOfMemory } = await runToEnd(

@@ -3,6 +3,7 @@ import type { DiskWorkers } from "../archive/disk-workers.ts";
 import type { Clock } from "../base/clock.ts";
 import type { Logger } from "../base/log.ts";
 import type { BuilderDeps } from "../builder/deps.ts";
+import type { Entitlements } from "../builder/entitlements.ts";
 import type { ContainerDeps, DnsSettings } from "../containers/deps.ts";
 import type { ProxySettings } from "../distribution/proxies.ts";
 import type { RegistryTransport, TransferOptions } from "../distribution/transport.ts";
@@ -48,6 +49,8 @@ export interface EngineSettings {
   /** `--userns-remap` as it was written; empty where containers have the host's ids. */
   userRemap: string;
   cdiDirectories: readonly string[];
+  /** What steps of builds may be allowed to have. */
+  entitlements: Entitlements;
   /** The command that starts a supervisor. */
   supervisorCommand: readonly string[];
   /** The command that starts a resolver of container names. */

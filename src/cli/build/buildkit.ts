@@ -7,7 +7,9 @@ import { wireOf } from "./wire.ts";
 
 /** What is asked of the builder. */
 export interface BuildRequest {
-  attrs: Readonly<Record<string, string>>;
+  attrs: Record<string, string>;
+  /** `network.host`, … */
+  entitlements: readonly string[];
   exporters: readonly { Type: string; Attrs: Readonly<Record<string, string>> }[];
   cache: {
     Exports: { Type: string; Attrs: Record<string, string> }[];
@@ -29,7 +31,7 @@ const control = "/moby.buildkit.v1.Control/";
  */
 export async function buildWithBuildkit(
   client: Client,
-  { attrs, exporters, cache, offers, sharedKey }: BuildRequest,
+  { attrs, entitlements, exporters, cache, offers, sharedKey }: BuildRequest,
   show: (status: StatusResponse) => void,
   signal: AbortSignal,
 ): Promise<Record<string, string>> {
@@ -64,6 +66,7 @@ export async function buildWithBuildkit(
       Exporter: exporters[0]?.Type ?? "",
       ExporterAttrs: { ...exporters[0]?.Attrs },
       Cache: cache,
+      Entitlements: [...entitlements],
     };
     try {
       const ask = [SolveRequest, request] as const;

@@ -48,6 +48,7 @@ function queryOf(flags: BuildFlags, cli: Cli): Partial<QueryOf<"ImageBuild">> {
 
 /** Flags that only BuildKit's protocol has. */
 const modern = [
+  "allow",
   "annotation",
   "attest",
   "build-context",

@@ -30,20 +30,6 @@ export async function buildInput(
   return fromFolder(context, file === "-" ? { text: await wholeInput(standardInput()) } : file);
 }
 
-/** The Dockerfile of a folder, and what `.dockerignore` says for it. Throws with the words of Docker's client. */
-export function localDockerfile(
-  folder: string,
-  file: string,
-): { path: string; text: string; ignored: string } {
-  const { name, text } = dockerfileOf(folder, file);
-  const path = file === "" ? join(folder, name) : file;
-  return {
-    path,
-    text: text === undefined ? readFileSync(join(folder, name), "utf8") : Buffer.from(text).toString("utf8"),
-    ignored: ignoreFile(folder, name),
-  };
-}
-
 /** A tar, or the text of a Dockerfile without a context. */
 async function fromStandardInput(input: AsyncIterable<Uint8Array>, file: string): Promise<BuildInput> {
   const { first, all } = await peeked(input);

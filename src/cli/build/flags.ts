@@ -9,11 +9,13 @@ import { type FlagValues, flag } from "../flags.ts";
 export const buildFlags = {
   "add-host": flag.list("Add a line to the hosts file of steps (name:address)", { check: checkExtraHost }),
   attest: flag.list("Attestations of the result (type=sbom,generator=image)"),
+  allow: flag.list("Allow steps to have more (network.host, security.insecure, device)"),
   annotation: flag.list("Add an annotation (TYPE:key=value)"),
   "build-arg": flag.list("Value of an ARG (name=value, or a variable's name)"),
   "build-context": flag.list("Further context (name=path, or an address)"),
   "cache-from": flag.list("Image to take results of steps from", { type: "strings" }),
   "cache-to": flag.list("Where results of steps are handed on to"),
+  call: flag.string("What to do: build, check, outline, targets (outline,format=json)", { initial: "build" }),
   "cgroup-parent": flag.string("Control group to put the steps' own below"),
   check: flag.bool("Check the Dockerfile, and build nothing"),
   compress: flag.bool("Compress what is sent"),

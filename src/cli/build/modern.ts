@@ -16,11 +16,17 @@ import { type Outputs, outputsOf } from "./build-outputs.ts";
 import { parseAgent, parseSecret } from "./build-secrets.ts";
 import { type BuildRequest, buildWithBuildkit } from "./buildkit.ts";
 import { cacheEntries } from "./cache-entries.ts";
+import type { Call } from "./call.ts";
 import { type BuildFlags, buildArgs } from "./flags.ts";
 import { displayOf, type ProgressKind, progressKinds } from "./progress/display.ts";
 
 /** `docker build` by BuildKit's protocol. Throws with what the client prints at last. */
-export async function buildModern(cli: Cli, context: string, flags: BuildFlags): Promise<void> {
+export async function buildModern(
+  cli: Cli,
+  context: string,
+  flags: BuildFlags,
+  call: Call | undefined,
+): Promise<number> {
   const kind = flags.quiet
     ? "quiet"
     : progressKind(flags.progress || process.env.BUILDKIT_PROGRESS || "auto");
@@ -36,6 +42,13 @@ export async function buildModern(cli: Cli, context: string, flags: BuildFlags):
     stdoutIsTerminal: cli.out.isTerminal,
   });
   const request = requestOf(cli, flags, inputs, outputs);
+  if (call !== undefined) {
+    Object.assign(request.attrs, {
+      requestid: `frontend.${call.name}`,
+      "frontend.caps": "moby.buildkit.frontend.subrequests",
+    });
+    request.exporters = [];
+  }
   const client = await cli.client();
   const stop = new AbortController();
   using _ = forwardInterrupts(() => stop.abort());
@@ -54,7 +67,15 @@ export async function buildModern(cli: Cli, context: string, flags: BuildFlags):
       throw new StatusError(130, "ERROR: failed to build: failed to solve: Canceled: context canceled");
     throw await told(error);
   }
-  tell(cli, flags, answer, outputs);
+  if (call === undefined) {
+    tell(cli, flags, answer, outputs);
+    return 0;
+  }
+  const { toldOf } = await import("./call-report.ts");
+  const { out, err, code } = toldOf(call, answer);
+  cli.out.write(out);
+  if (err !== "") throw new StatusError(code, err);
+  return code;
 }
 
 function progressKind(text: string): ProgressKind {
@@ -97,6 +118,7 @@ function requestOf(cli: Cli, flags: BuildFlags, inputs: Inputs, outputs: Outputs
   Object.assign(attrs, prefixed("build-arg:", buildArgs(flags["build-arg"], cli)), attestAttrs(flags));
   return {
     attrs,
+    entitlements: [...flags.allow, ...(flags.network === "host" ? ["network.host"] : [])],
     exporters: outputs.exporters,
     cache: {
       Imports: flags["cache-from"].map((text) => cacheEntries("--cache-from", text)),

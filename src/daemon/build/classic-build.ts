@@ -4,6 +4,7 @@ import { Cleanups } from "../../base/disposables.ts";
 import { invalidArgument } from "../../base/errors.ts";
 import { build } from "../../builder/build.ts";
 import { type OpenedContext, openContext } from "../../builder/context.ts";
+import { grant, hostNetwork } from "../../builder/entitlements.ts";
 import { exportImage } from "../../builder/export-image.ts";
 import type { BuildOptions } from "../../builder/options.ts";
 import { StepFailed } from "../../builder/step-failed.ts";
@@ -36,7 +37,7 @@ export async function classicBuild(
   await using owned = new Cleanups();
   const context = await openContext(engine.builder, { remote: query.remote, body: request.body, signal });
   owned.add(() => context.close());
-  const options = await toOptions(request, context);
+  const options = await toOptions(engine, request, context);
   using lease = engine.blobs.lease();
   let total = 0;
   const quiet = query.q ? new QuietMessages(send) : undefined;
@@ -84,7 +85,11 @@ function warn(progress: ClassicProgress, message: string): void {
   progress.warn({ rule: "", description: "", url: "", message, line: 0 });
 }
 
-async function toOptions(request: ClassicBuildRequest, context: OpenedContext): Promise<BuildOptions> {
+async function toOptions(
+  engine: Engine,
+  request: ClassicBuildRequest,
+  context: OpenedContext,
+): Promise<BuildOptions> {
   const { query, registries, signal } = request;
   refuseUnsupported(query);
   const args = buildArgs(query.buildargs);
@@ -102,7 +107,7 @@ async function toOptions(request: ClassicBuildRequest, context: OpenedContext): 
     noCacheFilter: [],
     pull: query.pull,
     network: query.networkmode === "default" ? "" : query.networkmode,
-    allowInsecure: false,
+    entitlements: grant(hostNetwork(query.networkmode), engine.settings.entitlements),
     resources: {
       memory: query.memory ?? 0,
       memorySwap: query.memswap ?? 0,

@@ -17,6 +17,7 @@ import { invalidArgument, notImplemented } from "../../base/errors.ts";
 import { Filters } from "../../base/filters.ts";
 import type { MessageOf } from "../../base/protobuf.ts";
 import { attestsOf } from "../../builder/attest/requests.ts";
+import { grant } from "../../builder/entitlements.ts";
 import type { Sessions } from "../../builder/session/sessions.ts";
 import { buildCacheUsage, buildPruneFilters, pruneBuildCache } from "../../engine/build-cache.ts";
 import type { Engine } from "../../engine/engine.ts";
@@ -92,10 +93,15 @@ async function solve(
   attestsOf(FrontendAttrs);
   const session = await sessions.find(Session, signal);
   const outputs = outputsOf(request);
-  await using job = new Job(engine, session, signal);
+  const entitlements = grant(request.Entitlements, engine.settings.entitlements);
+  await using job = new Job(engine, session, { entitlements, signal });
   jobs.add(Ref, job);
   try {
     if (Frontend === "") return { ExporterResponse: await job.exportReturned(outputs, FrontendAttrs) };
+    const { requestid } = FrontendAttrs;
+    if (requestid) {
+      return { ExporterResponse: await job.ask(requestid, frontendOf(Frontend, FrontendAttrs), signal) };
+    }
     const imports = request.Cache?.Imports ?? [];
     await refuseImports(
       imports.map(({ Type, Attrs }) => Attrs.ref ?? Attrs.src ?? Type),

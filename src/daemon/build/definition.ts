@@ -1,6 +1,6 @@
 import type { Cleanups } from "../../base/disposables.ts";
 import { invalidArgument, notImplemented } from "../../base/errors.ts";
-import { readIgnoreLines } from "../../base/path-patterns.ts";
+import { PathPatterns, readIgnoreLines } from "../../base/path-patterns.ts";
 import { openContext } from "../../builder/context.ts";
 import type { BuilderDeps } from "../../builder/deps.ts";
 import type { BuildContext } from "../../builder/options.ts";
@@ -21,6 +21,8 @@ export interface Definition {
   named: Map<string, BuildContext | SyncedContext | { image: string }>;
   /** What of it is from elsewhere: repositories, archives. */
   materials: readonly Material[];
+  /** True for a path of the context that `.dockerignore` leaves out. */
+  isIgnored: (path: string) => boolean;
   /** Names of the folders of the client that it is from. */
   locals: readonly string[];
 }
@@ -51,14 +53,16 @@ export async function openDefinition(request: DefinitionRequest): Promise<Defini
   const locals = contexts.flatMap((one) => (one instanceof SyncedContext ? [one.name] : []));
   const common = { name, context: main, named, materials };
   if ("dockerfile" in main && attrs.dockerfilekey === undefined) {
-    return { ...common, dockerfile: await main.dockerfile(name), locals };
+    return { ...common, dockerfile: await main.dockerfile(name), locals, isIgnored: () => false };
   }
   const [{ text, ignore }, ignored] = await Promise.all([
     readDefinition(request, name),
     main instanceof SyncedContext ? readIgnoreFile(request) : "",
   ]);
   if (main instanceof SyncedContext) main.exclude(readIgnoreLines(ignore ?? ignored));
-  return { ...common, dockerfile: text, locals: [...locals, attrs.dockerfilekey ?? "dockerfile"] };
+  const patterns = PathPatterns.read(ignore ?? ignored);
+  const isIgnored = (path: string) => patterns.matches(path);
+  return { ...common, dockerfile: text, isIgnored, locals: [...locals, attrs.dockerfilekey ?? "dockerfile"] };
 }
 
 /** Wraps a transfer into a vertex that tells how many bytes have come. */

@@ -2,6 +2,7 @@ import { rfc3339Nano } from "../../base/clock.ts";
 import type { Cleanups } from "../../base/disposables.ts";
 import type { Circumstances } from "../../builder/attest/provenance.ts";
 import { type Built, build } from "../../builder/build.ts";
+import type { Entitlements } from "../../builder/entitlements.ts";
 import type { BuildOptions } from "../../builder/options.ts";
 import { planBuild } from "../../builder/plan.ts";
 import type { BuildProgress, Vertex } from "../../builder/progress.ts";
@@ -12,15 +13,18 @@ import { SyncedContext } from "../../builder/session/synced-context.ts";
 import { parseDockerfile } from "../../dockerfile/dockerfile.ts";
 import type { Engine } from "../../engine/engine.ts";
 import type { Lease } from "../../images/blobs.ts";
-import { formatPlatform } from "../../oci/platform.ts";
+import { formatPlatform, hostPlatform } from "../../oci/platform.ts";
 import { type Definition, openDefinition } from "./definition.ts";
 import { type FrontendAttrs, frontendOptions, platformsOf } from "./frontend-options.ts";
 import type { StatusProgress } from "./status-progress.ts";
+import { type Answer, answerRequest, describe, describeRequests } from "./subrequests.ts";
 
 /** A build as BuildKit's clients ask for it. */
 export interface EvaluateRequest {
   session: ClientSession;
   attrs: FrontendAttrs;
+  /** What the client allows steps to have, as far as the daemon does. */
+  entitlements: Entitlements;
   /** The context's archive, where the client sends it apart from the session. */
   archive?: AsyncIterable<Uint8Array> | undefined;
   progress: StatusProgress;
@@ -80,10 +84,21 @@ export async function evaluate(engine: Engine, request: EvaluateRequest): Promis
   }
 }
 
+/** Answers a question about a Dockerfile (`requestid`) without building it. Throws as `answerRequest` does. */
+export async function answer(engine: Engine, request: EvaluateRequest, requestid: string): Promise<Answer> {
+  if (requestid === describe) return describeRequests();
+  const definition = await openDefinition({ ...request, deps: engine.builder, archive: request.archive });
+  const { attrs, progress } = request;
+  progress.source({ filename: definition.name, data: Buffer.from(definition.dockerfile) });
+  const [platform = hostPlatform()] = platformsOf(attrs.platform ?? "");
+  const options = toOptions(engine, request, definition, { ...frontendOptions(attrs), platform });
+  return answerRequest(requestid, { deps: engine.builder, options });
+}
+
 function toOptions(
   engine: Engine,
-  { session, owned, signal }: EvaluateRequest,
-  { dockerfile, name, context, named }: Definition,
+  { session, owned, signal, entitlements }: EvaluateRequest,
+  { dockerfile, name, context, named, isIgnored }: Definition,
   said: ReturnType<typeof frontendOptions> & Pick<BuildOptions, "platform">,
 ): BuildOptions {
   const agents = new Map<string, Promise<string | undefined>>();
@@ -98,8 +113,9 @@ function toOptions(
     dockerfile,
     dockerfileName: name,
     context,
+    isIgnored,
     namedContexts: named,
-    allowInsecure: false,
+    entitlements,
     secrets: (id) => secretOf(session, id, signal),
     agent,
     credentials: (registry) => credentialsOf(session, registry, signal),

@@ -95,8 +95,6 @@ function ulimitOf(text: string): { Name: string; Soft: number; Hard: number } {
 
 /** The attributes, where `frontend` reads Dockerfiles. Throws `notImplemented` for others. */
 export function frontendOf(frontend: string, attrs: FrontendAttrs): FrontendAttrs {
-  // Who asks about a Dockerfile (`--call`, `--check`) does not want it to be built.
-  if (attrs.requestid) throw notImplemented(`the request ${attrs.requestid} of a frontend is not supported`);
   const isImage = frontend === "gateway.v0";
   const image = attrs.source ?? "";
   if (

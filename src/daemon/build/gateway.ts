@@ -81,6 +81,8 @@ export function gatewayMethods(jobs: Jobs, worker: WorkerRecord): [string, Metho
   ];
 }
 
+const nothing = { refDeprecated: "", refsDeprecated: undefined, ref: undefined, refs: undefined };
+
 async function solve(
   job: Job,
   { Definition, Frontend, FrontendOpt, FrontendInputs }: MessageOf<typeof GatewaySolveRequest>,
@@ -89,13 +91,20 @@ async function solve(
   if ((Definition?.def.length ?? 0) > 0 || Object.keys(FrontendInputs).length > 0) {
     throw notImplemented("builds from LLB are not supported: only Dockerfiles are built");
   }
+  const { requestid } = FrontendOpt;
+  if (requestid) {
+    const said = await job.ask(requestid, frontendOf(Frontend, FrontendOpt), signal);
+    const metadata = Object.fromEntries(
+      Object.entries(said).map(([name, text]) => [name, Buffer.from(text)]),
+    );
+    return { result: { ...nothing, metadata } };
+  }
   const ids = await job.evaluate(frontendOf(Frontend, FrontendOpt), signal);
   const all = [...ids];
-  const empty = { refDeprecated: "", refsDeprecated: undefined, ref: undefined, refs: undefined };
   // As the frontend of Dockerfiles has it: by platform only where that was asked for.
   if (!FrontendOpt.platform?.includes(",")) {
     const [[, id] = ["", ""]] = all;
-    return { result: { ...empty, ref: { id, def: undefined }, metadata: {} } };
+    return { result: { ...nothing, ref: { id, def: undefined }, metadata: {} } };
   }
   const refs = Object.fromEntries(all.map(([platform, id]) => [platform, { id, def: undefined }]));
   const Platforms = all.map(([ID]) => {
@@ -103,7 +112,7 @@ async function solve(
     return { ID, Platform: { os, architecture, variant } };
   });
   const metadata = { "refs.platforms": Buffer.from(JSON.stringify({ Platforms })) };
-  return { result: { ...empty, refs: { refs }, metadata } };
+  return { result: { ...nothing, refs: { refs }, metadata } };
 }
 
 function idsOf(result: MessageOf<typeof Result> | undefined): string[] {

@@ -1,15 +1,17 @@
 import type { GrpcError } from "../../api/grpc/status.ts";
 import { Cleanups } from "../../base/disposables.ts";
 import { invalidArgument } from "../../base/errors.ts";
+import type { Entitlements } from "../../builder/entitlements.ts";
 import type { ClientSession } from "../../builder/session/client-session.ts";
 import type { Engine } from "../../engine/engine.ts";
 import type { Lease } from "../../images/blobs.ts";
 import { formatPlatform } from "../../oci/platform.ts";
-import { type Evaluated, evaluate } from "./evaluate.ts";
+import { answer, type Evaluated, type EvaluateRequest, evaluate } from "./evaluate.ts";
 import { type ExportAnswer, exportAll, type Output } from "./export.ts";
 import type { FrontendAttrs } from "./frontend-options.ts";
 import { StatusChannel } from "./status-channel.ts";
 import { StatusProgress } from "./status-progress.ts";
+import type { Answer } from "./subrequests.ts";
 
 /** What a client that builds through the gateway has come to: the ids of results, or what went wrong there. */
 type Returned = { refs: readonly string[] } | { error: GrpcError };
@@ -20,29 +22,45 @@ export class Job implements AsyncDisposable {
   readonly progress = new StatusProgress((status) => this.status.push(status));
   readonly #engine: Engine;
   readonly #session: ClientSession;
+  readonly #entitlements: Entitlements;
   readonly #signal: AbortSignal;
   readonly #owned = new Cleanups();
   readonly #lease: Lease;
   readonly #results = new Map<string, Evaluated>();
   readonly #returned = Promise.withResolvers<Returned>();
 
-  constructor(engine: Engine, session: ClientSession, signal: AbortSignal) {
+  constructor(
+    engine: Engine,
+    session: ClientSession,
+    { entitlements, signal }: { entitlements: Entitlements; signal: AbortSignal },
+  ) {
     this.#engine = engine;
+    this.#entitlements = entitlements;
     this.#session = session;
     this.#signal = AbortSignal.any([signal, session.rpc.closed]);
     this.#lease = engine.blobs.lease();
   }
 
-  /** Carries out a Dockerfile. Returns the ids of the results by platform. */
-  async evaluate(attrs: FrontendAttrs, signal: AbortSignal): Promise<Map<string, string>> {
-    const results = await evaluate(this.#engine, {
+  /** Answers a question about a Dockerfile. */
+  ask(requestid: string, attrs: FrontendAttrs, signal: AbortSignal): Promise<Answer> {
+    return answer(this.#engine, this.#request(attrs, signal), requestid);
+  }
+
+  #request(attrs: FrontendAttrs, signal: AbortSignal): EvaluateRequest {
+    return {
       session: this.#session,
       attrs,
+      entitlements: this.#entitlements,
       progress: this.progress,
       lease: this.#lease,
       owned: this.#owned,
       signal: AbortSignal.any([this.#signal, signal]),
-    });
+    };
+  }
+
+  /** Carries out a Dockerfile. Returns the ids of the results by platform. */
+  async evaluate(attrs: FrontendAttrs, signal: AbortSignal): Promise<Map<string, string>> {
+    const results = await evaluate(this.#engine, this.#request(attrs, signal));
     const ids = new Map<string, string>();
     for (const result of results) {
       const id = crypto.randomUUID();

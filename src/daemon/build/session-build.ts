@@ -2,6 +2,7 @@ import { StatusResponse } from "../../api/buildkit/control.ts";
 import type { QueryOf } from "../../api/operations.ts";
 import type { JSONMessage } from "../../api/progress.ts";
 import { invalidArgument } from "../../base/errors.ts";
+import { grant, hostNetwork } from "../../builder/entitlements.ts";
 import type { Sessions } from "../../builder/session/sessions.ts";
 import type { Engine } from "../../engine/engine.ts";
 import { refuseImports } from "./cache-imports.ts";
@@ -39,6 +40,7 @@ export async function sessionBuild(
     session,
     attrs: attrsOf(query),
     outputs: output === undefined ? [] : [output],
+    entitlements: grant(hostNetwork(query.networkmode), engine.settings.entitlements),
     archive: archive?.body,
     progress,
     signal,

@@ -1,5 +1,6 @@
 import { Cleanups } from "../../base/disposables.ts";
 import { cancelled } from "../../base/errors.ts";
+import type { Entitlements } from "../../builder/entitlements.ts";
 import type { ClientSession } from "../../builder/session/client-session.ts";
 import type { Engine } from "../../engine/engine.ts";
 import { evaluate } from "./evaluate.ts";
@@ -11,6 +12,7 @@ export interface SolveTask {
   session: ClientSession;
   attrs: FrontendAttrs;
   outputs: readonly Output[];
+  entitlements: Entitlements;
   archive?: AsyncIterable<Uint8Array> | undefined;
   progress: StatusProgress;
   signal: AbortSignal;

@@ -1,5 +1,6 @@
 import { existsSync, readFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
+import { invalidArgument } from "../../base/errors.ts";
 import type { LogLevel } from "../../base/log.ts";
 import { proxiesOfEnvironment } from "../../distribution/proxies.ts";
 import type { EngineSettings } from "../../engine/engine.ts";
@@ -46,7 +47,26 @@ export function engineSettings(config: DaemonConfig): EngineSettings {
     userRemap: config.usernsRemap,
     supervisorCommand: commandOf("longshore-supervisor"),
     resolverCommand: commandOf("longshore-resolver"),
+    entitlements: entitlementsOf(config.builder),
     cdiDirectories: config.cdiSpecDirs.length > 0 ? config.cdiSpecDirs : defaultCdiDirectories,
+  };
+}
+
+/**
+ * `"builder": {"Entitlements": {"network-host": false, "security-insecure": true, "device": true}}`; as in Docker, the
+ * host's network and devices may be had where nothing is said. Throws `invalidArgument`.
+ */
+function entitlementsOf(builder: DaemonConfig["builder"]): EngineSettings["entitlements"] {
+  const [, said = {}] = Object.entries(builder).find(([name]) => name.toLowerCase() === "entitlements") ?? [];
+  const of = (name: string, initial: boolean): boolean => {
+    const [, value = initial] = Object.entries(said ?? {}).find(([key]) => key.toLowerCase() === name) ?? [];
+    if (typeof value === "boolean") return value;
+    throw invalidArgument(`invalid value of builder.entitlements.${name}: ${JSON.stringify(value)}`);
+  };
+  return {
+    networkHost: of("network-host", true),
+    securityInsecure: of("security-insecure", false),
+    devices: of("device", true),
   };
 }
 

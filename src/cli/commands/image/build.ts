@@ -1,8 +1,8 @@
 import { invalidArgument } from "../../../base/errors.ts";
-import { buildArgs, buildFlags } from "../../build/flags.ts";
+import { callOf } from "../../build/call.ts";
+import { buildFlags } from "../../build/flags.ts";
 import type { Cli } from "../../cli.ts";
 import { command, exactly } from "../../command.ts";
-import { standardInput } from "../../input-stream.ts";
 
 /** Whether to speak BuildKit's protocol: as the variable says, or else as the daemon wants it. */
 async function usesBuildkit(cli: Cli): Promise<boolean> {
@@ -24,25 +24,12 @@ export default command<typeof buildFlags>({
     if (flags.isolation !== "" && flags.isolation !== "default") {
       throw invalidArgument(`invalid isolation (${flags.isolation}) in build: linux supports only 'default'`);
     }
-    const client = await cli.client();
-    if (flags.check) {
-      const request = {
-        context: args[0] ?? "",
-        file: flags.file,
-        args: new Map(Object.entries(buildArgs(flags["build-arg"], cli))),
-        target: flags.target,
-        platform: flags.platform,
-      };
-      const { checkBuild } = await import("../../build/check.ts");
-      const { report, sound } = await checkBuild(client, request, standardInput);
-      cli.out.write(report);
-      return sound ? 0 : 1;
-    }
+    const call = callOf(flags.call, flags.check);
     // Loaded while the daemon is asked: it is what is going to be used.
     const modern = import("../../build/modern.ts");
-    if (!flags.squash && (await usesBuildkit(cli))) {
+    if (call !== undefined || (!flags.squash && (await usesBuildkit(cli)))) {
       const { buildModern } = await modern;
-      await buildModern(cli, args[0] ?? "", flags);
+      return await buildModern(cli, args[0] ?? "", flags, call);
     } else {
       const { buildClassic } = await import("../../build/classic.ts");
       await buildClassic(cli, args[0] ?? "", flags);
