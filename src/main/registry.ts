@@ -3,7 +3,7 @@ import type { ImageSink } from "../../images/seed.ts";
 import { buildCommit, buildVersion } from "../base/build.ts";
 import { invalidArgument, isEngineError, messageOf } from "../base/errors.ts";
 import { createLogger, type Logger } from "../base/log.ts";
-import { noAccessLog, openAccessLog } from "../registry/access-log.ts";
+import { AccessLogFile } from "../registry/access-log.ts";
 import type { Config } from "../registry/config/config.ts";
 import type { Certificate } from "../registry/listener.ts";
 import { manage } from "../registry/manage.ts";
@@ -50,10 +50,20 @@ async function serve({ host, port, config }: ServeOptions): Promise<number> {
   for (const warning of config.warnings) log.warn(warning);
   const tls = config.tls && readCertificate(config.tls);
   await using store = await RegistryStore.open(config.store);
-  const accessLog = config.accessLog === undefined ? noAccessLog : openAccessLog(config.accessLog);
-  const server = await serveRegistry(store, { host, port, log, tls, accessLog, options: config.registry });
+  const accessLog = config.accessLog === undefined ? undefined : new AccessLogFile(config.accessLog, log);
+  const server = await serveRegistry(store, {
+    host,
+    port,
+    log,
+    tls,
+    ...(accessLog && { accessLog: accessLog.tell }),
+    options: config.registry,
+  });
   const cleaning = startCleaning(server.registry, config.collectMillis);
-  process.on("SIGHUP", () => void reload(server, config, log));
+  process.on("SIGHUP", () => {
+    accessLog?.reopen();
+    void reload(server, config, log);
+  });
   log.info(`listening on ${server.url}`, { auth: config.registry.auth.kind });
   log.info("stopping", { signal: await stopped });
   clearInterval(cleaning);

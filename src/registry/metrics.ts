@@ -3,7 +3,7 @@ import type { Database } from "./index/database.ts";
 /** Upper bounds of the latency's buckets, in seconds. */
 const buckets = [0.005, 0.025, 0.1, 0.5, 2.5, 10, 60];
 
-/** What this instance has done since its start, in Prometheus' text format (version 0.0.4). */
+/** What this instance has done since its start, in Prometheus' text format; where Docker's registry has a metric, its name. */
 export class Metrics {
   readonly #counters = new Map<string, Map<string, number>>();
   readonly #latency = { counts: buckets.map(() => 0), sum: 0, count: 0 };
@@ -14,9 +14,14 @@ export class Metrics {
   }
 
   /** One answer: `millis` after its request, of `bytes` of body. */
-  end(method: string, status: number, millis: number, bytes: number): void {
+  end(
+    { handler, method, status }: { handler: string; method: string; status: number },
+    millis: number,
+    bytes: number,
+  ): void {
     this.#inFlight--;
-    this.add("registry_http_requests_total", { method, code: String(status) });
+    const labels = { code: String(status), handler, method: method.toLowerCase() };
+    this.add("registry_http_requests_total", labels);
     this.add("registry_http_response_bytes_total", {}, bytes);
     const seconds = millis / 1000;
     this.#latency.sum += seconds;
@@ -39,32 +44,45 @@ export class Metrics {
   async text(database: Database): Promise<string> {
     const lines: string[] = [];
     for (const [name, series] of this.#counters) {
-      lines.push(`# TYPE ${name} counter`);
+      lines.push(...head(name, "counter"));
       for (const [labels, value] of series)
         lines.push(labels ? `${name}{${labels}} ${value}` : `${name} ${value}`);
     }
     const latency = "registry_http_request_duration_seconds";
-    lines.push(`# TYPE ${latency} histogram`);
+    lines.push(...head(latency, "histogram"));
     for (const [index, bound] of buckets.entries()) {
       lines.push(`${latency}_bucket{le="${bound}"} ${this.#latency.counts[index] ?? 0}`);
     }
     lines.push(`${latency}_bucket{le="+Inf"} ${this.#latency.count}`);
     lines.push(`${latency}_sum ${this.#latency.sum}`, `${latency}_count ${this.#latency.count}`);
-    lines.push(
-      "# TYPE registry_http_requests_in_flight gauge",
-      `registry_http_requests_in_flight ${this.#inFlight}`,
-    );
-    lines.push(
-      "# TYPE process_resident_memory_bytes gauge",
-      `process_resident_memory_bytes ${process.memoryUsage.rss()}`,
-    );
+    const gauge = (name: string, value: number) => lines.push(...head(name, "gauge"), `${name} ${value}`);
+    gauge("registry_http_in_flight_requests", this.#inFlight);
+    gauge("process_resident_memory_bytes", process.memoryUsage.rss());
     for (const [name, sql] of gauges) {
       const row = await database.get<{ value: number | null }>(sql);
-      lines.push(`# TYPE ${name} gauge`, `${name} ${row?.value ?? 0}`);
+      gauge(name, row?.value ?? 0);
     }
     return `${lines.join("\n")}\n`;
   }
 }
+
+/** What stands above a metric. */
+function head(name: string, type: "counter" | "gauge" | "histogram"): string[] {
+  return [`# HELP ${name} ${help[name] ?? name}`, `# TYPE ${name} ${type}`];
+}
+
+const help: Readonly<Record<string, string>> = {
+  registry_http_requests_total: "Requests that were answered, by code, part of the registry and method.",
+  registry_http_response_bytes_total: "Bytes of the answers' bodies.",
+  registry_http_request_duration_seconds: "From a request to the end of its answer.",
+  registry_http_in_flight_requests: "Requests that are being answered.",
+  process_resident_memory_bytes: "Memory of this process.",
+  registry_repositories: "Repositories with something in them.",
+  registry_tags: "Tags of all repositories.",
+  registry_blobs: "Blobs that are stored, each once.",
+  registry_blob_bytes: "Bytes of the blobs that are stored.",
+  registry_notifications_waiting: "Events that their endpoints have not taken yet.",
+};
 
 const gauges: readonly [string, string][] = [
   [

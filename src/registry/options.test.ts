@@ -57,3 +57,7 @@ test.each([
 ])("%p is refused", (argv) => {
   expect(outcome(...argv)).toBe("refused");
 });
+
+test("a flag that is not known is named", () => {
+  expect(() => parseRegistryOptions(["serve", "--no-such-flag"])).toThrow("unknown flag: --no-such-flag");
+});

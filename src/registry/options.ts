@@ -97,7 +97,13 @@ function parsed(argv: readonly string[]) {
       },
     });
   } catch (error) {
-    throw invalidArgument(messageOf(error), error);
+    // Node's advice after the first sentence is about its own parser.
+    const [what = ""] = messageOf(error).split(/\. |\n/);
+    const said = what
+      .replaceAll("'", "")
+      .replace("Unknown option", "unknown flag:")
+      .replace(/^Option (?:-\w, )?(--\S+) <value> argument missing$/, "flag needs an argument: $1");
+    throw invalidArgument(said, error);
   }
 }
 

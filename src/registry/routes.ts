@@ -85,6 +85,16 @@ const resources: readonly Match[] = [
   resource(/^\/v2\/(?<name>.+)\/referrers\/(?<digest>[^/]+)$/, ["name", "digest"], { GET: listReferrers }),
 ];
 
+/** The part of the registry that a path belongs to, as Docker's registry names it in its metrics. */
+export function handlerOf(path: string): string {
+  if (!path.startsWith("/v2/") && path !== "/v2") return path.startsWith("/assets/") ? "asset" : "page";
+  if (/\/blobs\/uploads\/?$/.test(path)) return "blob_upload";
+  if (/\/blobs\/uploads\/[^/]+$/.test(path)) return "blob_upload_chunk";
+  const [, kind] = /\/(blobs|manifests|tags|referrers)\/[^/]+$/.exec(path) ?? [];
+  if (kind !== undefined) return kind.endsWith("s") && kind !== "tags" ? kind.slice(0, -1) : kind;
+  return path === "/v2/_catalog" ? "catalog" : "base";
+}
+
 /**
  * What answers `method` on `path`. Throws NAME_INVALID, METHOD (405), NAME_UNKNOWN (404) when there is nothing there.
  */

@@ -9,7 +9,7 @@ import { type Exchange, sendEmpty, sendJson } from "./http.ts";
 import { type Certificate, Listener } from "./listener.ts";
 import { originOf } from "./origin.ts";
 import { defaultRegistryOptions, openRegistry, type Registry, type RegistryOptions } from "./registry.ts";
-import { type Call, route } from "./routes.ts";
+import { type Call, handlerOf, route } from "./routes.ts";
 import { serveOther } from "./services.ts";
 import type { RegistryStore } from "./store.ts";
 
@@ -76,6 +76,7 @@ async function answer(
   { accessLog, scheme }: { accessLog: AccessLog; scheme: string },
 ): Promise<void> {
   const began = performance.now();
+  const sentBefore = request.socket.bytesWritten;
   const [path = "", search = ""] = (request.url ?? "").split("?", 2);
   const { store, options } = registry;
   const { authorization } = request.headers;
@@ -98,8 +99,9 @@ async function answer(
   response.once("close", () => {
     const millis = performance.now() - began;
     const status = response.writableFinished ? response.statusCode : 499;
-    const bytes = Number(response.getHeader("content-length") ?? 0);
-    registry.metrics.end(request.method ?? "", status, millis, bytes);
+    const told = request.method === "HEAD" ? 0 : Number(response.getHeader("content-length") ?? 0);
+    const bytes = response.writableFinished ? told : request.socket.bytesWritten - sentBefore;
+    registry.metrics.end({ handler: handlerOf(path), method: request.method ?? "", status }, millis, bytes);
     accessLog(exchange, { status, millis, bytes });
   });
   response.setHeader("X-Content-Type-Options", "nosniff");

@@ -197,7 +197,7 @@ test("search, health and metrics", async () => {
   expect(await search("q=data%25")).toMatchObject({ num_results: 0 });
   expect(await (await registry.fetch("GET", "/healthz")).json()).toEqual({ status: "ok" });
   const text = await (await registry.fetch("GET", "/metrics")).text();
-  expect(text).toMatch(/^registry_http_requests_total\{method="PUT",code="201"\} 3$/m);
+  expect(text).toMatch(/^registry_http_requests_total\{code="201",handler="manifest",method="put"\} 3$/m);
   expect(text).toMatch(/^registry_repositories 3$/m);
   expect(text).toMatch(/^registry_http_request_duration_seconds_count \d+$/m);
 });

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { sha256Of } from "../../src/oci/digester.ts";
 import { mediaTypes } from "../../src/oci/media-types.ts";
@@ -133,6 +133,14 @@ test("a configuration in the form of Docker's registry, with the environment and
       agent: "test",
       remote: "127.0.0.1",
     });
+    // logrotate moves the file away, and says so.
+    await rename(join(folder.path, "access"), join(folder.path, "access.1"));
+    registry.child.kill("SIGHUP");
+    while (!(await Bun.file(join(folder.path, "access")).exists())) await Bun.sleep(20);
+    await fetch(`${registry.url}/v2/`, { method: "HEAD" });
+    const read = () => Bun.file(join(folder.path, "access")).text();
+    while ((await read()) === "") await Bun.sleep(20);
+    expect(JSON.parse(await read())).toMatchObject({ method: "HEAD", bytes: 0 });
   }
   for (const [more, reason] of [
     [{ storage: { s3: { bucket: "b" } } }, "database has to name"],
@@ -140,6 +148,7 @@ test("a configuration in the form of Docker's registry, with the environment and
     [{ http: { addr: "127.0.0.1:0", tls: { certificate: "x" } } }, "http.tls.key is missing"],
     [{ auth: { htpasswd: { path: "/no/such" } } }, "htpasswd file /no/such"],
     [{ proxies: [{ prefix: "UP", remoteurl: "https://x" }] }, "invalid prefix"],
+    [{ log: { accesslog: { path: "/no/such/file" } } }, "access log /no/such/file: ENOENT"],
     [{ collect: { interval: "soon" } }, "collect.interval is not a duration"],
     [{ http: { addr: "127.0.0.1:0", trustedproxies: ["10.0.0.0/33"] } }, "10.0.0.0/33 is no address"],
     [{ http: { addr: "127.0.0.1:0", headers: { "a b": ["x"] } } }, "http.headers.a b is not an HTTP header"],

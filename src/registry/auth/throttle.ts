@@ -1,3 +1,4 @@
+import { isIP } from "node:net";
 import { KeyedQueue } from "../../base/async.ts";
 import type { Clock } from "../../base/clock.ts";
 import { RegistryError } from "../errors.ts";
@@ -9,6 +10,17 @@ const windowMillis = 5 * 60_000;
 interface Subject {
   subject: string;
   limit: number;
+}
+
+/** What counts as one client: an address, of IPv6 the network that one subscriber has (RFC 6177). */
+export function clientOf(remote: string): string {
+  const [address = ""] = remote.split("%");
+  if (isIP(address) !== 6) return remote;
+  const [front = "", back] = new URL(`http://[${address}]`).hostname.slice(1, -1).split("::");
+  const groups = (text: string) => text.split(":").filter(Boolean);
+  const ends = groups(back ?? "");
+  const middle = Array.from({ length: 8 - groups(front).length - ends.length }, () => "0");
+  return `${[...groups(front), ...middle, ...ends].slice(0, 4).join(":")}::/64`;
 }
 
 /** How many failures each of these may have in a window: one guesser, one address, one account attacked by many. */
@@ -39,7 +51,8 @@ export class Throttle {
    * who sends many at once must not get more than who sends one after the other. Throws TOOMANYREQUESTS while there
    * have been too many failures.
    */
-  attempt<T>(account: string, remote: string, verify: () => Promise<T | undefined>): Promise<T | undefined> {
+  attempt<T>(account: string, from: string, verify: () => Promise<T | undefined>): Promise<T | undefined> {
+    const remote = clientOf(from);
     return this.#queue.run(remote, async () => {
       const subjects = subjectsOf(account, remote);
       await this.#check(subjects, "failed log-ins");
@@ -50,7 +63,8 @@ export class Throttle {
   }
 
   /** Runs what makes an account, one at a time for an address. Throws TOOMANYREQUESTS after too many. */
-  signUp<T>(remote: string, make: () => Promise<T>): Promise<T> {
+  signUp<T>(from: string, make: () => Promise<T>): Promise<T> {
+    const remote = clientOf(from);
     const subjects = [{ subject: `sign-up ${remote}`, limit: signUpLimit }];
     return this.#queue.run(remote, async () => {
       await this.#check(subjects, "accounts from your address");
