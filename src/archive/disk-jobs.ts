@@ -4,6 +4,7 @@ import type { Change } from "./changes.ts";
 import type { CopyFrom, CopyJob, Owner } from "./copy.ts";
 import type { LookJob, Seen } from "./look.ts";
 import type { PackKind, PackSource } from "./pack.ts";
+import type { RecompressJob } from "./recompress.ts";
 import type { Unpacked, UnpackJob } from "./unpack.ts";
 
 /** What the workers do, each by its name: the kinds of disk work that would hold up the event loop. */
@@ -26,6 +27,8 @@ export interface DiskJobs {
   compareTrees: { ask: { one: string; other: string }; answer: string | null };
   /** Writes a file, gzipped, to a new one. */
   gzip: { ask: { path: string; output: string }; answer: { digest: Digest; size: number } };
+  /** Writes a file, whatever it is compressed with, in another form to a new one. */
+  recompress: { ask: RecompressJob; answer: { digest: Digest; size: number } };
   /** The hash of a file, in hex. */
   hashFile: { ask: { path: string; algorithm: string }; answer: string };
   /** Copies files into a root file system, as `COPY` does. */

@@ -1,4 +1,4 @@
-import { EngineError, messageOf } from "../base/errors.ts";
+import { cancelled, EngineError, messageOf } from "../base/errors.ts";
 import { syncFileSystem } from "../linux/file-at.ts";
 import { changesOf } from "./changes.ts";
 import { compareTrees, hashFile } from "./compare-trees.ts";
@@ -9,6 +9,7 @@ import { diskUsage } from "./disk-usage.ts";
 import { look } from "./look.ts";
 import { packToFile } from "./pack.ts";
 import { sendPieces } from "./pack-stream.ts";
+import { recompress } from "./recompress.ts";
 import { removeTree } from "./remove-tree.ts";
 import { unpack } from "./unpack.ts";
 
@@ -50,6 +51,10 @@ function run(request: DiskRequest): DiskJobs[DiskRequest["kind"]]["answer"] {
       return compareTrees(request.ask.one, request.ask.other) ?? null;
     case "gzip":
       return gzipFile(request.ask.path, request.ask.output, () => Atomics.load(flag, 0) !== 0);
+    case "recompress":
+      return recompress(request.ask, () => {
+        if (Atomics.load(flag, 0) !== 0) throw cancelled("context canceled");
+      });
     case "hashFile":
       return hashFile(request.ask.path, request.ask.algorithm);
     case "copy":

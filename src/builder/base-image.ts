@@ -1,11 +1,14 @@
 import { isEngineError } from "../base/errors.ts";
 import { pull } from "../distribution/pull.ts";
+import { remoteImage } from "../distribution/remote-image.ts";
 import type { Image } from "../images/image.ts";
+import { platformOf } from "../oci/image-config.ts";
 import type { Platform } from "../oci/platform.ts";
 import { familiarString, parseReference, withDefaultTag } from "../oci/reference.ts";
 import type { BuilderDeps } from "./deps.ts";
 import type { BuildOptions } from "./options.ts";
 import type { BuildProgress, Vertex } from "./progress.ts";
+import type { BaseImage } from "./stage-state.ts";
 
 /** What `FROM` and `--from` name: the image that is here, or else (or with `--pull`) what the registry has. */
 export async function baseImage(
@@ -27,6 +30,35 @@ export async function baseImage(
   };
   await pull(request, deps, (message) => progress.pulling(vertex, message));
   return deps.images.resolve(familiarString(reference), platform);
+}
+
+/**
+ * What the registry has under the name, without its layers; undefined where the image is here already, and where the
+ * registry has to be asked in another way to say what is wrong.
+ */
+export async function unpulledImage(
+  deps: BuilderDeps,
+  options: BuildOptions,
+  { name, platform }: { name: string; platform: Platform },
+): Promise<BaseImage | undefined> {
+  if (!options.pull && local(deps, name, platform) !== undefined) return undefined;
+  try {
+    const reference = withDefaultTag(parseReference(name));
+    const credentials = await options.credentials(reference.domain);
+    const { digest, manifest, config } = await remoteImage(deps.transport, {
+      reference,
+      platform,
+      credentials,
+      signal: options.signal,
+    });
+    const layers = config.rootfs.diff_ids;
+    if (layers.length !== manifest.layers.length) return undefined;
+    return { id: digest, manifest, config, layers, platform: platformOf(config) };
+  } catch (error) {
+    if (isEngineError(error, "cancelled")) throw error;
+    // The pull, which is tried next, says it in its own words.
+    return undefined;
+  }
 }
 
 function local({ images }: BuilderDeps, name: string, platform: Platform): Image | undefined {

@@ -1,12 +1,12 @@
 import { Cleanups } from "../base/disposables.ts";
-import { EngineError, isEngineError } from "../base/errors.ts";
+import { EngineError, firstFailure, isEngineError } from "../base/errors.ts";
 import { type Dockerfile, parseDockerfile } from "../dockerfile/dockerfile.ts";
 import { DockerfileError } from "../dockerfile/errors.ts";
 import type { Instruction } from "../dockerfile/instruction.ts";
 import { nearest } from "../dockerfile/suggest.ts";
 import type { Lease } from "../images/blobs.ts";
 import { fullString, parseReference, withDefaultTag } from "../oci/reference.ts";
-import { baseImage } from "./base-image.ts";
+import { baseImage, unpulledImage } from "./base-image.ts";
 import { warnOfFindings } from "./checks.ts";
 import type { BuilderDeps } from "./deps.ts";
 import { checkEntitled } from "./entitlements.ts";
@@ -14,8 +14,9 @@ import type { BuildContext, BuildOptions } from "./options.ts";
 import { fromNames, type Plan, type PlannedStage, planBuild } from "./plan.ts";
 import type { BuildProgress, Vertex } from "./progress.ts";
 import { BuildRecord } from "./record.ts";
+import { ResultsUnavailable } from "./remote-cache/imported-cache.ts";
 import { type Shared, StageBuilder, shortKey, stagePrefix, stageTotal } from "./stage-builder.ts";
-import { imageState, type StageState, scratchState } from "./stage-state.ts";
+import { fetchLayers, imageState, type StageState, scratchState } from "./stage-state.ts";
 import type { SourceFiles } from "./step-context.ts";
 import { WorkRoot } from "./work-root.ts";
 
@@ -38,10 +39,23 @@ export async function build(
   lease: Lease,
   onPlan: (plan: Plan) => void = () => {},
 ): Promise<Built> {
-  await using run = new BuildRun(deps, options, progress, lease);
-  onPlan(run.plan);
-  run.check();
-  return { state: await run.run(), plan: run.plan, record: run.record };
+  let { imported } = options;
+  for (let isFirst = true; ; isFirst = false) {
+    try {
+      await using run = new BuildRun(deps, { ...options, imported }, progress, lease);
+      if (isFirst) {
+        onPlan(run.plan);
+        run.check();
+      }
+      return { state: await run.run(), plan: run.plan, record: run.record };
+    } catch (error) {
+      const why = firstFailure(error);
+      if (!(why instanceof ResultsUnavailable) || imported === undefined) throw error;
+      // Once more without them; what was carried out until now is in the cache.
+      if (why.results.length > 0) imported.drop(why.results);
+      else imported = undefined;
+    }
+  }
 }
 
 class BuildRun implements AsyncDisposable {
@@ -95,11 +109,23 @@ class BuildRun implements AsyncDisposable {
     try {
       await Promise.all(all);
     } catch (error) {
-      this.#stop.abort(error);
-      await Promise.allSettled(all);
+      await this.#end(error, all);
       throw error;
     }
-    return this.#stage(this.plan.target);
+    const state = await this.#stage(this.plan.target);
+    await fetchLayers(state);
+    return state;
+  }
+
+  /** Ends the other stages after a failure. Throws what says more than the failure does. */
+  async #end(failure: unknown, all: readonly Promise<unknown>[]): Promise<void> {
+    // Where the build goes on without a result of another cache, what the others come to is of use to it.
+    const goesOn = firstFailure(failure) instanceof ResultsUnavailable;
+    if (!goesOn) this.#stop.abort(failure);
+    for (const outcome of await Promise.allSettled(all)) {
+      if (!goesOn || outcome.status === "fulfilled") continue;
+      if (!(firstFailure(outcome.reason) instanceof ResultsUnavailable)) throw outcome.reason;
+    }
   }
 
   #stage(planned: PlannedStage): Promise<StageState> {
@@ -153,13 +179,28 @@ class BuildRun implements AsyncDisposable {
     const { deps, options, progress, lease } = this.#shared;
     const named = options.namedContexts.get(name);
     const wanted = named !== undefined && "image" in named ? named.image : name;
-    const image = await baseImage(deps, options, { name: wanted, platform }, { progress, vertex }).catch(
-      (error: unknown) => this.#orStage(error, name),
-    );
-    lease.add(image.id, image.manifestDigest);
-    this.record.material({ kind: "image", name: wanted, platform, digest: image.id });
-    await deps.images.ensureUnpacked(image);
-    return imageState(image);
+    const pulled = async () => {
+      const image = await baseImage(deps, options, { name: wanted, platform }, { progress, vertex }).catch(
+        (error: unknown) => this.#orStage(error, name),
+      );
+      lease.add(image.id, image.manifestDigest);
+      this.record.material({ kind: "image", name: wanted, platform, digest: image.id });
+      await deps.images.ensureUnpacked(image);
+      return image;
+    };
+    // Where other builders know the steps, nobody may ever read the files below them.
+    const known = options.imported && (await unpulledImage(deps, options, { name: wanted, platform }));
+    if (known === undefined) return imageState(await pulled());
+    this.record.material({ kind: "image", name: wanted, platform, digest: known.id });
+    let pulling: ReturnType<typeof pulled> | undefined;
+    const fetch = async () => {
+      pulling ??= pulled();
+      const { layers } = await pulling;
+      // Its tag has moved since: then with what it names now.
+      if (layers.join() !== known.layers.join()) throw new ResultsUnavailable([]);
+    };
+    const state = imageState(known);
+    return { ...state, layers: state.layers.map((layer) => ({ ...layer, fetch })) };
   }
 
   /** What is no image may be a stage whose name was mistyped. */

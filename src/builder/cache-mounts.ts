@@ -3,7 +3,16 @@ import { chmodSync, chownSync, existsSync, mkdirSync, readdirSync } from "node:f
 import { join } from "node:path";
 import type { RunMount } from "../dockerfile/run-mount.ts";
 import type { Trash } from "../images/trash.ts";
+import { importMount } from "./remote-cache/import-mount.ts";
 import type { StepContext } from "./step-context.ts";
+
+/** The folder of a mount, by what names it: the same on every machine. */
+export function cacheMountName({ id, target }: Pick<RunMount, "id" | "target">): string {
+  return createHash("sha256")
+    .update(id ?? target ?? "")
+    .digest("hex")
+    .slice(0, 32);
+}
 
 export interface TakenCache {
   directory: string;
@@ -28,19 +37,29 @@ export class CacheMounts {
 
   /** A folder for a step; `locked` waits until nobody has it. */
   async take(context: StepContext, mount: RunMount): Promise<TakenCache> {
-    const id = createHash("sha256")
-      .update(mount.id ?? mount.target ?? "")
-      .digest("hex")
-      .slice(0, 32);
-    const name = await this.#reserve(id, mount.sharing, context.signal);
+    const name = await this.#reserve(cacheMountName(mount), mount.sharing, context.signal);
     const directory = join(this.folder, name);
     try {
-      if (!existsSync(directory)) await this.#make(context, mount, directory);
+      if (!existsSync(directory)) await this.#make(context, mount, name);
     } catch (error) {
       this.#release(name);
       throw error;
     }
     return { directory, release: () => this.#release(name) };
+  }
+
+  /** The folder of that name, once no step has it, until it is released; undefined where there is none. */
+  async hold(name: string, signal: AbortSignal): Promise<TakenCache | undefined> {
+    await this.#reserve(name, "locked", signal);
+    let isHeld = true;
+    const release = () => {
+      if (isHeld) this.#release(name);
+      isHeld = false;
+    };
+    const directory = join(this.folder, name);
+    if (existsSync(directory)) return { directory, release };
+    release();
+    return undefined;
   }
 
   /** The names of the folders. */
@@ -83,13 +102,12 @@ export class CacheMounts {
   }
 
   /** A new folder, with the content that `from` and `source` name. */
-  async #make(
-    context: StepContext,
-    { from, source, mode, uid, gid }: RunMount,
-    directory: string,
-  ): Promise<void> {
-    mkdirSync(directory, { recursive: true });
-    if (from !== undefined) {
+  async #make(context: StepContext, { from, source, mode, uid, gid }: RunMount, name: string): Promise<void> {
+    const directory = join(this.folder, name);
+    mkdirSync(this.folder, { recursive: true });
+    const isFilled = await importMount(context, name, directory);
+    if (!isFilled) mkdirSync(directory, { recursive: true });
+    if (!isFilled && from !== undefined) {
       const root = await (await context.source(from)).directory();
       const job = {
         from: { root, paths: [source ?? "/"], parents: false, exclude: [] },

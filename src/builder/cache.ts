@@ -11,6 +11,22 @@ export function cacheKey(...parts: readonly unknown[]): string {
   return createHash("sha256").update(JSON.stringify(parts)).digest("hex");
 }
 
+/** Begins keys by which only this machine knows a step: what stands for a client's folder, not for its content. */
+const localPrefix = "local:";
+
+/** A key of parts that may be keys themselves: of this machine only, as soon as one of them is. */
+export function joinedKey(keys: readonly string[], ...rest: readonly unknown[]): string {
+  const key = cacheKey(...rest, ...keys);
+  return keys.some((one) => one.startsWith(localPrefix)) ? localPrefix + key : key;
+}
+
+export const localKey = (key: string): string => localPrefix + key;
+
+/** Those keys that mean the same on every machine. */
+export function portableKeys(keys: readonly string[]): string[] {
+  return keys.filter((key) => !key.startsWith(localPrefix));
+}
+
 /** The results of earlier steps: each has keys, and a layer. */
 export class BuildCache {
   readonly #table: BuildCacheTable;
@@ -55,6 +71,11 @@ export class BuildCache {
       },
       keys,
     );
+  }
+
+  /** All keys that find what one of `keys` finds, and `keys` themselves. */
+  keysLike(keys: readonly string[]): string[] {
+    return [...new Set(keys.flatMap((key) => [key, ...this.#table.keysLike(key)]))];
   }
 
   list(): BuildCacheRow[] {

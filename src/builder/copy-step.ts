@@ -8,8 +8,8 @@ import { resolveUser } from "../containers/spec/user.ts";
 import { heredocText } from "../dockerfile/heredoc.ts";
 import type { InstructionOf } from "../dockerfile/instruction.ts";
 import { fetchRemote, isRemote } from "./add-remote.ts";
-import { cacheKey } from "./cache.ts";
-import { cachedStep } from "./cached-step.ts";
+import { cacheKey, joinedKey } from "./cache.ts";
+import { cachedStep, knownResult } from "./cached-step.ts";
 import { digestOf, quickKey, type Selection } from "./sources.ts";
 import { type BuiltLayer, scratchState } from "./stage-state.ts";
 import type { StepContext, StepResult } from "./step-context.ts";
@@ -55,10 +55,10 @@ export async function copyStep(context: StepContext, instruction: Copy): Promise
     said.chown,
     said.chmod,
   ];
-  const quick = parts.some((part) => part.quick === undefined)
-    ? []
-    : [cacheKey("quick", flags, instruction.parents, ...parts.map((part) => part.quick))];
-  const known = context.useCache && context.deps.cache.find(quick) !== undefined;
+  const quickParts = parts.flatMap((part) => part.quick ?? []);
+  const quick =
+    quickParts.length < parts.length ? [] : [joinedKey(quickParts, "quick", flags, instruction.parents)];
+  const known = (await knownResult(context, quick)) !== undefined;
   const content = async () =>
     cacheKey("copy", flags, instruction.parents, ...(await Promise.all(parts.map((part) => part.content()))));
   const keys = known ? quick : [await content(), ...quick];

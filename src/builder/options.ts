@@ -4,6 +4,7 @@ import type { Platform } from "../oci/platform.ts";
 import type { Reference } from "../oci/reference.ts";
 import type { Entitlements } from "./entitlements.ts";
 import type { Material } from "./record.ts";
+import type { ImportedCache } from "./remote-cache/imported-cache.ts";
 
 /** Files that `COPY` reads from. */
 export interface BuildContext {
@@ -45,6 +46,10 @@ export interface BuildOptions {
   noCache: boolean;
   /** Stages whose steps are not taken from the cache. */
   noCacheFilter: readonly string[];
+  /** `--cache-from`: what other builders know. */
+  imported?: ImportedCache | undefined;
+  /** The image is to say what it knows of its own steps (`BUILDKIT_INLINE_CACHE`, `--cache-to type=inline`). */
+  inlineCache: boolean;
   /** Ask the registry for newer base images. */
   pull: boolean;
   /** For `RUN` where it does not say otherwise: `""`, `none`, `host`, or a network. */

@@ -2,7 +2,7 @@ import type { Instruction } from "../dockerfile/instruction.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { Platform } from "../oci/platform.ts";
 import type { PlannedStage } from "./plan.ts";
-import type { StageState } from "./stage-state.ts";
+import type { BuiltLayer, StageState } from "./stage-state.ts";
 
 /** What a build was made from that is not the client's own: whoever has it can tell whether it is the same. */
 export type Material =
@@ -18,10 +18,22 @@ export interface RecordedStep {
   after: StageState;
 }
 
-/** What a build notes of itself while it goes, for whoever has to tell how the result came about (provenance). */
+/** What came of a step that changes files, and the keys by which it is found again. */
+export interface RecordedResult {
+  keys: readonly string[];
+  layer: BuiltLayer;
+}
+
+/**
+ * What a build notes of itself while it goes, for whoever has to tell how the result came about (provenance), and for
+ * other builders (`--cache-to`).
+ */
 export class BuildRecord {
   readonly #materials = new Map<string, Material>();
   readonly steps: RecordedStep[] = [];
+  readonly results: RecordedResult[] = [];
+  /** Names of the folders of `RUN --mount=type=cache`. */
+  readonly cacheMounts = new Set<string>();
 
   material(material: Material): void {
     this.#materials.set(JSON.stringify(material), material);

@@ -4,8 +4,9 @@ import type { HostConfig } from "../api/containers.ts";
 import { Cleanups } from "../base/disposables.ts";
 import { invalidArgument } from "../base/errors.ts";
 import { parseRunMount, type RunMount } from "../dockerfile/run-mount.ts";
-import { cacheKey } from "./cache.ts";
-import { digestOf } from "./sources.ts";
+import { cacheKey, joinedKey } from "./cache.ts";
+import { cacheMountName } from "./cache-mounts.ts";
+import { digestOf, quickKey, type Selection } from "./sources.ts";
 import { scratchState } from "./stage-state.ts";
 import type { StepContext } from "./step-context.ts";
 import { temporaryFolder } from "./temporary-folder.ts";
@@ -13,8 +14,10 @@ import { WorkRoot } from "./work-root.ts";
 
 /** The mounts of a `RUN`. */
 export interface RunMounts extends AsyncDisposable {
-  /** What of them decides whether the step is the same. */
-  keys: readonly string[];
+  /** What of them decides whether the step is the same. Reads the files of binds. */
+  keys(): Promise<readonly string[]>;
+  /** The same for binds of what is known without a look at its files; undefined where there is none, or another one. */
+  quickKeys: readonly string[] | undefined;
   /** Known after `fill`: */
   hostConfig: Pick<HostConfig, "Mounts" | "Tmpfs">;
   environment: readonly string[];
@@ -36,8 +39,10 @@ export async function prepareMounts(
   script: Script | undefined,
 ): Promise<RunMounts> {
   const mounts = written.map((mount) => expanded(context, mount));
-  const keys = await Promise.all(mounts.map((mount) => keyOf(context, mount)));
-  return new Mounts(context, mounts, script, script === undefined ? keys : [...keys, cacheKey(script)]);
+  for (const mount of mounts)
+    if (mount.type === "cache") context.record.cacheMounts.add(cacheMountName(mount));
+  const quick = await Promise.all(mounts.map((mount) => quickKeyOf(context, mount)));
+  return new Mounts(context, mounts, script, quick);
 }
 
 /** Variables replaced; targets absolute. Secrets and agents have places of their own, all else the working folder. */
@@ -54,19 +59,30 @@ function expanded({ words, state }: StepContext, { text }: RunMount): RunMount {
 
 /** Content of binds counts; what a cache, a secret or an agent holds does not. */
 async function keyOf(context: StepContext, mount: RunMount): Promise<string> {
-  const { type, target, id, source, from, readonly, env } = mount;
-  if (type !== "bind") return cacheKey(type, target, id, env, type === "cache" ? [source, from] : "");
-  const paths = [source ?? "/"];
-  return cacheKey(
-    type,
-    target,
-    readonly,
-    await digestOf(context, from ?? "", { paths, parents: false, exclude: [] }),
-  );
+  const { type, target, from, readonly } = mount;
+  if (type !== "bind") return keyOfOther(mount);
+  return cacheKey(type, target, readonly, await digestOf(context, from ?? "", selectionOf(mount)));
 }
 
+async function quickKeyOf(context: StepContext, mount: RunMount): Promise<string | undefined> {
+  const { type, target, from, readonly } = mount;
+  if (type !== "bind") return keyOfOther(mount);
+  const known = await quickKey(context, from ?? "", selectionOf(mount));
+  return known === undefined ? undefined : joinedKey([known], "quick", type, target, readonly);
+}
+
+function keyOfOther({ type, target, id, env, source, from }: RunMount): string {
+  return cacheKey(type, target, id, env, type === "cache" ? [source, from] : "");
+}
+
+const selectionOf = ({ source }: RunMount): Selection => ({
+  paths: [source ?? "/"],
+  parents: false,
+  exclude: [],
+});
+
 class Mounts implements RunMounts {
-  readonly keys: readonly string[];
+  readonly quickKeys: readonly string[] | undefined;
   readonly environment: string[] = [];
   readonly stubs: string[] = [];
   readonly hostConfig: { Mounts: NonNullable<HostConfig["Mounts"]>; Tmpfs: Record<string, string> } = {
@@ -82,12 +98,23 @@ class Mounts implements RunMounts {
     context: StepContext,
     mounts: readonly RunMount[],
     script: Script | undefined,
-    keys: readonly string[],
+    quick: readonly (string | undefined)[],
   ) {
     this.#context = context;
     this.#mounts = mounts;
     this.#script = script;
-    this.keys = keys;
+    const known = quick.flatMap((key) => key ?? []);
+    const isOfUse = known.length === mounts.length && mounts.some(({ type }) => type === "bind");
+    this.quickKeys = isOfUse ? [...known, ...this.#scriptKeys()] : undefined;
+  }
+
+  async keys(): Promise<readonly string[]> {
+    const keys = await Promise.all(this.#mounts.map((mount) => keyOf(this.#context, mount)));
+    return [...keys, ...this.#scriptKeys()];
+  }
+
+  #scriptKeys(): string[] {
+    return this.#script === undefined ? [] : [cacheKey(this.#script)];
   }
 
   async fill(): Promise<void> {

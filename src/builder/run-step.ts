@@ -2,8 +2,8 @@ import type { ContainerConfig, HostConfig } from "../api/containers.ts";
 import { type Heredoc, heredocText } from "../dockerfile/heredoc.ts";
 import type { InstructionOf } from "../dockerfile/instruction.ts";
 import { proxyArgs } from "../dockerfile/variables.ts";
-import { cacheKey } from "./cache.ts";
-import { cachedStep } from "./cached-step.ts";
+import { joinedKey } from "./cache.ts";
+import { cachedStep, knownResult } from "./cached-step.ts";
 import { checkEntitled } from "./entitlements.ts";
 import { defaultShell } from "./instruction-config.ts";
 import type { BuildOptions } from "./options.ts";
@@ -29,19 +29,23 @@ export async function runStep(context: StepContext, instruction: Run): Promise<S
   const words = argumentsOf(state, instruction);
   const environment = [...state.variables].map(([name, value]) => `${name}=${value}`);
   await using mounts = await prepareMounts(context, instruction.mounts, script);
-  const key = cacheKey(
-    state.key,
-    "run",
-    words,
-    environment,
-    state.config.WorkingDir ?? "",
-    state.config.User ?? "",
-    instruction.network ?? options.network,
-    instruction.security ?? "",
-    instruction.devices,
-    mounts.keys,
-  );
-  return await cachedStep(context, [key], createdBy(context, words), () =>
+  const keyWith = (mountKeys: readonly string[]) =>
+    joinedKey(
+      mountKeys,
+      state.key,
+      "run",
+      words,
+      environment,
+      state.config.WorkingDir ?? "",
+      state.config.User ?? "",
+      instruction.network ?? options.network,
+      instruction.security ?? "",
+      instruction.devices,
+    );
+  const quick = mounts.quickKeys && [keyWith(mounts.quickKeys)];
+  const isKnown = quick !== undefined && (await knownResult(context, quick)) !== undefined;
+  const keys = isKnown ? quick : [keyWith(await mounts.keys()), ...(quick ?? [])];
+  return await cachedStep(context, keys, createdBy(context, words), () =>
     make(context, instruction, words, environment, mounts),
   );
 }

@@ -1,6 +1,6 @@
 import type { CopyFrom } from "../archive/copy.ts";
 import { isEngineError, notFound } from "../base/errors.ts";
-import { cacheKey } from "./cache.ts";
+import { cacheKey, localKey } from "./cache.ts";
 import type { StepContext } from "./step-context.ts";
 
 /** What is taken of a source. */
@@ -23,13 +23,17 @@ export async function digestOf(context: StepContext, from: string, selection: Se
   }
 }
 
-/** A key for the same without reading it; undefined where the source has none. */
+/**
+ * A key for the same without reading it, of this machine only where it stands for a client's folder; undefined where the
+ * source has none.
+ */
 export async function quickKey(
   context: StepContext,
   from: string,
   selection: Selection,
 ): Promise<string | undefined> {
   const { key, stamp } = await context.source(from);
-  const known = key ?? (await stamp?.(selection.paths));
-  return known === undefined ? undefined : cacheKey(known, selection);
+  if (key !== undefined) return cacheKey(key, selection);
+  const known = await stamp?.(selection.paths);
+  return known === undefined ? undefined : localKey(cacheKey(known, selection));
 }

@@ -1,3 +1,4 @@
+import { firstFailure } from "../base/errors.ts";
 import { parseTrigger, type Stage } from "../dockerfile/dockerfile.ts";
 import { located } from "../dockerfile/errors.ts";
 import type { Instruction } from "../dockerfile/instruction.ts";
@@ -6,6 +7,7 @@ import { copyStep } from "./copy-step.ts";
 import { applyToConfig, ownConfig } from "./instruction-config.ts";
 import type { Plan, PlannedStage } from "./plan.ts";
 import type { Vertex, VertexEnd } from "./progress.ts";
+import { ResultsUnavailable } from "./remote-cache/imported-cache.ts";
 import { runStep } from "./run-step.ts";
 import { type StageState, withoutLayer, withPath } from "./stage-state.ts";
 import type { StepContext, StepResult } from "./step-context.ts";
@@ -82,8 +84,10 @@ export class StageBuilder {
       this.#state = state;
       end = { cached, result: shortKey(state.key) };
     } catch (error) {
-      end = { error: located(error, instruction.range) };
-      throw end.error;
+      const shown = located(error, instruction.range);
+      // Then it is going to be carried out after all.
+      if (!(firstFailure(error) instanceof ResultsUnavailable)) end = { error: shown };
+      throw shown;
     } finally {
       progress.end(vertex, end);
     }

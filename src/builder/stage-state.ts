@@ -7,6 +7,7 @@ import type { HistoryEntry, ImageConfig, ImageRunConfig } from "../oci/image-con
 import type { Descriptor } from "../oci/manifest.ts";
 import type { Platform } from "../oci/platform.ts";
 import { cacheKey } from "./cache.ts";
+import { ResultsUnavailable } from "./remote-cache/imported-cache.ts";
 
 /** A layer with the blob that it travels in. */
 export interface BuiltLayer {
@@ -16,13 +17,21 @@ export interface BuiltLayer {
   bytes: number;
   /** RFC 3339. */
   created: string;
+  /** Brings it here, where it may still be elsewhere: see `StageLayer`. */
+  fetch?: (() => Promise<void>) | undefined;
+}
+
+/** A layer that a stage has. */
+export interface StageLayer extends Pick<BuiltLayer, "diffId" | "descriptor"> {
+  /** Of a layer that is known, and may not be here yet: it comes once something reads it. */
+  fetch?: (() => Promise<void>) | undefined;
 }
 
 /** What a stage has become after some of its instructions; each step makes a new one (but for the variables). */
 export interface StageState {
   platform: Platform;
   /** The lowest first. */
-  layers: readonly Pick<BuiltLayer, "diffId" | "descriptor">[];
+  layers: readonly StageLayer[];
   config: ImageRunConfig;
   history: readonly HistoryEntry[];
   /** How many of the layers and of the history's entries are those of the base image. */
@@ -46,6 +55,20 @@ function filesKey(layers: StageState["layers"]): string {
   );
 }
 
+/** Brings those layers here that are still elsewhere. Throws `ResultsUnavailable` with all that cannot be had. */
+export async function fetchLayers({ layers }: Pick<StageState, "layers">): Promise<void> {
+  const fetches = layers.flatMap(({ fetch }) => fetch ?? []);
+  if (fetches.length === 0) return;
+  const outcomes = await Promise.allSettled(fetches.map((fetch) => fetch()));
+  const failures = outcomes.flatMap((one) => (one.status === "rejected" ? [one.reason as unknown] : []));
+  const other = failures.find((failure) => !(failure instanceof ResultsUnavailable));
+  if (other !== undefined) throw other;
+  const missing = failures.flatMap((failure) =>
+    failure instanceof ResultsUnavailable ? failure.results : [],
+  );
+  if (failures.length > 0) throw new ResultsUnavailable(missing);
+}
+
 const comment = "buildkit.dockerfile.v0";
 
 export function scratchState(platform: Platform): StageState {
@@ -63,7 +86,10 @@ export function scratchState(platform: Platform): StageState {
   };
 }
 
-export function imageState(image: Image): StageState {
+/** What of an image a stage begins with. */
+export type BaseImage = Pick<Image, "id" | "config" | "layers" | "manifest" | "platform">;
+
+export function imageState(image: BaseImage): StageState {
   const { config } = image;
   const history = wholeHistory(image);
   const layers = image.layers.map((diffId, at) => {

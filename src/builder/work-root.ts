@@ -11,7 +11,7 @@ import { mountRootfs, removeRunDirectory, unmountRootfs } from "../containers/ro
 import type { Lease } from "../images/blobs.ts";
 import { packLayer } from "../images/commit.ts";
 import type { BuilderDeps } from "./deps.ts";
-import type { BuiltLayer, StageState } from "./stage-state.ts";
+import { type BuiltLayer, fetchLayers, type StageState } from "./stage-state.ts";
 
 /** What an overlay of Linux takes. */
 const mostLayers = 500;
@@ -43,6 +43,7 @@ export class WorkRoot implements AsyncDisposable {
     if (state.layers.length > mostLayers) {
       throw invalidArgument(`max depth exceeded: a stage can have at most ${mostLayers} layers`);
     }
+    await fetchLayers(state);
     const { Id } = await createContainer(deps.containers, {
       name: `build-${crypto.randomUUID()}`,
       config,

@@ -22,6 +22,8 @@ export interface UploadContext {
   /** Of the registry that is pushed to. */
   credentials: { domain: string; credentials: Credentials };
   signal: AbortSignal;
+  /** The bytes from `offset` on, of what is not in `blobs`. */
+  open?: (offset: number) => ReadableStream<Uint8Array>;
 }
 
 /** How a blob came to be in the registry. */
@@ -86,7 +88,7 @@ class Upload {
   }
 
   async attempt(mountFrom: string | undefined): Promise<UploadOutcome> {
-    const { client, blobs, signal } = this.#context;
+    const { client, blobs, signal, open } = this.#context;
     const { digest, size } = this.#blob;
     await this.#resume();
     if (this.#location === undefined) {
@@ -96,9 +98,10 @@ class Upload {
       if (this.#location === undefined) return { kind: "mounted", from: mountFrom ?? "" };
     }
     if (this.offset < size) {
-      await bringBack(this.#context, digest);
+      if (open === undefined) await bringBack(this.#context, digest);
       const { offset } = this;
-      const body = countBytes(blobs.stream(digest, offset), offset, this.#onProgress);
+      const content = open?.(offset) ?? blobs.stream(digest, offset);
+      const body = countBytes(content, offset, this.#onProgress);
       const part = { offset, length: size - offset, body };
       this.#location = await appendUpload(client, this.#location, part, signal);
     }

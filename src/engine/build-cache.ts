@@ -19,9 +19,13 @@ interface Entry {
   diffId: Digest | undefined;
 }
 
-/** What a blob takes on the disk; nothing where it is not there. */
+/** What a blob takes on the disk, with the compressed form that it was sent in; nothing where it is not there. */
 function blobBytes({ blobs }: Engine, blob: Digest): number {
-  return blobs.has(blob) ? statSync(blobs.path(blob)).blocks * 512 : 0;
+  const all = [blob, blobs.compressedOf(blob)?.digest];
+  return all.reduce(
+    (sum, one) => sum + (one !== undefined && blobs.has(one) ? statSync(blobs.path(one)).blocks * 512 : 0),
+    0,
+  );
 }
 
 async function layerEntries(engine: Engine): Promise<Entry[]> {

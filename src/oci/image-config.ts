@@ -50,6 +50,8 @@ export interface ImageConfig extends Platform {
   config?: ImageRunConfig;
   rootfs: { type: "layers"; diff_ids: Digest[] };
   history?: HistoryEntry[];
+  /** What a builder may know of the steps (BuildKit's inline cache), base64; for those who write it. */
+  "moby.buildkit.cache.v0"?: string;
 }
 
 /** The most bytes that a configuration may have. */

@@ -9,6 +9,8 @@ export const mediaTypes = {
   ociForeignLayer: "application/vnd.oci.image.layer.nondistributable.v1.tar",
   ociForeignLayerGzip: "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip",
   ociForeignLayerZstd: "application/vnd.oci.image.layer.nondistributable.v1.tar+zstd",
+  /** BuildKit's caches of build steps. */
+  buildkitCache: "application/vnd.buildkit.cacheconfig.v0",
   ociEmpty: "application/vnd.oci.empty.v1+json",
   dockerList: "application/vnd.docker.distribution.manifest.list.v2+json",
   dockerManifest: "application/vnd.docker.distribution.manifest.v2+json",

@@ -59,6 +59,14 @@ export class BuildCacheTable {
     return this.#database.get(`SELECT ${columns} FROM build_cache ${where}`, key);
   }
 
+  /** All keys of the result that `key` stands for. */
+  keysLike(key: string): string[] {
+    const where = "WHERE id = (SELECT id FROM build_cache_keys WHERE key = ?)";
+    return this.#database
+      .all<{ key: string }>(`SELECT key FROM build_cache_keys ${where}`, key)
+      .map((row) => row.key);
+  }
+
   put(row: BuildCacheRow, keys: readonly string[]): void {
     this.#database.transaction(() => {
       this.#database.run(

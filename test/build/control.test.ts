@@ -183,6 +183,7 @@ async function offer(files: Record<string, string>): Promise<{ id: string; socke
     agents: new Map(),
     upload: undefined,
     destinations: [],
+    further: [],
     credentials: () => ({}),
   };
   const methods = sessionServices(offers);

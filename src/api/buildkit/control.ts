@@ -13,7 +13,7 @@ import {
 } from "../../base/protobuf.ts";
 
 /** google.protobuf.Timestamp. */
-const Timestamp = message({ seconds: one(1, int64), nanos: one(2, int) });
+export const Timestamp = message({ seconds: one(1, int64), nanos: one(2, int) });
 export type Timestamp = MessageOf<typeof Timestamp>;
 
 /** `pb.Definition`; its content is not looked at. */
@@ -70,7 +70,7 @@ export const StatusResponse = message({
 });
 export type StatusResponse = MessageOf<typeof StatusResponse>;
 
-const CacheOptionsEntry = message({ Type: one(1, string), Attrs: map(2, string) });
+export const CacheOptionsEntry = message({ Type: one(1, string), Attrs: map(2, string) });
 const CacheOptions = message({ Exports: list(4, CacheOptionsEntry), Imports: list(5, CacheOptionsEntry) });
 const Exporter = message({ Type: one(1, string), Attrs: map(2, string) });
 

@@ -1,6 +1,6 @@
 /** `moby.buildkit.v1.frontend`: what buildx builds through (frontend/gateway/pb/gateway.proto). */
 import { bool, bytes, list, map, message, one, string } from "../../base/protobuf.ts";
-import { WorkerRecord } from "./control.ts";
+import { CacheOptionsEntry, WorkerRecord } from "./control.ts";
 import { RpcStatus } from "./session.ts";
 
 const APICap = message({
@@ -32,6 +32,7 @@ export const GatewaySolveRequest = message({
   Frontend: one(2, string),
   FrontendOpt: map(3, string),
   allowResultReturn: one(5, bool),
+  CacheImports: list(12, CacheOptionsEntry),
   FrontendInputs: map(13, Definition),
   Evaluate: one(14, bool),
 });

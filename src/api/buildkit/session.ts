@@ -4,6 +4,8 @@
  */
 import { bytes, int, int64, list, type MessageOf, map, message, one, string } from "../../base/protobuf.ts";
 
+import { contentMethods } from "./content.ts";
+
 /** The methods, as paths of HTTP/2. */
 export const sessionMethods = {
   readFiles: "/moby.filesync.v1.FileSync/DiffCopy",
@@ -13,6 +15,8 @@ export const sessionMethods = {
   secret: "/moby.buildkit.secrets.v1.Secrets/GetSecret",
   checkAgent: "/moby.sshforward.v1.SSH/CheckAgent",
   forwardAgent: "/moby.sshforward.v1.SSH/ForwardAgent",
+  readContent: contentMethods.read,
+  writeContent: contentMethods.write,
 } as const;
 
 /**

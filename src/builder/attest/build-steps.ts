@@ -61,7 +61,9 @@ export function buildSteps({ record, plan, state: { platform } }: Built): BuildS
     const { start, end } = step.instruction.range;
     result.locations[id] = { locations: [{ ranges: [{ start: { line: start }, end: { line: end } }] }] };
     if (step.after.layers.length > step.before.layers.length) {
-      result.layers[`${id}:0`] = [step.after.layers.map(({ descriptor }) => descriptor)];
+      // Of what other builders know, not every layer can be had.
+      const known = step.after.layers.filter(({ descriptor }) => descriptor.mediaType !== "");
+      result.layers[`${id}:0`] = [known.map(({ descriptor }) => descriptor)];
     }
   }
   return result;

@@ -54,7 +54,18 @@ export async function scan(
   try {
     const image = await scannerOf(context, vertex, generator);
     lease.add(image.id, image.manifestDigest);
-    const step = { deps, state: imageState(image), lease, vertex, useCache: !options.noCache };
+    const step = {
+      deps,
+      state: imageState(image),
+      lease,
+      vertex,
+      useCache: !options.noCache,
+      // What it has found is read at once, and is nobody else's.
+      options: { ...options, imported: undefined },
+      progress,
+      signal: options.signal,
+      record: undefined,
+    };
     const key = cacheKey("sbom", image.manifestDigest, stage.key, parameters);
     const { state, cached } = await cachedStep(step, [key], vertex.name, () =>
       run(context, vertex, { image, stage, parameters }),

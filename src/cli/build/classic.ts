@@ -24,7 +24,7 @@ function queryOf(flags: BuildFlags, cli: Cli): Partial<QueryOf<"ImageBuild">> {
     rm: flags.rm,
     forcerm: flags["force-rm"],
     extrahosts: flags["add-host"].join(","),
-    cachefrom: [...flags["cache-from"]],
+    cachefrom: flags["cache-from"].flatMap((text) => text.split(",")),
     buildargs: buildArgs(flags["build-arg"], cli),
     labels: pairs(flags.label),
     memory: flags.memory,

@@ -11,11 +11,11 @@ import { standardInput } from "../input-stream.ts";
 import { forwardInterrupts } from "../interrupt.ts";
 import { authForServer, hubServer } from "../registry-auth.ts";
 import { attestAttrs } from "./attests.ts";
+import type { Caches } from "./build-caches.ts";
 import { buildInputs, type Inputs, namedContext } from "./build-inputs.ts";
 import { type Outputs, outputsOf } from "./build-outputs.ts";
 import { parseAgent, parseSecret } from "./build-secrets.ts";
 import { type BuildRequest, buildWithBuildkit } from "./buildkit.ts";
-import { cacheEntries } from "./cache-entries.ts";
 import type { Call } from "./call.ts";
 import { type BuildFlags, buildArgs } from "./flags.ts";
 import { displayOf, type ProgressKind, progressKinds } from "./progress/display.ts";
@@ -41,7 +41,8 @@ export async function buildModern(
     annotations: flags.annotation,
     stdoutIsTerminal: cli.out.isTerminal,
   });
-  const request = requestOf(cli, flags, inputs, outputs);
+  const caches = await cachesOf(cli, flags);
+  const request = requestOf(cli, flags, { inputs, outputs, caches });
   if (call !== undefined) {
     Object.assign(request.attrs, {
       requestid: `frontend.${call.name}`,
@@ -67,6 +68,7 @@ export async function buildModern(
       throw new StatusError(130, "ERROR: failed to build: failed to solve: Canceled: context canceled");
     throw await told(error);
   }
+  if (caches.written.length > 0) (await import("./build-caches.ts")).nameWritten(caches, answer);
   if (call === undefined) {
     tell(cli, flags, answer, outputs);
     return 0;
@@ -78,13 +80,25 @@ export async function buildModern(
   return code;
 }
 
+async function cachesOf(cli: Cli, flags: BuildFlags): Promise<Caches> {
+  const { "cache-from": from, "cache-to": to } = flags;
+  if (from.length + to.length === 0) return { Imports: [], Exports: [], services: [], written: [] };
+  const { buildCaches } = await import("./build-caches.ts");
+  return buildCaches({ from, to }, (message) => cli.err.write(`WARNING: ${message}\n`));
+}
+
 function progressKind(text: string): ProgressKind {
   const kind = progressKinds.find((one) => one === text);
   if (kind === undefined) throw invalidArgument(`invalid progress mode ${text}`);
   return kind;
 }
 
-function requestOf(cli: Cli, flags: BuildFlags, inputs: Inputs, outputs: Outputs): BuildRequest {
+function requestOf(
+  cli: Cli,
+  flags: BuildFlags,
+  { inputs, outputs, caches }: { inputs: Inputs; outputs: Outputs; caches: Caches },
+): BuildRequest {
+  const { Imports, Exports, services } = caches;
   const prefixed = (prefix: string, values: Record<string, string>) =>
     Object.fromEntries(Object.entries(values).map(([name, value]) => [prefix + name, value]));
   const numbers = {
@@ -103,6 +117,7 @@ function requestOf(cli: Cli, flags: BuildFlags, inputs: Inputs, outputs: Outputs
     target: flags.target,
     platform: flags.platform,
     "add-hosts": flags["add-host"].map((host) => host.replace(":", "=")).join(","),
+    "cache-imports": Imports.length > 0 ? JSON.stringify(Imports) : "",
     "cgroup-parent": flags["cgroup-parent"],
     "cpuset-cpus": flags["cpuset-cpus"],
     "cpuset-mems": flags["cpuset-mems"],
@@ -120,10 +135,7 @@ function requestOf(cli: Cli, flags: BuildFlags, inputs: Inputs, outputs: Outputs
     attrs,
     entitlements: [...flags.allow, ...(flags.network === "host" ? ["network.host"] : [])],
     exporters: outputs.exporters,
-    cache: {
-      Imports: flags["cache-from"].map((text) => cacheEntries("--cache-from", text)),
-      Exports: flags["cache-to"].map((text) => cacheEntries("--cache-to", text)),
-    },
+    cache: { Imports, Exports },
     sharedKey: inputs.sharedKey,
     offers: {
       folders: inputs.folders,
@@ -131,6 +143,7 @@ function requestOf(cli: Cli, flags: BuildFlags, inputs: Inputs, outputs: Outputs
       secrets: new Map(flags.secret.map(parseSecret)),
       agents: new Map(flags.ssh.map(parseAgent)),
       destinations: outputs.destinations,
+      further: services,
       credentials: (host) => authForServer(cli.config, host === "registry-1.docker.io" ? hubServer : host),
     },
   };

@@ -29,6 +29,8 @@ export interface Offers {
   /** One for each output, in their order. */
   destinations: readonly Destination[];
   credentials: (host: string) => AuthConfig;
+  /** Methods that only some builds need, by path: see `content-services.ts`. */
+  further: readonly [string, Method][];
 }
 
 /** The methods of a session, by path. */
@@ -79,7 +81,10 @@ export function sessionServices(offers: Offers): Map<string, Method> {
       agents.size > 0,
     ],
   ];
-  return new Map(all.filter(([, , isOffered]) => isOffered).map(([path, method]) => [path, method]));
+  const offered = all.flatMap(([path, method, isOffered]): [string, Method][] =>
+    isOffered ? [[path, method]] : [],
+  );
+  return new Map([...offered, ...offers.further]);
 }
 
 /** A header field of a call, each of its values; those that are not ASCII come percent-encoded. */

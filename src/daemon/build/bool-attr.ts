@@ -1,9 +1,12 @@
 import { invalidArgument } from "../../base/errors.ts";
 
-/** Throws `invalidArgument` for what is neither true nor false; an empty value is true. */
-export function boolOf(attrs: Readonly<Record<string, string>>, name: string): boolean {
+/**
+ * What an attribute says, as Go's `strconv.ParseBool` reads it; an empty one is true, and one that is not there
+ * `otherwise`. Throws `invalidArgument` for what is neither true nor false.
+ */
+export function boolOf(attrs: Readonly<Record<string, string>>, name: string, otherwise = false): boolean {
   const text = attrs[name];
-  if (text === undefined) return false;
+  if (text === undefined) return otherwise;
   if (/^(|1|t|T|true|TRUE|True)$/.test(text)) return true;
   if (/^(0|f|F|false|FALSE|False)$/.test(text)) return false;
   throw invalidArgument(`non-bool value specified for ${name}`);

@@ -1,12 +1,14 @@
+import { parseCacheEntry } from "../../api/buildkit/cache-entries.ts";
 import type { QueryOf } from "../../api/operations.ts";
 import type { JSONMessage } from "../../api/progress.ts";
 import { Cleanups } from "../../base/disposables.ts";
-import { invalidArgument } from "../../base/errors.ts";
+import { invalidArgument, messageOf } from "../../base/errors.ts";
 import { build } from "../../builder/build.ts";
 import { type OpenedContext, openContext } from "../../builder/context.ts";
 import { grant, hostNetwork } from "../../builder/entitlements.ts";
 import { exportImage } from "../../builder/export-image.ts";
 import type { BuildOptions } from "../../builder/options.ts";
+import type { ImportedCache } from "../../builder/remote-cache/imported-cache.ts";
 import { StepFailed } from "../../builder/step-failed.ts";
 import type { Credentials } from "../../distribution/credentials.ts";
 import { parseDockerfile } from "../../dockerfile/dockerfile.ts";
@@ -15,8 +17,9 @@ import { isPredefined } from "../../dockerfile/variables.ts";
 import type { Engine } from "../../engine/engine.ts";
 import { hostPlatform, parsePlatform } from "../../oci/platform.ts";
 import { familiarString, parseReference, withDefaultTag } from "../../oci/reference.ts";
+import { openImports } from "./cache-imports.ts";
 import { ClassicProgress } from "./classic-progress.ts";
-import { epochOf } from "./frontend-options.ts";
+import { epochOf, wantsInline } from "./frontend-options.ts";
 import { QuietMessages } from "./quiet-messages.ts";
 
 export interface ClassicBuildRequest {
@@ -38,22 +41,20 @@ export async function classicBuild(
   const context = await openContext(engine.builder, { remote: query.remote, body: request.body, signal });
   owned.add(() => context.close());
   const options = await toOptions(engine, request, context);
-  using lease = engine.blobs.lease();
   let total = 0;
   const quiet = query.q ? new QuietMessages(send) : undefined;
   const told = quiet?.tell ?? send;
   const progress = new ClassicProgress(told, () => total);
+  const imported = importsOf(engine, query, options, progress);
+  using lease = engine.blobs.lease();
   try {
-    const built = await build(engine.builder, options, progress, lease, (plan) => {
+    const built = await build(engine.builder, { ...options, imported }, progress, lease, (plan) => {
       total = plan.stages.reduce((sum, { stage }) => sum + 1 + stage.instructions.length, 0);
     });
-    const id = exportImage(engine.builder, built.state, options);
+    const id = exportImage(engine.builder, built, options);
     await send({ aux: { ID: id } });
     if (query.q) await send({ stream: `${id}\n` });
     warnOfUnused(options, progress);
-    if ((query.cachefrom ?? []).length > 0) {
-      warn(progress, "results of other caches (--cache-from) are not supported, and were not used");
-    }
     await told({ stream: `Successfully built ${id.slice("sha256:".length, "sha256:".length + 12)}\n` });
     for (const tag of options.tags) await told({ stream: `Successfully tagged ${familiarString(tag)}\n` });
   } catch (error) {
@@ -67,6 +68,28 @@ export async function classicBuild(
       await progress.fail(new Error(message), error.exitCode);
     } else await progress.fail(error, undefined);
   }
+}
+
+/** `cachefrom`: images that say what they know of their own steps, and caches. */
+function importsOf(
+  engine: Engine,
+  { cachefrom }: QueryOf<"ImageBuild">,
+  { credentials, signal }: BuildOptions,
+  progress: ClassicProgress,
+): ImportedCache | undefined {
+  const entries = (cachefrom ?? []).flatMap((text) => parseCacheEntry(text));
+  return openImports(
+    engine,
+    entries,
+    { credentials: async (registry) => credentials(registry), signal },
+    {
+      load: (name, work) =>
+        work().catch((error: unknown) => {
+          warn(progress, `cache of ${name} was not used: ${messageOf(error)}`);
+          throw error;
+        }),
+    },
+  );
 }
 
 /** Arguments that no stage has declared. */
@@ -126,6 +149,7 @@ async function toOptions(
     credentials: (registry) => registries[registry] ?? registries[hubKey(registry)] ?? {},
     tags: query.t.filter((tag) => tag !== "").map(tagOf),
     epoch: epochOf(args.get("SOURCE_DATE_EPOCH")),
+    inlineCache: wantsInline(args.get("BUILDKIT_INLINE_CACHE")),
     signal,
   };
 }

@@ -5,9 +5,9 @@ import {
   statementOf,
   unlessTheSame,
 } from "../../builder/attest/statements.ts";
+import type { Built } from "../../builder/build.ts";
 import { composeImage } from "../../builder/export-image.ts";
 import { TimeRewriter } from "../../builder/rewrite-times.ts";
-import type { StageState } from "../../builder/stage-state.ts";
 import type { Engine } from "../../engine/engine.ts";
 import { composeIndex } from "../../images/compose.ts";
 import { composeAttestation } from "../../images/compose-attestation.ts";
@@ -53,9 +53,9 @@ export async function composeResult(
   const { lease } = request;
   const said = annotationsOf(attrs);
   const dated = await withTimes(engine, request, results, attrs);
-  const written = dated.map(({ state, options, attested }): Written => {
+  const written = dated.map(({ built, options, attested }): Written => {
     const platform = formatPlatform(options.platform);
-    const descriptor = composeImage(engine.builder, state, options, said.manifest(platform));
+    const descriptor = composeImage(engine.builder, built, options, said.manifest(platform));
     lease.add(descriptor.digest);
     const about = said.manifestDescriptor(platform);
     const annotations = Object.keys(about).length === 0 ? {} : { annotations: about };
@@ -120,7 +120,7 @@ async function withTimes(
   { lease, signal }: ExportRequest,
   results: readonly Attested[],
   attrs: Output["Attrs"],
-): Promise<{ state: StageState; options: Evaluated["options"]; attested: Attested }[]> {
+): Promise<{ built: Built; options: Evaluated["options"]; attested: Attested }[]> {
   const epoch = epochOf(attrs["source-date-epoch"]) ?? results[0]?.options.epoch;
   const isAsked = boolOf(attrs, "rewrite-timestamp");
   const rewriter =
@@ -129,7 +129,7 @@ async function withTimes(
   for (const attested of results) {
     const { built, options } = attested;
     const state = (await rewriter?.rewrite(built.state)) ?? built.state;
-    dated.push({ state, options: { ...options, epoch }, attested });
+    dated.push({ built: { ...built, state }, options: { ...options, epoch }, attested });
   }
   return dated;
 }

@@ -1,3 +1,4 @@
+import { checkImport } from "../../api/buildkit/cache-entries.ts";
 import {
   DiskUsageRequest,
   DiskUsageResponse,
@@ -22,11 +23,11 @@ import type { Sessions } from "../../builder/session/sessions.ts";
 import { buildCacheUsage, buildPruneFilters, pruneBuildCache } from "../../engine/build-cache.ts";
 import type { Engine } from "../../engine/engine.ts";
 import { hostPlatform } from "../../oci/platform.ts";
-import { refuseImports } from "./cache-imports.ts";
+import { cacheExports } from "./cache-exports.ts";
 import { outputsOf } from "./exporters.ts";
 import { frontendOf } from "./frontend-options.ts";
 import { gatewayMethods } from "./gateway.ts";
-import { Job } from "./job.ts";
+import { Job, type JobCaches } from "./job.ts";
 import { Jobs } from "./jobs.ts";
 import { asBuildkit } from "./solve-error.ts";
 
@@ -86,9 +87,6 @@ async function solve(
   if ((Definition?.def.length ?? 0) > 0) {
     throw notImplemented("builds from LLB are not supported: only Dockerfiles are built");
   }
-  if ((request.Cache?.Exports.length ?? 0) > 0) {
-    throw notImplemented("results for the cache cannot be handed on (--cache-to): it is not supported");
-  }
   // What cannot be told of a result is said before anything is built.
   attestsOf(FrontendAttrs);
   const session = await sessions.find(Session, signal);
@@ -97,16 +95,12 @@ async function solve(
   await using job = new Job(engine, session, { entitlements, signal });
   jobs.add(Ref, job);
   try {
+    job.caches = cachesOf(request);
     if (Frontend === "") return { ExporterResponse: await job.exportReturned(outputs, FrontendAttrs) };
     const { requestid } = FrontendAttrs;
     if (requestid) {
       return { ExporterResponse: await job.ask(requestid, frontendOf(Frontend, FrontendAttrs), signal) };
     }
-    const imports = request.Cache?.Imports ?? [];
-    await refuseImports(
-      imports.map(({ Type, Attrs }) => Attrs.ref ?? Attrs.src ?? Type),
-      job.progress,
-    );
     const refs = await job.evaluate(frontendOf(Frontend, FrontendAttrs), signal);
     return { ExporterResponse: await job.export([...refs.values()], outputs, FrontendAttrs) };
   } catch (error) {
@@ -114,6 +108,13 @@ async function solve(
   } finally {
     jobs.delete(Ref);
   }
+}
+
+/** Throws `invalidArgument`, `notImplemented` before anything is built. */
+function cachesOf({ Cache }: MessageOf<typeof SolveRequest>): JobCaches {
+  const imports = Cache?.Imports ?? [];
+  imports.forEach(checkImport);
+  return { imports, exports: cacheExports(Cache?.Exports ?? []) };
 }
 
 async function diskUsage(engine: Engine) {

@@ -1,3 +1,4 @@
+import type { CacheEntry } from "../../api/buildkit/cache-entries.ts";
 import { rfc3339Nano } from "../../base/clock.ts";
 import type { Cleanups } from "../../base/disposables.ts";
 import type { Circumstances } from "../../builder/attest/provenance.ts";
@@ -14,6 +15,7 @@ import { parseDockerfile } from "../../dockerfile/dockerfile.ts";
 import type { Engine } from "../../engine/engine.ts";
 import type { Lease } from "../../images/blobs.ts";
 import { formatPlatform, hostPlatform } from "../../oci/platform.ts";
+import { sessionImports } from "./cache-imports.ts";
 import { type Definition, openDefinition } from "./definition.ts";
 import { type FrontendAttrs, frontendOptions, platformsOf } from "./frontend-options.ts";
 import type { StatusProgress } from "./status-progress.ts";
@@ -25,6 +27,8 @@ export interface EvaluateRequest {
   attrs: FrontendAttrs;
   /** What the client allows steps to have, as far as the daemon does. */
   entitlements: Entitlements;
+  /** `--cache-from`, besides what the attributes say of it. */
+  imports: readonly CacheEntry[];
   /** The context's archive, where the client sends it apart from the session. */
   archive?: AsyncIterable<Uint8Array> | undefined;
   progress: StatusProgress;
@@ -48,6 +52,7 @@ export async function evaluate(engine: Engine, request: EvaluateRequest): Promis
   const started = rfc3339Nano(engine.builder.containers.clock.nowNanos());
   const stop = new AbortController();
   const signal = AbortSignal.any([request.signal, stop.signal]);
+  const imported = sessionImports(engine, { ...request, signal });
   const definition = await openDefinition({
     ...request,
     deps: engine.builder,
@@ -57,7 +62,7 @@ export async function evaluate(engine: Engine, request: EvaluateRequest): Promis
   });
   const platforms = platformsOf(attrs.platform ?? "");
   const all = platforms.map((platform) =>
-    toOptions(engine, { ...request, signal }, definition, { ...frontendOptions(attrs), platform }),
+    toOptions(engine, { ...request, signal }, definition, { ...frontendOptions(attrs), imported, platform }),
   );
   progress.source({ filename: definition.name, data: Buffer.from(definition.dockerfile) });
   onlyNeeded(definition, all);
@@ -99,7 +104,7 @@ function toOptions(
   engine: Engine,
   { session, owned, signal, entitlements }: EvaluateRequest,
   { dockerfile, name, context, named, isIgnored }: Definition,
-  said: ReturnType<typeof frontendOptions> & Pick<BuildOptions, "platform">,
+  said: ReturnType<typeof frontendOptions> & Pick<BuildOptions, "platform" | "imported">,
 ): BuildOptions {
   const agents = new Map<string, Promise<string | undefined>>();
   const agent = (id: string) => {

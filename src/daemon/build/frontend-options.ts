@@ -8,7 +8,16 @@ export type FrontendAttrs = Readonly<Record<string, string>>;
 /** The part of the options that the attributes say by themselves. Throws `invalidArgument`, `notImplemented`. */
 export type FrontendOptions = Pick<
   BuildOptions,
-  "args" | "labels" | "target" | "noCache" | "noCacheFilter" | "pull" | "network" | "resources" | "epoch"
+  | "args"
+  | "inlineCache"
+  | "labels"
+  | "target"
+  | "noCache"
+  | "noCacheFilter"
+  | "pull"
+  | "network"
+  | "resources"
+  | "epoch"
 >;
 
 export function frontendOptions(attrs: FrontendAttrs): FrontendOptions {
@@ -16,6 +25,7 @@ export function frontendOptions(attrs: FrontendAttrs): FrontendOptions {
   const noCache = attrs["no-cache"];
   return {
     args,
+    inlineCache: wantsInline(args.get("BUILDKIT_INLINE_CACHE")),
     labels: withPrefix(attrs, "label:"),
     target: attrs.target ?? "",
     noCache: noCache === "",
@@ -25,6 +35,11 @@ export function frontendOptions(attrs: FrontendAttrs): FrontendOptions {
     resources: resourcesOf(attrs),
     epoch: epochOf(args.get("SOURCE_DATE_EPOCH")),
   };
+}
+
+/** `--build-arg BUILDKIT_INLINE_CACHE=1`: what is not clearly true is false, as in BuildKit. */
+export function wantsInline(text: string | undefined): boolean {
+  return /^(1|t|T|true|TRUE|True)$/.test(text ?? "");
 }
 
 /** Those attributes whose name begins with `prefix`, without it. */

@@ -85,7 +85,7 @@ const nothing = { refDeprecated: "", refsDeprecated: undefined, ref: undefined, 
 
 async function solve(
   job: Job,
-  { Definition, Frontend, FrontendOpt, FrontendInputs }: MessageOf<typeof GatewaySolveRequest>,
+  { Definition, Frontend, FrontendOpt, FrontendInputs, CacheImports }: MessageOf<typeof GatewaySolveRequest>,
   signal: AbortSignal,
 ): Promise<Partial<MessageOf<typeof GatewaySolveResponse>>> {
   if ((Definition?.def.length ?? 0) > 0 || Object.keys(FrontendInputs).length > 0) {
@@ -99,7 +99,7 @@ async function solve(
     );
     return { result: { ...nothing, metadata } };
   }
-  const ids = await job.evaluate(frontendOf(Frontend, FrontendOpt), signal);
+  const ids = await job.evaluate(frontendOf(Frontend, FrontendOpt), signal, CacheImports);
   const all = [...ids];
   // As the frontend of Dockerfiles has it: by platform only where that was asked for.
   if (!FrontendOpt.platform?.includes(",")) {

@@ -1,3 +1,4 @@
+import type { CacheEntry } from "../../api/buildkit/cache-entries.ts";
 import type { GrpcError } from "../../api/grpc/status.ts";
 import { Cleanups } from "../../base/disposables.ts";
 import { invalidArgument } from "../../base/errors.ts";
@@ -6,6 +7,7 @@ import type { ClientSession } from "../../builder/session/client-session.ts";
 import type { Engine } from "../../engine/engine.ts";
 import type { Lease } from "../../images/blobs.ts";
 import { formatPlatform } from "../../oci/platform.ts";
+import { type CacheExport, exportCaches } from "./cache-exports.ts";
 import { answer, type Evaluated, type EvaluateRequest, evaluate } from "./evaluate.ts";
 import { type ExportAnswer, exportAll, type Output } from "./export.ts";
 import type { FrontendAttrs } from "./frontend-options.ts";
@@ -16,11 +18,18 @@ import type { Answer } from "./subrequests.ts";
 /** What a client that builds through the gateway has come to: the ids of results, or what went wrong there. */
 type Returned = { refs: readonly string[] } | { error: GrpcError };
 
+/** `--cache-from` and `--cache-to`. */
+export interface JobCaches {
+  imports: readonly CacheEntry[];
+  exports: readonly CacheExport[];
+}
+
 /** A build that a client of the control API carries out: one `Solve`, with what is asked beside it. */
 export class Job implements AsyncDisposable {
   readonly status = new StatusChannel();
   readonly progress = new StatusProgress((status) => this.status.push(status));
   readonly #engine: Engine;
+  caches: JobCaches = { imports: [], exports: [] };
   readonly #session: ClientSession;
   readonly #entitlements: Entitlements;
   readonly #signal: AbortSignal;
@@ -46,10 +55,11 @@ export class Job implements AsyncDisposable {
     return answer(this.#engine, this.#request(attrs, signal), requestid);
   }
 
-  #request(attrs: FrontendAttrs, signal: AbortSignal): EvaluateRequest {
+  #request(attrs: FrontendAttrs, signal: AbortSignal, imports: readonly CacheEntry[] = []): EvaluateRequest {
     return {
       session: this.#session,
       attrs,
+      imports: [...this.caches.imports, ...imports],
       entitlements: this.#entitlements,
       progress: this.progress,
       lease: this.#lease,
@@ -58,9 +68,13 @@ export class Job implements AsyncDisposable {
     };
   }
 
-  /** Carries out a Dockerfile. Returns the ids of the results by platform. */
-  async evaluate(attrs: FrontendAttrs, signal: AbortSignal): Promise<Map<string, string>> {
-    const results = await evaluate(this.#engine, this.#request(attrs, signal));
+  /** Carries out a Dockerfile, with `imports` besides those of the job. Returns the ids of the results by platform. */
+  async evaluate(
+    attrs: FrontendAttrs,
+    signal: AbortSignal,
+    imports?: readonly CacheEntry[],
+  ): Promise<Map<string, string>> {
+    const results = await evaluate(this.#engine, this.#request(attrs, signal, imports));
     const ids = new Map<string, string>();
     for (const result of results) {
       const id = crypto.randomUUID();
@@ -104,7 +118,12 @@ export class Job implements AsyncDisposable {
       owned: this.#owned,
       signal: this.#signal,
     };
-    return exportAll(this.#engine, request, results, outputs);
+    const { exports } = this.caches;
+    const withInline = exports.some(({ Type }) => Type === "inline")
+      ? results.map((result) => ({ ...result, options: { ...result.options, inlineCache: true } }))
+      : results;
+    const answer = await exportAll(this.#engine, request, withInline, outputs);
+    return { ...answer, ...(await exportCaches(this.#engine, request, { results, outputs, exports })) };
   }
 
   /** Throws `invalidArgument` for an id that nothing has. */

@@ -1,3 +1,4 @@
+import { parseCacheEntry } from "../../api/buildkit/cache-entries.ts";
 import { StatusResponse } from "../../api/buildkit/control.ts";
 import type { QueryOf } from "../../api/operations.ts";
 import type { JSONMessage } from "../../api/progress.ts";
@@ -5,7 +6,6 @@ import { invalidArgument } from "../../base/errors.ts";
 import { grant, hostNetwork } from "../../builder/entitlements.ts";
 import type { Sessions } from "../../builder/session/sessions.ts";
 import type { Engine } from "../../engine/engine.ts";
-import { refuseImports } from "./cache-imports.ts";
 import type { Output } from "./export.ts";
 import type { FrontendAttrs } from "./frontend-options.ts";
 import { solve } from "./solve.ts";
@@ -34,11 +34,11 @@ export async function sessionBuild(
   const progress = new StatusProgress((status) =>
     send({ id: "moby.buildkit.trace", aux: StatusResponse.encode(status).toString("base64") }),
   );
-  await refuseImports(query.cachefrom ?? [], progress);
   await using archive = query.remote === uploadRemote ? await uploads.take(query.buildid, signal) : undefined;
   const answer = await solve(engine, {
     session,
     attrs: attrsOf(query),
+    imports: (query.cachefrom ?? []).flatMap((text) => parseCacheEntry(text)),
     outputs: output === undefined ? [] : [output],
     entitlements: grant(hostNetwork(query.networkmode), engine.settings.entitlements),
     archive: archive?.body,

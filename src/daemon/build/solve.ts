@@ -1,3 +1,4 @@
+import type { CacheEntry } from "../../api/buildkit/cache-entries.ts";
 import { Cleanups } from "../../base/disposables.ts";
 import { cancelled } from "../../base/errors.ts";
 import type { Entitlements } from "../../builder/entitlements.ts";
@@ -11,6 +12,8 @@ import type { StatusProgress } from "./status-progress.ts";
 export interface SolveTask {
   session: ClientSession;
   attrs: FrontendAttrs;
+  /** `--cache-from`. */
+  imports: readonly CacheEntry[];
   outputs: readonly Output[];
   entitlements: Entitlements;
   archive?: AsyncIterable<Uint8Array> | undefined;

@@ -135,9 +135,9 @@ export class StatusProgress implements BuildProgress {
     this.#soon();
   }
 
-  /** Carries out what takes time, as a vertex that is no step. */
-  async task<T>(name: string, work: (id: string) => Promise<T>): Promise<T> {
-    const vertex: Vertex = { id: `internal:${name}`, name, visible: true, inputs: [] };
+  /** Carries out what takes time, as a vertex that is no step. `id` tells it from others of that name. */
+  async task<T>(name: string, work: (id: string) => Promise<T>, id = name): Promise<T> {
+    const vertex: Vertex = { id: `internal:${id}`, name, visible: true, inputs: [] };
     this.begin(vertex);
     try {
       const result = await work(vertex.id);

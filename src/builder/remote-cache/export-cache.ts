@@ -1,0 +1,216 @@
+import { rmSync } from "node:fs";
+import { isEngineError } from "../../base/errors.ts";
+import { bringBack } from "../../distribution/bring-back.ts";
+import type { Lease } from "../../images/blobs.ts";
+import { compressLayer, isPlain } from "../../images/compress-layer.ts";
+import type { Digest } from "../../oci/digest.ts";
+import { sha256Of } from "../../oci/digester.ts";
+import type { Descriptor } from "../../oci/manifest.ts";
+import { type Compression, layerCompression, mediaTypes } from "../../oci/media-types.ts";
+import type { Built } from "../build.ts";
+import { portableKeys } from "../cache.ts";
+import type { BuilderDeps } from "../deps.ts";
+import type { BuiltLayer } from "../stage-state.ts";
+import { type CachedStep, type CacheLayer, encodeCacheConfig } from "./cache-config.ts";
+import { type CacheWriter, contentOf, contentOfFile } from "./cache-writer.ts";
+import { ResultsUnavailable } from "./imported-cache.ts";
+import { stepsOf } from "./steps-of.ts";
+
+/** How a cache is to look. */
+export interface CacheForm {
+  /** `max`: the layers of all steps; `min`: those of the result, and of the other steps only what came of them. */
+  mode: "min" | "max";
+  /** An image's manifest, or an index. */
+  imageManifest: boolean;
+  ociTypes: boolean;
+  compression: Compression;
+  level: number | undefined;
+  /** Layers that are compressed in another way are compressed again. */
+  force: boolean;
+  /** With the folders of `RUN --mount=type=cache`. */
+  mounts: boolean;
+}
+
+export interface ExportCacheRequest {
+  builds: readonly Built[];
+  form: CacheForm;
+  writer: CacheWriter;
+  lease: Lease;
+  signal: AbortSignal;
+  /** Shows a line for as long as `work` takes. */
+  line: (text: string, work: () => Promise<void>) => Promise<void>;
+}
+
+/** More layers no manifest may have. */
+const mostLayers = 480;
+
+/**
+ * Writes what builds have come to where other builders find it. The manifest comes last: what is cut off before is
+ * nothing. Returns its descriptor; undefined where there is nothing to hand on. Throws what the place says.
+ */
+export async function exportCache(
+  deps: BuilderDeps,
+  request: ExportCacheRequest,
+): Promise<Descriptor | undefined> {
+  return new Exporter(deps, request).run();
+}
+
+class Exporter {
+  readonly #deps: BuilderDeps;
+  readonly #request: ExportCacheRequest;
+  readonly #layers: CacheLayer[] = [];
+  readonly #blobs: Descriptor[] = [];
+  /** The place of a layer among them, by its diffId; undefined for one that cannot be had. */
+  readonly #known = new Map<Digest, number | undefined>();
+
+  constructor(deps: BuilderDeps, request: ExportCacheRequest) {
+    this.#deps = deps;
+    this.#request = request;
+  }
+
+  async run(): Promise<Descriptor | undefined> {
+    const { builds, form, line } = this.#request;
+    const steps: CachedStep[] = [];
+    const ofResult = new Set(builds.flatMap(({ state }) => state.layers.map(({ diffId }) => diffId)));
+    for (const { keys, layer } of stepsOf(builds)) {
+      const portable = portableKeys(this.#deps.cache.keysLike(keys));
+      if (portable.length === 0) continue;
+      const { diffId, created } = layer;
+      const isWanted = form.mode === "max" || ofResult.has(diffId);
+      steps.push({ keys: portable, diffId, created, layer: isWanted ? await this.#layer(layer) : undefined });
+    }
+    const mounts = form.mounts ? await this.#mounts() : [];
+    if (this.#layers.length === 0 && mounts.length === 0) {
+      await line("skipping cache export for empty result", async () => {});
+      return undefined;
+    }
+    const config = encodeCacheConfig({ layers: this.#layers, steps, mounts });
+    return this.#documents(config);
+  }
+
+  async #layer(layer: BuiltLayer): Promise<number | undefined> {
+    const { diffId } = layer;
+    if (this.#known.has(diffId)) return this.#known.get(diffId);
+    const descriptor = this.#layers.length < mostLayers ? await this.#write(layer) : undefined;
+    const at = descriptor === undefined ? undefined : this.#layers.length;
+    this.#known.set(diffId, at);
+    if (descriptor === undefined) return undefined;
+    this.#layers.push({ diffId, descriptor, created: layer.created });
+    this.#blobs.push({
+      ...descriptor,
+      annotations: { "buildkit/createdat": layer.created, "containerd.io/uncompressed": diffId },
+    });
+    return at;
+  }
+
+  /** Undefined where the layer is known only by name. */
+  async #write(layer: BuiltLayer): Promise<Descriptor | undefined> {
+    const { writer, form, signal } = this.#request;
+    const { descriptor, fetch } = layer;
+    const isTyped = layerCompression(descriptor.mediaType) !== undefined;
+    if (fetch !== undefined && isTyped && !form.force && (await writer.has(descriptor.digest, signal))) {
+      return { ...descriptor, mediaType: this.#typeOf(layerCompression(descriptor.mediaType) ?? "none") };
+    }
+    if (!(await this.#isHere(layer))) return undefined;
+    return this.#compressed(descriptor);
+  }
+
+  async #isHere({ descriptor, fetch }: BuiltLayer): Promise<boolean> {
+    const { blobs, transport } = this.#deps;
+    const { signal } = this.#request;
+    try {
+      await fetch?.();
+      await bringBack({ transport, blobs, signal }, descriptor.digest);
+    } catch (error) {
+      if (error instanceof ResultsUnavailable || isEngineError(error, "unavailable")) return false;
+      throw error;
+    }
+    return blobs.has(descriptor.digest);
+  }
+
+  async #compressed(layer: Descriptor): Promise<Descriptor> {
+    const { form, lease, signal } = this.#request;
+    const { blobs, workers } = this.#deps;
+    const { compression, level, force } = form;
+    const plain = isPlain(blobs, layer);
+    if (compression === "gzip" && level === undefined && plain) {
+      return this.#send(await compressLayer(this.#deps, layer, lease, signal), "gzip");
+    }
+    const is = plain ? "none" : (layerCompression(layer.mediaType) ?? "none");
+    if (is === compression || (!plain && !force)) return this.#send(layer, is);
+    const output = blobs.temporaryPath();
+    try {
+      const ask = { path: blobs.path(layer.digest), output, to: compression, level };
+      const made = await workers.run("recompress", ask, { signal });
+      return await this.#send({ ...layer, ...made }, compression, output);
+    } finally {
+      rmSync(output, { force: true });
+    }
+  }
+
+  /** Sends a layer, from the store or from a file. */
+  async #send({ digest, size }: Descriptor, compression: Compression, file?: string): Promise<Descriptor> {
+    const { writer, signal, line } = this.#request;
+    const { blobs } = this.#deps;
+    const sent = { mediaType: this.#typeOf(compression), digest, size };
+    const content =
+      file === undefined ? (offset: number) => blobs.stream(digest, offset) : contentOfFile(file);
+    await line(`writing layer ${digest}`, () => writer.blob(sent, content, signal));
+    return sent;
+  }
+
+  #typeOf(compression: Compression): string {
+    const { ociTypes } = this.#request.form;
+    if (compression === "none") return ociTypes ? mediaTypes.ociLayer : mediaTypes.dockerLayer;
+    if (compression === "gzip") return ociTypes ? mediaTypes.ociLayerGzip : mediaTypes.dockerLayerGzip;
+    return ociTypes ? mediaTypes.ociLayerZstd : mediaTypes.dockerLayerZstd;
+  }
+
+  /** Each folder as a tar of its own. */
+  async #mounts(): Promise<{ name: string; blob: Digest }[]> {
+    const { builds, signal, line } = this.#request;
+    const { blobs, cacheMounts, workers } = this.#deps;
+    const sent: { name: string; blob: Digest }[] = [];
+    for (const name of new Set(builds.flatMap(({ record }) => [...record.cacheMounts]))) {
+      const taken = await cacheMounts.hold(name, signal);
+      if (taken === undefined) continue;
+      const [tar, output] = [blobs.temporaryPath(), blobs.temporaryPath()];
+      try {
+        await line(`writing cache mount ${name}`, async () => {
+          await workers.run("pack", { directory: taken.directory, kind: "tree", output: tar }, { signal });
+          // Others may have it from now on: what is sent is a copy.
+          taken.release();
+          const { digest, size } = await workers.run("gzip", { path: tar, output }, { signal });
+          const blob = { mediaType: this.#typeOf("gzip"), digest, size };
+          await this.#request.writer.blob(blob, contentOfFile(output), signal);
+          this.#blobs.push(blob);
+          sent.push({ name, blob: digest });
+        });
+      } finally {
+        taken.release();
+        for (const path of [tar, output]) rmSync(path, { force: true });
+      }
+    }
+    return sent;
+  }
+
+  async #documents(config: Buffer): Promise<Descriptor> {
+    const { form, writer, signal, line } = this.#request;
+    const { imageManifest, ociTypes } = form;
+    const digest = sha256Of(config);
+    const described = { mediaType: mediaTypes.buildkitCache, digest, size: config.length };
+    await line(`writing config ${digest}`, () => writer.blob(described, contentOf(config), signal));
+    const blobs = [...new Map(this.#blobs.map((blob) => [blob.digest, blob])).values()];
+    const mediaType = imageManifest
+      ? mediaTypes.ociManifest
+      : ociTypes
+        ? mediaTypes.ociIndex
+        : mediaTypes.dockerList;
+    const parts = imageManifest ? { config: described, layers: blobs } : { manifests: [...blobs, described] };
+    const bytes = Buffer.from(JSON.stringify({ schemaVersion: 2, mediaType, ...parts }));
+    const manifest = { bytes, mediaType, digest: sha256Of(bytes) };
+    const kind = imageManifest ? "cache image manifest" : "cache manifest";
+    await line(`writing ${kind} ${manifest.digest}`, () => writer.manifest(manifest, signal));
+    return { mediaType, digest: manifest.digest, size: bytes.length };
+  }
+}

@@ -1,0 +1,67 @@
+import type { Digest } from "../../oci/digest.ts";
+import type { Descriptor } from "../../oci/manifest.ts";
+import type { CacheReader } from "./cache-reader.ts";
+
+/** What a cache from elsewhere knows of a step. */
+export interface ImportedResult {
+  diffId: Digest;
+  /** RFC 3339. */
+  created: string;
+  /** Where the layer can be had; undefined where the cache knows only what came of the step. */
+  blob: { descriptor: Descriptor; reader: CacheReader } | undefined;
+}
+
+/** A folder of `RUN --mount=type=cache` that a cache has. */
+export interface ImportedMount {
+  descriptor: Descriptor;
+  reader: CacheReader;
+}
+
+/** What one cache holds. */
+export interface LoadedCache {
+  results: ReadonlyMap<string, ImportedResult>;
+  /** By the name of the folder. */
+  mounts: ReadonlyMap<string, ImportedMount>;
+}
+
+/** Results that a cache knows, and whose layers cannot be had (any more): the build has to go on without them. */
+export class ResultsUnavailable extends Error {
+  readonly results: readonly ImportedResult[];
+
+  constructor(results: readonly ImportedResult[], options?: { cause: unknown }) {
+    super("results of the imported cache are not available", options);
+    this.name = "ResultsUnavailable";
+    this.results = results;
+  }
+}
+
+/** The caches of `--cache-from`, which may still be on their way: those who ask wait. */
+export class ImportedCache {
+  readonly #loading: Promise<readonly LoadedCache[]>;
+  readonly #dropped = new Set<ImportedResult>();
+
+  constructor(loading: readonly Promise<LoadedCache>[]) {
+    // One that cannot be read is as good as an empty one; whoever reads it has told why.
+    this.#loading = Promise.allSettled(loading).then((all) =>
+      all.flatMap((one) => (one.status === "fulfilled" ? [one.value] : [])),
+    );
+  }
+
+  /** What came of a step with one of these keys; with a layer rather than without. */
+  async find(keys: readonly string[]): Promise<ImportedResult | undefined> {
+    if (keys.length === 0) return undefined;
+    const found = (await this.#loading)
+      .flatMap(({ results }) => keys.flatMap((key) => results.get(key) ?? []))
+      .filter((result) => !this.#dropped.has(result));
+    return found.find(({ blob }) => blob !== undefined) ?? found[0];
+  }
+
+  async mount(name: string): Promise<ImportedMount | undefined> {
+    return (await this.#loading).flatMap(({ mounts }) => mounts.get(name) ?? [])[0];
+  }
+
+  /** Forgets what turned out not to be there. */
+  drop(results: readonly ImportedResult[]): void {
+    for (const result of results) this.#dropped.add(result);
+  }
+}
