@@ -286,7 +286,11 @@ describe("what is wrong is told", () => {
       { Dockerfile: "FROM busybox\nCOPPY a b" },
       "dockerfile parse error on line 2: unknown instruction: COPPY (did you mean COPY?)",
     ],
-    ["a bad substitution", { Dockerfile: "FROM busybox\nWORKDIR ${a" }, "syntax error: missing '}'"],
+    [
+      "a bad substitution",
+      { Dockerfile: "FROM busybox\nWORKDIR ${a" },
+      "failed to process \"$\u007ba\": syntax error: missing '}'",
+    ],
     [
       "a mount over everything",
       { Dockerfile: "FROM busybox\nRUN --mount=type=cache true" },
