@@ -39,26 +39,27 @@ export interface Message<T> extends Codec<T | undefined> {
   decode(bytes: Uint8Array): T;
 }
 
+/** Where a message begins to be written; longer ones get more. Bytes. */
+const firstSize = 512;
+/** The most that a varint has. Bytes. */
+const longestVarint = 10;
+
 export class Writer {
-  readonly #parts: Buffer[] = [];
+  #buffer = Buffer.allocUnsafe(firstSize);
+  #length = 0;
 
   varint(value: bigint | number): void {
-    const bytes: number[] = [];
+    this.#makeRoom(longestVarint);
     if (typeof value === "number" && value >= 0 && value <= Number.MAX_SAFE_INTEGER) {
       // Without big integers, which most numbers do not need.
       let rest = value;
-      for (; rest > 0x7f; rest = Math.floor(rest / 128)) bytes.push((rest % 128) | 0x80);
-      bytes.push(rest);
-      this.#parts.push(Buffer.from(bytes));
+      for (; rest > 0x7f; rest = Math.floor(rest / 128)) this.#buffer[this.#length++] = (rest % 128) | 0x80;
+      this.#buffer[this.#length++] = rest;
       return;
     }
     let left = BigInt.asUintN(64, BigInt(value));
-    while (left > 0x7fn) {
-      bytes.push(Number(left & 0x7fn) | 0x80);
-      left >>= 7n;
-    }
-    bytes.push(Number(left));
-    this.#parts.push(Buffer.from(bytes));
+    for (; left > 0x7fn; left >>= 7n) this.#buffer[this.#length++] = Number(left & 0x7fn) | 0x80;
+    this.#buffer[this.#length++] = Number(left);
   }
 
   tag(number: number, wire: number): void {
@@ -67,11 +68,21 @@ export class Writer {
 
   bytes(value: Uint8Array): void {
     this.varint(value.length);
-    this.#parts.push(Buffer.from(value.buffer, value.byteOffset, value.length));
+    this.#makeRoom(value.length);
+    this.#buffer.set(value, this.#length);
+    this.#length += value.length;
   }
 
   finish(): Buffer {
-    return Buffer.concat(this.#parts);
+    return this.#buffer.subarray(0, this.#length);
+  }
+
+  #makeRoom(bytes: number): void {
+    const wanted = this.#length + bytes;
+    if (wanted <= this.#buffer.length) return;
+    const larger = Buffer.allocUnsafe(Math.max(wanted, this.#buffer.length * 2));
+    this.#buffer.copy(larger, 0, 0, this.#length);
+    this.#buffer = larger;
   }
 }
 

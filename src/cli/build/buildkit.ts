@@ -2,6 +2,7 @@ import { SolveRequest, SolveResponse, StatusRequest, StatusResponse } from "../.
 import { GrpcClient } from "../../api/grpc/client.ts";
 import { serveGrpc } from "../../api/grpc/server.ts";
 import type { Client } from "../../client/client.ts";
+import type { Display } from "./progress/display.ts";
 import { type Offers, sessionServices } from "./session-services.ts";
 import { wireOf } from "./wire.ts";
 
@@ -26,13 +27,13 @@ const patience = 2000;
 const control = "/moby.buildkit.v1.Control/";
 
 /**
- * Builds by BuildKit's protocol: a session in which the daemon asks for what it needs, and a `Solve`. `show` is told how
- * it goes. Throws `GrpcError` with the builder's message.
+ * Builds by BuildKit's protocol: a session in which the daemon asks for what it needs, and a `Solve`. `display` shows
+ * how it goes. Throws `GrpcError` with the builder's message.
  */
 export async function buildWithBuildkit(
   client: Client,
   { attrs, entitlements, exporters, cache, offers, sharedKey }: BuildRequest,
-  show: (status: StatusResponse) => void,
+  display: Display | undefined,
   signal: AbortSignal,
 ): Promise<Record<string, string>> {
   const id = crypto.randomUUID().replaceAll("-", "");
@@ -54,7 +55,7 @@ export async function buildWithBuildkit(
   const rpc = new GrpcClient(wireOf(connection));
   try {
     const Ref = crypto.randomUUID().replaceAll("-", "");
-    const watching = watch(rpc, Ref, show, signal);
+    const watching = display === undefined ? Promise.resolve() : watch(rpc, Ref, display, signal);
     // What the build itself fails with says more.
     watching.catch(() => {});
     const request = {
@@ -80,14 +81,9 @@ export async function buildWithBuildkit(
   }
 }
 
-async function watch(
-  rpc: GrpcClient,
-  Ref: string,
-  show: (status: StatusResponse) => void,
-  signal: AbortSignal,
-): Promise<void> {
+async function watch(rpc: GrpcClient, Ref: string, display: Display, signal: AbortSignal): Promise<void> {
   const call = rpc.open(`${control}Status`, {}, signal);
   await call.send(StatusRequest.encode({ Ref }));
   call.end();
-  for await (const message of call.messages()) show(StatusResponse.decode(message));
+  for await (const message of call.messages()) display.show(StatusResponse.decode(message));
 }

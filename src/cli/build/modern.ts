@@ -60,10 +60,10 @@ export async function buildModern(
   );
   let answer: Record<string, string>;
   try {
-    answer = await buildWithBuildkit(client, request, (status) => display.show(status), stop.signal);
-    display.end("done");
+    answer = await buildWithBuildkit(client, request, display, stop.signal);
+    display?.end("done");
   } catch (error) {
-    display.end(stop.signal.aborted ? "cancelled" : "failed");
+    display?.end(stop.signal.aborted ? "cancelled" : "failed");
     if (stop.signal.aborted)
       throw new StatusError(130, "ERROR: failed to build: failed to solve: Canceled: context canceled");
     throw await told(error);

@@ -1,6 +1,6 @@
 import { StatusResponse } from "../../api/buildkit/control.ts";
 
-/** What is kept of a build that nobody watches yet. Bytes. */
+/** What is kept of the output of a build that nobody watches yet. Bytes. */
 const maxKept = 4 * 1024 * 1024;
 
 type Listener = (encoded: Uint8Array) => Promise<void>;
@@ -9,7 +9,7 @@ type Listener = (encoded: Uint8Array) => Promise<void>;
 export class StatusChannel {
   readonly #listeners = new Set<Listener>();
   readonly #over = Promise.withResolvers<void>();
-  #kept: Buffer[] = [];
+  #kept: Partial<StatusResponse>[] = [];
   #bytes = 0;
 
   /** Resolves when all who listen can take more. */
@@ -20,9 +20,8 @@ export class StatusChannel {
       return;
     }
     // Steps are told in any case; their output only as far as somebody can be expected to come for it.
-    const encoded = StatusResponse.encode(this.#bytes > maxKept ? { ...status, logs: [] } : status);
-    this.#kept.push(encoded);
-    this.#bytes += encoded.length;
+    this.#kept.push(this.#bytes > maxKept ? { ...status, logs: [] } : status);
+    for (const { msg } of status.logs ?? []) this.#bytes += msg.length;
   }
 
   /** Tells `listener` all that is said until the end of the build, or until it is gone. */
@@ -30,7 +29,7 @@ export class StatusChannel {
     const kept = this.#kept;
     this.#kept = [];
     this.#bytes = 0;
-    for (const encoded of kept) await listener(encoded);
+    for (const status of kept) await listener(StatusResponse.encode(status));
     this.#listeners.add(listener);
     const left = Promise.withResolvers<void>();
     gone.addEventListener("abort", () => left.resolve(), { once: true });

@@ -32,6 +32,7 @@ export class StatusProgress implements BuildProgress {
   readonly #failures = new Map<unknown, LineRange>();
   /** So that two builds of one Dockerfile are told apart. */
   readonly #salt = crypto.randomUUID();
+  readonly #digests = new Map<string, string>();
   readonly #shown = new Map<string, Shown>();
   #pending: Gathered = nothing();
   #bytes = 0;
@@ -166,7 +167,11 @@ export class StatusProgress implements BuildProgress {
   }
 
   #digest(id: string): string {
-    return `sha256:${createHash("sha256").update(`${this.#salt} ${id}`).digest("hex")}`;
+    const known = this.#digests.get(id);
+    if (known !== undefined) return known;
+    const digest = `sha256:${createHash("sha256").update(`${this.#salt} ${id}`).digest("hex")}`;
+    this.#digests.set(id, digest);
+    return digest;
   }
 }
 

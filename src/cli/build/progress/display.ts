@@ -14,8 +14,15 @@ export interface Display {
 export const progressKinds = ["auto", "none", "plain", "quiet", "rawjson", "tty"] as const;
 export type ProgressKind = (typeof progressKinds)[number];
 
-/** `auto`: on a terminal `tty`, elsewhere `plain`. `builder`: who builds, as the terminal shows it. */
-export async function displayOf(kind: ProgressKind, err: Output, builder: string): Promise<Display> {
+/**
+ * `auto`: on a terminal `tty`, elsewhere `plain`. `builder`: who builds, as the terminal shows it. Undefined where nothing
+ * is shown.
+ */
+export async function displayOf(
+  kind: ProgressKind,
+  err: Output,
+  builder: string,
+): Promise<Display | undefined> {
   const wanted = kind === "auto" ? (err.isTerminal ? "tty" : "plain") : kind;
   switch (wanted) {
     case "rawjson":
@@ -25,7 +32,7 @@ export async function displayOf(kind: ProgressKind, err: Output, builder: string
     case "plain":
       return new (await import("./plain.ts")).PlainDisplay(err);
     default:
-      return { show: () => {}, end: () => {} };
+      return undefined;
   }
 }
 
