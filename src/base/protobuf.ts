@@ -99,12 +99,17 @@ export class Reader {
   }
 
   varint(): bigint {
+    // Four bytes at a time are a small number: sums of big integers cost more than all the rest.
     let value = 0n;
-    for (let shift = 0n; shift < 70n; shift += 7n) {
-      const byte = this.#bytes[this.#at++];
-      if (byte === undefined) throw malformed("a number is cut off");
-      value |= BigInt(byte & 0x7f) << shift;
-      if (byte < 0x80) return value;
+    for (let shift = 0n; shift < 70n; shift += 28n) {
+      let part = 0;
+      for (let bits = 0; bits < (shift === 56n ? 14 : 28); bits += 7) {
+        const byte = this.#bytes[this.#at++];
+        if (byte === undefined) throw malformed("a number is cut off");
+        part |= (byte & 0x7f) << bits;
+        if (byte < 0x80) return value | (BigInt(part) << shift);
+      }
+      value |= BigInt(part) << shift;
     }
     throw malformed("a number is too long");
   }

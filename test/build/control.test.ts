@@ -275,12 +275,12 @@ test("what fails in the gateway fails the build", async () => {
   expect(await daemon.must("images", "-q", "failed")).toBe("");
 });
 
-test("a question about a Dockerfile is refused, and builds nothing", async () => {
-  const asked = dockerfile({ requestid: "frontend.outline" });
+test("a question that nobody knows is refused, and builds nothing", async () => {
+  const asked = dockerfile({ requestid: "frontend.horoscope" });
   const failed = build({ Dockerfile: "FROM busybox\n" }, "asked", (metadata) =>
     rpc.one(`${bridge}/Solve`, asked, metadata),
   );
-  await expect(failed).rejects.toThrow("the request frontend.outline of a frontend is not supported");
+  await expect(failed).rejects.toThrow("unsupported request frontend.horoscope");
   expect(await daemon.must("images", "-q", "asked")).toBe("");
 });
 

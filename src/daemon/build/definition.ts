@@ -65,14 +65,21 @@ export async function openDefinition(request: DefinitionRequest): Promise<Defini
   return { ...common, dockerfile: text, isIgnored, locals: [...locals, attrs.dockerfilekey ?? "dockerfile"] };
 }
 
+/** How long the bytes of a transfer are summed up before they are told. Milliseconds. */
+const pause = 20;
+
 /** Wraps a transfer into a vertex that tells how many bytes have come. */
 function transfer(progress: StatusProgress, title: string, what: string) {
   return (work: (onBytes: OnBytes) => Promise<void>) =>
     progress.task(title, async (vertex) => {
       const line = `transferring ${what}:`;
       let current = 0;
+      let told = 0;
       await work((bytes) => {
         current = bytes;
+        // A folder of many files is many packets: people see the sum.
+        if (performance.now() - told < pause) return;
+        told = performance.now();
         progress.status(vertex, line, { current, isDone: false });
       });
       progress.status(vertex, line, { current, isDone: true });
