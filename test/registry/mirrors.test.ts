@@ -1,4 +1,5 @@
 import { expect, test } from "bun:test";
+import { sha256Of } from "../../src/oci/digester.ts";
 import { mediaTypes } from "../../src/oci/media-types.ts";
 import { Accounts } from "../../src/registry/auth/accounts.ts";
 import type { UpstreamOptions } from "../../src/registry/proxy/upstream.ts";
@@ -111,4 +112,39 @@ test("what an upstream says wrongly is not kept", async () => {
   expect(await own.store.blobs.size("a", digest as never)).toBeUndefined();
   blob = "truth";
   expect(await (await own.fetch("GET", `a/blobs/${digest}`)).text()).toBe("truth");
+});
+
+test("an upstream that wants Basic credentials is asked without them only once", async () => {
+  const content = "content";
+  const digest = sha256Of(content);
+  const manifest = JSON.stringify({
+    schemaVersion: 2,
+    mediaType: mediaTypes.ociManifest,
+    config: { mediaType: mediaTypes.ociConfig, digest, size: content.length },
+    layers: [],
+  });
+  const seen: (string | null)[] = [];
+  using server = Bun.serve({
+    port: 0,
+    hostname: "127.0.0.1",
+    fetch: ({ url, headers }) => {
+      seen.push(headers.get("authorization"));
+      if (seen.at(-1) === null)
+        return new Response("", { status: 401, headers: { "WWW-Authenticate": 'Basic realm="up"' } });
+      if (url.includes("/blobs/")) return new Response(content);
+      return new Response(manifest, { headers: { "Content-Type": mediaTypes.ociManifest } });
+    },
+  });
+  const url = `http://127.0.0.1:${server.port}`;
+  const upstreams = [{ prefix: "up", url, username: "company", password: "secret", freshMillis: 0 }];
+  await using own = await TestRegistry.start({
+    upstreams,
+    auth: { kind: "accounts", signUp: false, private: false },
+  });
+  await new Accounts(own.store.database, own.store.clock).createUser("alice", "a password");
+  own.credentials = "alice:a password";
+  expect((await own.fetch("GET", "up/app/manifests/1")).status).toBe(200);
+  expect(await (await own.fetch("GET", `up/app/blobs/${digest}`)).text()).toBe(content);
+  const basic = `Basic ${Buffer.from("company:secret").toString("base64")}`;
+  expect(seen).toEqual([null, basic, basic]);
 });

@@ -67,7 +67,10 @@ export class Upstream {
       username === undefined
         ? undefined
         : `Basic ${Buffer.from(`${username}:${password}`).toString("base64")}`;
-    if (/^basic/i.test(challenge)) return basic;
+    if (/^basic/i.test(challenge)) {
+      if (basic !== undefined) this.#keep(name, basic, Number.POSITIVE_INFINITY);
+      return basic;
+    }
     const realm = /realm="([^"]+)"/i.exec(challenge)?.[1];
     if (!/^bearer/i.test(challenge) || realm === undefined || !URL.canParse(realm)) return undefined;
     const url = new URL(realm);
@@ -84,9 +87,13 @@ export class Upstream {
     const body = (await answer.json()) as { token?: string; access_token?: string; expires_in?: number };
     const value = `Bearer ${body.token ?? body.access_token ?? ""}`;
     const millis = (body.expires_in ?? defaultLifetimeSeconds) * 1000 - spareMillis;
-    if (this.#authorizations.size > 10_000) this.#authorizations.clear();
-    this.#authorizations.set(name, { value, until: Date.now() + millis });
+    this.#keep(name, value, Date.now() + millis);
     return value;
+  }
+
+  #keep(name: string, value: string, until: number): void {
+    if (this.#authorizations.size > 10_000) this.#authorizations.clear();
+    this.#authorizations.set(name, { value, until });
   }
 }
 

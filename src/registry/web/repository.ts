@@ -182,10 +182,13 @@ ${visitor.administrator && registry.tokens && html`<label class="choice"><input 
 ${
   registry.tokens &&
   html`<h2>Access</h2><div class="card"><p class="dim">Beside the owners of the name, these may use this repository.</p>
-<table><tbody>${grants.map(
+${
+  grants.length > 0 &&
+  html`<table><tbody>${grants.map(
     ({ account, role }) =>
       html`<tr><td><a href="/u/${account}">${account}</a></td><td>${role}</td><td><form method="post" action="/r/${name}/-/access">${guard(visitor)}<input type="hidden" name="account" value="${account}"><input type="hidden" name="role" value="none"><button class="plain danger" type="submit" aria-label="Remove ${account}">Remove</button></form></td></tr>`,
-  )}</tbody></table>
+  )}</tbody></table>`
+}
 <form class="row" method="post" action="/r/${name}/-/access">${guard(visitor)}<span><label for="account">User</label><input id="account" name="account" required></span><span><label for="role">May</label>${roleSelect("role")}</span><button type="submit">Allow</button></form></div>`
 }
 <h2>Delete</h2><form class="card row" method="post" action="/r/${name}/-/delete">${guard(visitor)}

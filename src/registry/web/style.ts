@@ -4,13 +4,13 @@ export const style = `
   color-scheme: light dark;
   --back: #f6f7f9; --card: #ffffff; --text: #14202e; --dim: #55637a; --line: #d8dee8;
   --accent: #0b5fc0; --accent-text: #ffffff; --accent-soft: #e3eefc; --good: #1a7340; --bad: #b3261e; --bad-soft: #fdeceb; --code: #eef1f6;
-  --focus: #f2a100;
+  --focus: #b45f06; --edge: #7f8ca1;
 }
 @media (prefers-color-scheme: dark) {
   :root {
     --back: #0e141b; --card: #161e28; --text: #e6ecf4; --dim: #9aa8bb; --line: #2a3645;
     --accent: #6cb0ff; --accent-text: #08121e; --accent-soft: #17304d; --good: #63c98b; --bad: #ff8f86; --bad-soft: #3a1c1b; --code: #0f1720;
-    --focus: #ffc44d;
+    --focus: #ffc44d; --edge: #667890;
   }
 }
 * { box-sizing: border-box; }
@@ -58,13 +58,13 @@ fieldset { border: 0; padding: 0; margin: 0; }
 .badge.official { color: var(--accent); border-color: var(--accent); }
 .badge.private { color: var(--bad); border-color: var(--bad); }
 input, select, textarea, button, .button { font: inherit; border-radius: 8px; }
-input:not([type=checkbox]):not([type=radio]), select, textarea { width: 100%; padding: .5rem .7rem; background: var(--back); color: var(--text); border: 1px solid var(--line); min-height: 2.6rem; }
+input:not([type=checkbox]):not([type=radio]), select, textarea { width: 100%; padding: .5rem .7rem; background: var(--back); color: var(--text); border: 1px solid var(--edge); min-height: 2.6rem; }
 ::placeholder { color: var(--dim); opacity: 1; }
 textarea { font-family: ui-monospace, "Cascadia Mono", Menlo, Consolas, monospace; font-size: .9rem; }
 label { display: block; font-weight: 600; margin-bottom: .25rem; }
 label.choice { font-weight: 400; display: flex; gap: .6rem; align-items: baseline; }
 .hint { color: var(--dim); font-size: .875rem; margin: .25rem 0 0; }
-button, .button { white-space: nowrap; overflow-wrap: normal; flex: none; display: inline-block; cursor: pointer; border: 1px solid var(--line); background: var(--card); color: var(--text); padding: .45rem .9rem; min-height: 2.6rem; font-weight: 600; }
+button, .button { white-space: nowrap; overflow-wrap: normal; flex: none; display: inline-block; cursor: pointer; border: 1px solid var(--edge); background: var(--card); color: var(--text); padding: .45rem .9rem; min-height: 2.6rem; font-weight: 600; }
 button.first, .button.first { background: var(--accent); border-color: var(--accent); color: var(--accent-text); }
 button.danger { color: var(--bad); border-color: var(--bad); background: transparent; }
 button.plain { border: 0; background: none; color: var(--accent); padding: 0; margin-right: .5rem; min-height: 0; font-weight: 400; line-height: 1.5; }
