@@ -52,7 +52,7 @@ export async function runStep(context: StepContext, instruction: Run): Promise<S
 
 /** The history tells the arguments that the step can see: `RUN |1 version=3 /bin/sh -c make # buildkit`. */
 function createdBy({ state }: StepContext, words: readonly string[]): string {
-  const given = state.args.map((name) => `${name}=${state.variables.get(name) ?? ""}`);
+  const given = [...state.args].map((name) => `${name}=${state.variables.get(name) ?? ""}`);
   const shown = given.length === 0 ? [] : [`|${given.length}`, ...given];
   return ["RUN", ...shown, ...words, "# buildkit"].join(" ");
 }
@@ -83,11 +83,16 @@ export function argumentsOf({ config }: Pick<StageState, "config">, instruction:
   return [...shell, [command.line, ...texts].join("\n")];
 }
 
-/** Those that were given, in both spellings, for programs ask for one or the other. What is declared goes before. */
-function proxies({ args }: BuildOptions): string[] {
+/**
+ * Those that were given, in both spellings, for programs ask for one or the other. What is declared goes before. They may
+ * have passwords.
+ */
+function proxies({ args }: BuildOptions, { variables }: StageState): string[] {
   return [...args]
     .filter(([name]) => proxyArgs.has(name))
-    .flatMap(([name, value]) => [`${name.toUpperCase()}=${value}`, `${name.toLowerCase()}=${value}`]);
+    .flatMap(([name, value]) => [name.toUpperCase(), name.toLowerCase()].map((one) => [one, value] as const))
+    .filter(([name]) => !variables.has(name))
+    .map(([name, value]) => `${name}=${value}`);
 }
 
 async function make(
@@ -101,7 +106,7 @@ async function make(
   await mounts.fill();
   const config: ContainerConfig = {
     Entrypoint: [...words],
-    Env: [...proxies(options), ...environment, ...mounts.environment],
+    Env: [...environment],
     WorkingDir: state.config.WorkingDir || "/",
     User: state.config.User ?? "",
     Hostname: "buildkitsandbox",
@@ -118,13 +123,14 @@ async function make(
     ...deviceRequests(instruction.devices.map(parseDevice), deps.containers.settings.cdiDirectories),
     ...mounts.hostConfig,
   });
+  root.container.secretEnvironment = [...proxies(options, state), ...mounts.environment];
   const { exitCode, outOfMemory } = await runToEnd(
     deps,
     root,
     (stream, data) => progress.log(vertex, stream, data),
     signal,
   );
-  if (exitCode !== 0) throw new StepFailed(words, exitCode, outOfMemory);
+  if (exitCode !== 0) throw new StepFailed(words, exitCode, outOfMemory, options.resources.memory);
   return await root.seal(lease, mounts.stubs, signal);
 }
 

@@ -9,7 +9,7 @@ import type { Plan, PlannedStage } from "./plan.ts";
 import type { Vertex, VertexEnd } from "./progress.ts";
 import { ResultsUnavailable } from "./remote-cache/imported-cache.ts";
 import { runStep } from "./run-step.ts";
-import { type StageState, withoutLayer, withPath } from "./stage-state.ts";
+import { ownState, type StageState, withoutLayer, withPath } from "./stage-state.ts";
 import type { StepContext, StepResult } from "./step-context.ts";
 import { workdirStep } from "./workdir-step.ts";
 
@@ -44,9 +44,9 @@ export class StageBuilder {
   constructor(shared: Shared, planned: PlannedStage, base: StageState, baseVertex: string) {
     this.#shared = shared;
     this.#planned = planned;
-    const state = withPath(base);
-    this.#variables = new Map(state.variables);
-    this.#state = { ...state, variables: this.#variables };
+    const state = ownState(withPath(base));
+    this.#variables = state.variables;
+    this.#state = state;
     this.#number = planned.base.kind === "image" ? 1 : 0;
     this.#total = stageTotal(planned);
     this.#previous = baseVertex;
@@ -180,9 +180,8 @@ export class StageBuilder {
       if (result !== undefined) variables.set(name, result);
       shown.push(result === undefined ? name : `${name}=${result}`);
     }
-    const args = [...new Set([...this.#state.args, ...instruction.args.map(({ name }) => name)])];
-    const state = { ...this.#state, args };
-    return withoutLayer(state, state.config, `ARG ${shown.join(" ")}`);
+    for (const { name } of instruction.args) this.#state.args.add(name);
+    return withoutLayer(this.#state, this.#state.config, `ARG ${shown.join(" ")}`);
   }
 }
 

@@ -27,13 +27,16 @@ export interface StageLayer extends Pick<BuiltLayer, "diffId" | "descriptor"> {
   fetch?: (() => Promise<void>) | undefined;
 }
 
-/** What a stage has become after some of its instructions; each step makes a new one (but for the variables). */
+/**
+ * What a stage has become after some of its instructions; each step makes a new one, but for what grows with each:
+ * variables, arguments and history are those of the stage. What is built on it begins with copies: `ownState`.
+ */
 export interface StageState {
   platform: Platform;
   /** The lowest first. */
   layers: readonly StageLayer[];
   config: ImageRunConfig;
-  history: readonly HistoryEntry[];
+  history: HistoryEntry[];
   /** How many of the layers and of the history's entries are those of the base image. */
   base: { layers: number; history: number };
   author: string | undefined;
@@ -44,7 +47,7 @@ export interface StageState {
   /** What `$name` means to the next instruction: `ENV` and `ARG`, the later of a name counting. */
   variables: ReadonlyMap<string, string>;
   /** `ARG`s that were declared so far, in order, those of the stages below first. */
-  args: readonly string[];
+  args: Set<string>;
 }
 
 /** The same layers are the same files. */
@@ -82,7 +85,7 @@ export function scratchState(platform: Platform): StageState {
     created: undefined,
     key: filesKey([]),
     variables: new Map(),
-    args: [],
+    args: new Set(),
   };
 }
 
@@ -107,8 +110,14 @@ export function imageState(image: BaseImage): StageState {
     created: config.created,
     key: filesKey(layers),
     variables: new Environment(config.config?.Env).values(),
-    args: [],
+    args: new Set(),
   };
+}
+
+/** For a stage that begins with `state`: what it adds is in no other. */
+export function ownState(state: StageState): StageState & { variables: Map<string, string> } {
+  const { variables, args, history } = state;
+  return { ...state, variables: new Map(variables), args: new Set(args), history: [...history] };
 }
 
 /** With a `PATH`, which steps and containers get in any case. */
@@ -123,16 +132,17 @@ export function withPath(state: StageState): StageState {
 /** Records an instruction that changes no file. */
 export function withoutLayer(state: StageState, config: ImageRunConfig, createdBy: string): StageState {
   const entry = { created_by: createdBy, comment, empty_layer: true };
-  return { ...state, config, history: [...state.history, dated(entry, state.created)] };
+  state.history.push(dated(entry, state.created));
+  return { ...state, config };
 }
 
 /** Records an instruction with the layer that it made. */
 export function withLayer(state: StageState, layer: BuiltLayer, createdBy: string): StageState {
   const layers = [...state.layers, layer];
+  state.history.push(dated({ created_by: createdBy, comment }, layer.created));
   return {
     ...state,
     layers,
-    history: [...state.history, dated({ created_by: createdBy, comment }, layer.created)],
     created: layer.created,
     key: filesKey(layers),
   };

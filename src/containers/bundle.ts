@@ -1,5 +1,6 @@
 import { chownSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import type { ContainerConfig } from "../api/containers.ts";
 import { internal } from "../base/errors.ts";
 import { etcHostname, etcHosts, hostsOfHost } from "../network/files.ts";
 import type { Connection } from "../network/types.ts";
@@ -46,7 +47,7 @@ export async function makeBundle(
   const runtimeSpec = buildSpec(
     {
       id,
-      config: { ...withLinks(deps, container, { all: true }), ...hostnameOfOwner(deps, connection) },
+      config: { ...withSecrets(deps, container), ...hostnameOfOwner(deps, connection) },
       hostConfig: spec.hostConfig,
       rootfs: paths.rootfs,
       mounts,
@@ -68,6 +69,13 @@ export async function makeBundle(
     deps.specHost,
   );
   writeFileSync(join(paths.bundle, "config.json"), encodeSpec(runtimeSpec), { mode: 0o600 });
+}
+
+/** The configuration with all variables that the process gets. */
+function withSecrets(deps: ContainerDeps, container: Container): ContainerConfig {
+  const config = withLinks(deps, container, { all: true });
+  const { secretEnvironment: secrets } = container;
+  return secrets === undefined ? config : { ...config, Env: [...(config.Env ?? []), ...secrets] };
 }
 
 /** Who joins another's network is called as the other is. */

@@ -73,6 +73,8 @@ export interface Container {
   name: string;
   spec: ContainerSpec;
   state: ContainerState;
+  /** Variables for its process that are written nowhere: they hold secrets. */
+  secretEnvironment?: readonly string[];
 }
 
 export const initialState: ContainerState = {

@@ -63,8 +63,7 @@ export async function classicBuild(
       await told({ stream: `${excerpt(options.dockerfileName, options.dockerfile, error.range)}\n` });
     }
     if (error instanceof StepFailed) {
-      const why = error.outOfMemory ? ": killed, out of memory" : "";
-      const message = `The command '${error.command}' returned a non-zero code: ${error.exitCode}${why}`;
+      const message = `The command '${error.command}' returned a non-zero code: ${error.exitCode}${error.reason}`;
       await progress.fail(new Error(message), error.exitCode);
     } else await progress.fail(error, undefined);
   }

@@ -10,6 +10,8 @@ export type StatusSink = (status: Partial<StatusResponse>) => Promise<void>;
 
 /** What one message carries of output at most, and how long what is said is gathered. Bytes, milliseconds. */
 const maxGathered = 64 * 1024;
+/** Each warning brings the whole Dockerfile, for clients to show its lines: as long as that is not too much. Bytes. */
+const maxSources = 4 * 1024 * 1024;
 const gatherTime = 20;
 
 /** A Dockerfile as a client shows it. */
@@ -36,6 +38,8 @@ export class StatusProgress implements BuildProgress {
   readonly #shown = new Map<string, Shown>();
   #pending: Gathered = nothing();
   #bytes = 0;
+  /** What went with warnings so far. */
+  #sources = 0;
   #timer: NodeJS.Timeout | undefined;
   #sending: Promise<void> = Promise.resolve();
   /** When each status line of a vertex began. */
@@ -122,7 +126,9 @@ export class StatusProgress implements BuildProgress {
   }
 
   warn({ rule, description, url, message, line }: BuildWarning): void {
-    const source = this.#source;
+    const source = this.#sources < maxSources ? this.#source : undefined;
+    const size = source?.data.length ?? 0;
+    this.#sources += size;
     const range = { start: { line, character: 0 }, end: { line, character: 0 } };
     this.#pending.warnings.push({
       vertex: [...this.#shown.values()].at(0)?.digest ?? "",
@@ -133,7 +139,9 @@ export class StatusProgress implements BuildProgress {
       info: source && { ...source, language: "Dockerfile" },
       ranges: line > 0 ? [range] : [],
     });
-    this.#soon();
+    this.#bytes += size;
+    if (this.#bytes >= maxGathered) void this.flush();
+    else this.#soon();
   }
 
   /** Carries out what takes time, as a vertex that is no step. `id` tells it from others of that name. */

@@ -124,13 +124,13 @@ class StageCheck {
     if (known === undefined) return;
     const unset = wordsOf(instruction).flatMap((text) => {
       try {
-        return this.#expander.word(text, (name) => (known.has(name) ? "x" : undefined)).unset;
+        return [...new Set(this.#expander.word(text, (name) => (known.has(name) ? "x" : undefined)).unset)];
       } catch {
         // The build says what is wrong with it.
         return [];
       }
     });
-    for (const name of new Set(unset)) {
+    for (const name of unset) {
       if (this.#declared.has(name)) continue;
       const meant = known.size > mostSuggested ? "" : nearest(name, known);
       const question = meant === "" ? "" : ` (did you mean $${meant}?)`;

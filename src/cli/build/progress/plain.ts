@@ -21,9 +21,20 @@ export class PlainDisplay implements Display {
   readonly #partial = new Map<Step, string>();
   readonly #warnings: string[] = [];
   #current: Step | undefined;
+  #text: string[] = [];
 
   constructor(out: Output) {
     this.#out = out;
+  }
+
+  /** Gathered until all of a message is shown: a loud step has thousands of lines in each. */
+  #write(text: string): void {
+    this.#text.push(text);
+  }
+
+  #flush(): void {
+    this.#out.write(this.#text.join(""));
+    this.#text = [];
   }
 
   show(status: StatusResponse): void {
@@ -35,6 +46,7 @@ export class PlainDisplay implements Display {
     ]);
     for (const digest of told) this.#showStep(digest, status, written);
     for (const { short } of status.warnings) this.#warnings.push(Buffer.from(short).toString("utf8"));
+    this.#flush();
   }
 
   /** What is new of one step, so that it stands together. */
@@ -56,23 +68,24 @@ export class PlainDisplay implements Display {
 
   end(outcome: Outcome): void {
     if (outcome === "cancelled") for (const step of this.#steps.cancel()) this.#end(step);
-    if (outcome === "failed") this.#out.write(failureText(this.#steps));
-    this.#out.write(warningsText(this.#warnings));
+    if (outcome === "failed") this.#write(failureText(this.#steps));
+    this.#write(warningsText(this.#warnings));
+    this.#flush();
   }
 
   #turnTo(step: Step): void {
     if (this.#current === step) return;
     if (this.#current !== undefined) {
-      this.#out.write(this.#ended.has(this.#current) ? "\n" : `#${this.#current.number} ...\n\n`);
+      this.#write(this.#ended.has(this.#current) ? "\n" : `#${this.#current.number} ...\n\n`);
     }
     this.#current = step;
     this.#named.add(step);
-    this.#out.write(`#${step.number} ${step.name}\n`);
+    this.#write(`#${step.number} ${step.name}\n`);
   }
 
   #line(step: Step, text: string): void {
     this.#turnTo(step);
-    this.#out.write(`#${step.number} ${text}\n`);
+    this.#write(`#${step.number} ${text}\n`);
   }
 
   #output({ step, text, at }: Written): void {
