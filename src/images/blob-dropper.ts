@@ -23,7 +23,7 @@ const delayMillis = 500;
  */
 export class BlobDropper implements AsyncDisposable {
   readonly #stores: DroppingStores;
-  readonly #keep: boolean;
+  #keep: boolean;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #running: Promise<void> = Promise.resolve();
 
@@ -33,13 +33,19 @@ export class BlobDropper implements AsyncDisposable {
     this.#keep = keep;
   }
 
+  /** Another policy from now on: what was kept by the one before goes, what has gone does not come back by itself. */
+  setPolicy(keep: boolean): void {
+    this.#keep = keep;
+    this.soon();
+  }
+
   /** Something has come, or is of no more use. */
   soon(): void {
     if (this.#keep || this.#timer) return;
     this.#timer = setTimeout(() => {
       this.#timer = undefined;
       this.#running = this.#running
-        .then(() => this.#drop())
+        .then(() => (this.#keep ? undefined : this.#drop()))
         .catch((error: unknown) => {
           this.#stores.log.warn("cannot drop compressed layers", { error: messageOf(error) });
         });

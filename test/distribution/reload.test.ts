@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { TestDaemon } from "../harness/daemon.ts";
 import { until } from "../harness/process.ts";
@@ -69,6 +69,16 @@ describe("SIGHUP", () => {
       debug: "false",
     });
     expect(await daemon.must("info", "--format", "{{json .Runtimes}}")).toContain("/bin/mine");
+  });
+
+  test("drops the compressed layers that were kept, when they are to be kept no longer", async () => {
+    await daemon.must("pull", "-q", "busybox");
+    const blobs = () => readdirSync(join(daemon.dataRoot, "blobs/sha256")).length;
+    const before = blobs();
+    configure({ "keep-layer-blobs": false });
+    await reload(/Reloaded configuration/);
+    await until("a layer is gone", () => blobs() < before);
+    expect(await daemon.must("run", "--rm", "busybox", "echo", "runs")).toBe("runs");
   });
 
   test("with a file that is wrong changes nothing, and says what needs a new start", async () => {

@@ -20,6 +20,7 @@ const reloadable: readonly OptionName[] = [
   "registryMirrors",
   "mirrors",
   "registryCertsDir",
+  "keepLayerBlobs",
   "httpProxy",
   "httpsProxy",
   "noProxy",
