@@ -65,10 +65,16 @@ export function firstFailure(error: unknown): unknown {
   return error instanceof SuppressedError ? firstFailure(error.suppressed) : error;
 }
 
-/** The message of anything that was thrown. */
+/** How the runtime words what a file system refuses: `ENOSPC: no space left on device, open '/path'`. */
+const fileError = /^E[A-Z0-9]+: ([^']+), (\w+)(?: '(.*?)')?(?: -> '(.*)')?$/s;
+
+/** The message of anything that was thrown; of what a file system refuses in Go's words: `open /path: no space left on device`. */
 export function messageOf(error: unknown): string {
   const first = firstFailure(error);
-  return first instanceof Error ? first.message : String(first);
+  if (!(first instanceof Error)) return String(first);
+  const [, reason, call, ...paths] = fileError.exec(first.message) ?? [];
+  if (reason === undefined) return first.message;
+  return `${[call, ...paths.filter(Boolean)].join(" ")}: ${reason}`;
 }
 
 /** True when the disk (or a quota) is full, wherever below that was noticed. */

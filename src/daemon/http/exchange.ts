@@ -11,6 +11,7 @@ import {
   EngineError,
   forbidden,
   invalidArgument,
+  isDiskFull,
   messageOf,
   notFound,
   notImplemented,
@@ -278,8 +279,9 @@ export class Exchange {
   async #fail(error: unknown): Promise<void> {
     const status = statusOf(error);
     if (status === 500 && !this.#abort.signal.aborted) {
-      const detail =
-        error instanceof EngineError ? messageOf(error) : error instanceof Error ? error.stack : error;
+      // A bug is told with where it happened.
+      const isBug = error instanceof Error && !(error instanceof EngineError) && !isDiskFull(error);
+      const detail = isBug ? error.stack : messageOf(error);
       this.#context.log.error(`Handler for ${this.#method} ${this.#rawTarget} returned error`, {
         error: detail,
       });
