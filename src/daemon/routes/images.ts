@@ -3,6 +3,7 @@ import { Filters } from "../../base/filters.ts";
 import type { Credentials } from "../../distribution/credentials.ts";
 import { inspectRemote } from "../../distribution/inspect.ts";
 import { login } from "../../distribution/login.ts";
+import type { ProgressSink } from "../../distribution/progress.ts";
 import { pull } from "../../distribution/pull.ts";
 import { push } from "../../distribution/push.ts";
 import { search } from "../../distribution/search.ts";
@@ -41,7 +42,10 @@ function platformOption(text: string): { platform?: Platform } {
   return platform === undefined ? {} : { platform };
 }
 
-function importRequest({ query, body, signal }: ApiRequest<"ImageCreate">): ImportRequest {
+function importRequest(
+  { query, body, signal }: ApiRequest<"ImageCreate">,
+  onMessage: ProgressSink,
+): ImportRequest {
   const { repo, tag } = query;
   const named = repo === "" ? undefined : parseReference(repo);
   if (named?.digest !== undefined) throw invalidArgument("cannot import digest reference");
@@ -53,6 +57,7 @@ function importRequest({ query, body, signal }: ApiRequest<"ImageCreate">): Impo
     changes: query.changes,
     platform: platformOf(query.platform),
     signal,
+    onMessage,
   };
 }
 
@@ -109,7 +114,8 @@ export function imageHandlers(engine: Engine): Handlers {
     async ImageCreate(request, reply) {
       const { fromImage, fromSrc, tag, platform } = request.query;
       if (fromSrc !== "") {
-        await reply.send({ status: await importImage(engine, importRequest(request)) });
+        const asked = importRequest(request, (message) => void reply.send(message));
+        await reply.send({ status: await importImage(engine, asked) });
         return;
       }
       const reference = pullReference(fromImage, tag);
