@@ -1,4 +1,4 @@
-import { closeSync, openSync, read } from "node:fs";
+import { closeSync, openSync, read, readSync } from "node:fs";
 import { join } from "node:path";
 import { type FileStat, Packet, packetTypes } from "../api/buildkit/session.ts";
 import { invalidArgument } from "../base/errors.ts";
@@ -18,8 +18,8 @@ export async function sendFiles(
   directory: string,
   files: Iterable<FileStat>,
 ): Promise<void> {
-  const paths: string[] = [];
-  const telling = tell(stream, files, paths);
+  const told: FileStat[] = [];
+  const telling = tell(stream, files, told);
   // Whoever reads hears of it below.
   telling.catch(() => {});
   let sending: Promise<void> = Promise.resolve();
@@ -27,9 +27,9 @@ export async function sendFiles(
     const { type, ID, data } = Packet.decode(encoded);
     if (type === packetTypes.error) throw invalidArgument(Buffer.from(data).toString("utf8"));
     if (type === packetTypes.request) {
-      const path = paths[ID];
-      if (path === undefined) throw invalidArgument(`the other side asks for file ${ID}, which there is not`);
-      sending = sending.then(() => content(stream, join(directory, path), ID));
+      const stat = told[ID];
+      if (stat === undefined) throw invalidArgument(`the other side asks for file ${ID}, which there is not`);
+      sending = sending.then(() => content(stream, join(directory, stat.path), stat.size, ID));
       sending.catch(() => {});
     } else if (type === packetTypes.finish) {
       await telling;
@@ -44,12 +44,12 @@ export async function sendFiles(
 }
 
 /** What cannot be read is told to the other side, which then gives up. */
-async function tell(stream: PacketStream, files: Iterable<FileStat>, paths: string[]): Promise<void> {
+async function tell(stream: PacketStream, files: Iterable<FileStat>, told: FileStat[]): Promise<void> {
   try {
     for (const stat of files) {
-      paths.push(stat.path);
+      told.push(stat);
       await stream.send(Packet.encode({ type: packetTypes.stat, stat }));
-      if (paths.length % turn === 0) await new Promise((resolve) => setImmediate(resolve));
+      if (told.length % turn === 0) await new Promise((resolve) => setImmediate(resolve));
     }
     await stream.send(Packet.encode({ type: packetTypes.stat }));
   } catch (error) {
@@ -64,11 +64,15 @@ const failure = (error: unknown) =>
     data: Buffer.from(error instanceof Error ? error.message : String(error)),
   });
 
-async function content(stream: PacketStream, path: string, ID: number): Promise<void> {
+/** `size`: what was told of the file; one that has become longer is sent as far as that. */
+async function content(stream: PacketStream, path: string, size: number, ID: number): Promise<void> {
   try {
     const fd = openSync(path, "r");
     try {
-      for (let data = await piece(fd); data.length > 0; data = await piece(fd)) {
+      for (let left = size; left > 0; ) {
+        const data = await piece(fd, Math.min(left, pieceSize), size);
+        if (data.length === 0) break;
+        left -= data.length;
         await stream.send(Packet.encode({ type: packetTypes.data, ID, data }));
       }
     } finally {
@@ -81,12 +85,13 @@ async function content(stream: PacketStream, path: string, ID: number): Promise<
   }
 }
 
-/** The next bytes of a file; empty at its end. */
-function piece(fd: number): Promise<Buffer> {
-  const buffer = Buffer.allocUnsafe(pieceSize);
+/** The next bytes of a file; empty at its end. The threads that read long files cost more than a short file itself. */
+function piece(fd: number, length: number, size: number): Promise<Buffer> | Buffer {
+  const buffer = Buffer.allocUnsafe(length);
+  if (size <= pieceSize) return buffer.subarray(0, readSync(fd, buffer));
   return new Promise((resolve, reject) => {
-    read(fd, buffer, 0, pieceSize, null, (error, length) =>
-      error === null ? resolve(buffer.subarray(0, length)) : reject(error),
+    read(fd, buffer, 0, length, null, (error, count) =>
+      error === null ? resolve(buffer.subarray(0, count)) : reject(error),
     );
   });
 }
