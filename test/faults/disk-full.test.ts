@@ -7,7 +7,7 @@ import { mount, mountFlags, unmount } from "../../src/linux/mount.ts";
 import { makeImage, noise, serveImage } from "../distribution/test-image.ts";
 import { TestRegistry } from "../distribution/test-registry.ts";
 import { TestDaemon } from "../harness/daemon.ts";
-import { untilEmpty } from "../harness/process.ts";
+import { dist, run, untilEmpty } from "../harness/process.ts";
 import { settled } from "./stores.ts";
 
 let folder: string;
@@ -104,3 +104,36 @@ test("a daemon starts on a full disk, and what is there can be removed", async (
   makeRoom();
   await untilEmpty("nothing is left", async () => (await daemon.leftovers()).containers);
 });
+
+test.each(["0", "1"])(
+  "a build that fills the disk says so, and leaves nothing (DOCKER_BUILDKIT=%s)",
+  async (kit) => {
+    const context = await mkdtemp(join(tmpdir(), "longshore-full-"));
+    const build = (dockerfile: string) => {
+      writeFileSync(join(context, "Dockerfile"), dockerfile);
+      const env = { ...daemon.env, DOCKER_BUILDKIT: kit };
+      return run([join(dist, "docker"), "build", "-t", "filling", context], { env });
+    };
+    const free = () => statfsSync(folder).bavail * statfsSync(folder).bsize;
+    try {
+      await daemon.must("builder", "prune", "-af");
+      const before = free();
+      const step = await build("FROM busybox\nRUN dd if=/dev/zero of=/big bs=64k\n");
+      expect(step.stdout + step.stderr).toContain("No space left on device");
+      expect(step.code).toBe(1);
+      writeFileSync(join(context, "big"), Buffer.alloc(40_000_000, "x"));
+      const copy = await build("FROM busybox\nCOPY big /\n");
+      expect(copy.stderr).toMatch(/no space left on device/i);
+      expect(copy.code).toBe(1);
+      rmSync(join(context, "big"));
+      await daemon.must("builder", "prune", "-af");
+      await untilEmpty("the room is there again", async () =>
+        before - free() > 2_000_000 ? [String(free())] : [],
+      );
+      expect((await build("FROM busybox\nRUN echo room > /f\n")).code).toBe(0);
+      expect((await daemon.leftovers()).containers).toEqual([]);
+    } finally {
+      await rm(context, { recursive: true });
+    }
+  },
+);
