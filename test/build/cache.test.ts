@@ -13,7 +13,7 @@ import {
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { TestDaemon } from "../harness/daemon.ts";
-import { dist, run as execute } from "../harness/process.ts";
+import { dist, run as execute, until } from "../harness/process.ts";
 import { TestRegistry } from "../harness/registry.ts";
 
 let registry: TestRegistry;
@@ -415,6 +415,23 @@ describe("what cannot be used", () => {
     expect(namesIn(join(other.dataRoot, "ingest"))).toEqual([]);
     await other.must("rmi", "nobody");
   });
+});
+
+test("an export that is cut off leaves nothing, neither here nor in the folder", async () => {
+  const path = context({ Dockerfile: "FROM busybox\nRUN dd if=/dev/urandom of=/f bs=1M count=64\n" });
+  await build(other, path);
+  const dest = join(folder, `cache-${number}`);
+  const to = `type=local,dest=${dest},mode=max,compression=zstd,compression-level=19`;
+  const child = Bun.spawn([join(dist, "docker"), "build", "--progress", "plain", "--cache-to", to, path], {
+    env: { ...process.env, ...other.env },
+    stderr: "pipe",
+  });
+  const ingest = join(other.dataRoot, "ingest");
+  await until("a layer is compressed", () => namesIn(ingest).length > 0);
+  child.kill("SIGINT");
+  expect(await child.exited).toBe(130);
+  await until("nothing is left of it", () => namesIn(ingest).length === 0);
+  expect(namesIn(dest)).toEqual([]);
 });
 
 test("what was exported counts, and goes, with the cache", async () => {

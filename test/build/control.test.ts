@@ -222,6 +222,26 @@ async function build(
   }
 }
 
+/** A build by one call, without a part of the client's own. */
+async function solve(
+  files: Record<string, string>,
+  { cache, attrs = {} }: { cache?: Buffer; attrs?: Record<string, string> },
+) {
+  const { id, socket } = await offer(files);
+  const ref = crypto.randomUUID();
+  const exporter = encode([1, "cacheonly"]);
+  const asked = encode([1, ref], [5, id], [6, "dockerfile.v0"], [7, attrs], [13, exporter]);
+  const request = cache === undefined ? asked : Buffer.concat([asked, encode([8, cache])]);
+  const status = rpc.call("Control/Status", encode([1, ref]));
+  try {
+    const answer = await rpc.one("Control/Solve", request);
+    return { answer: mapOf(answer, 1), status: await status };
+  } finally {
+    await Promise.allSettled([status]);
+    socket.destroy();
+  }
+}
+
 const dockerfile = (attrs: Record<string, string>) =>
   encode([2, "dockerfile.v0"], [3, attrs], [5, 1], [14, 1]);
 const bridge = "frontend.LLBBridge";
@@ -266,6 +286,30 @@ test("a build through the gateway: its steps, its image, its cache", async () =>
   const pruned = await rpc.call("Control/Prune", encode([2, 1]));
   expect(pruned.map((record) => text(record, 1)).sort()).toEqual(kept.sort());
   expect(all(await rpc.one("Control/DiskUsage", encode()), 1)).toEqual([]);
+});
+
+test("a cache that goes to a registry, and comes back by what the frontend is told", async () => {
+  const files = { Dockerfile: "FROM busybox\nRUN echo cached by others > /f\n" };
+  const ref = `${daemon.registry.address}/by-others`;
+  const entry = (attrs: Record<string, string>) => encode([1, "registry"], [2, attrs]);
+  const exported = await solve(files, { cache: encode([4, entry({ ref, mode: "max" })]) });
+  const manifest = JSON.parse(exported.answer["cache.manifest"] ?? "{}");
+  expect(manifest.mediaType).toBe("application/vnd.oci.image.manifest.v1+json");
+  const step = async (asked: Parameters<typeof solve>[1]) => {
+    await rpc.call("Control/Prune", encode([2, 1]));
+    const { status } = await solve(files, asked);
+    const vertexes = status.flatMap((message) => all(message, 1));
+    const ran = vertexes.findLast((vertex) => text(vertex, 3).startsWith("[2/2] RUN"));
+    return fieldsOf(ran ?? Buffer.alloc(0)).some(([number, value]) => number === 4 && value === 1);
+  };
+  expect(await step({})).toBe(false);
+  expect(await step({ cache: encode([5, entry({ ref })]) })).toBe(true);
+  const imports = JSON.stringify([{ Type: "registry", Attrs: { ref } }]);
+  expect(await step({ attrs: { "cache-imports": imports } })).toBe(true);
+  expect(await step({ attrs: { "cache-from": ref } })).toBe(true);
+  // A client that serves no folders cannot keep a cache in one.
+  const local = solve(files, { cache: encode([4, encode([1, "local"], [2, { dest: "/x" }])]) });
+  await expect(local).rejects.toThrow("the client gives no access to folders for caches");
 });
 
 test("what fails in the gateway fails the build", async () => {

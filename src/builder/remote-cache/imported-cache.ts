@@ -35,29 +35,33 @@ export class ResultsUnavailable extends Error {
   }
 }
 
-/** The caches of `--cache-from`, which may still be on their way: those who ask wait. */
+/** The caches of `--cache-from`: they are read when something is not known here, and then those who ask wait. */
 export class ImportedCache {
-  readonly #loading: Promise<readonly LoadedCache[]>;
+  readonly #load: () => Promise<readonly LoadedCache[]>;
   readonly #dropped = new Set<ImportedResult>();
 
-  constructor(loading: readonly Promise<LoadedCache>[]) {
-    // One that cannot be read is as good as an empty one; whoever reads it has told why.
-    this.#loading = Promise.allSettled(loading).then((all) =>
-      all.flatMap((one) => (one.status === "fulfilled" ? [one.value] : [])),
-    );
+  constructor(caches: readonly (() => Promise<LoadedCache>)[]) {
+    let loading: Promise<readonly LoadedCache[]> | undefined;
+    this.#load = () => {
+      // One that cannot be read is as good as an empty one; whoever reads it has told why.
+      loading ??= Promise.allSettled(caches.map((load) => load())).then((all) =>
+        all.flatMap((one) => (one.status === "fulfilled" ? [one.value] : [])),
+      );
+      return loading;
+    };
   }
 
   /** What came of a step with one of these keys; with a layer rather than without. */
   async find(keys: readonly string[]): Promise<ImportedResult | undefined> {
     if (keys.length === 0) return undefined;
-    const found = (await this.#loading)
+    const found = (await this.#load())
       .flatMap(({ results }) => keys.flatMap((key) => results.get(key) ?? []))
       .filter((result) => !this.#dropped.has(result));
     return found.find(({ blob }) => blob !== undefined) ?? found[0];
   }
 
   async mount(name: string): Promise<ImportedMount | undefined> {
-    return (await this.#loading).flatMap(({ mounts }) => mounts.get(name) ?? [])[0];
+    return (await this.#load()).flatMap(({ mounts }) => mounts.get(name) ?? [])[0];
   }
 
   /** Forgets what turned out not to be there. */

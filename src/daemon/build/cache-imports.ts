@@ -28,7 +28,7 @@ interface Shown {
 }
 
 /**
- * Begins to read the caches of `--cache-from`; undefined where there are none. Throws `invalidArgument`,
+ * The caches of `--cache-from`; undefined where there are none. Throws `invalidArgument`,
  * `notImplemented` for entries that make no sense.
  */
 export function openImports(
@@ -38,19 +38,23 @@ export function openImports(
   { load }: Shown,
 ): ImportedCache | undefined {
   if (entries.length === 0) return undefined;
-  const unique = new Map(entries.map((entry) => [JSON.stringify([entry.Type, entry.Attrs]), entry]));
+  // Both a solve and its frontend say them, with their attributes in any order.
+  const unique = new Map(entries.map((entry) => [JSON.stringify([entry.Type, sorted(entry.Attrs)]), entry]));
   const all = [...unique.values()];
   all.forEach(checkImport);
   const withMounts = new Map(all.map((entry) => [entry, boolOf(entry.Attrs, "mounts")]));
   return new ImportedCache(
-    all.map((entry) =>
-      load(nameOf(entry), async () => {
-        const loaded = await read(engine, entry, access);
-        return withMounts.get(entry) ? loaded : { ...loaded, mounts: new Map() };
-      }),
+    all.map(
+      (entry) => () =>
+        load(nameOf(entry), async () => {
+          const loaded = await read(engine, entry, access);
+          return withMounts.get(entry) ? loaded : { ...loaded, mounts: new Map() };
+        }),
     ),
   );
 }
+
+const sorted = (attrs: CacheEntry["Attrs"]) => Object.entries(attrs).sort(([a], [b]) => (a < b ? -1 : 1));
 
 /** What a solve is asked to import, by itself and in the attributes of its frontend. */
 export function sessionImports(

@@ -120,8 +120,9 @@ export class StatusProgress implements BuildProgress {
     const shown = this.#shown.get(id);
     if (shown === undefined) return;
     const failure = error === undefined ? "" : messageOf(error);
-    const started = cached ? now() : shown.started;
-    this.#pending.vertexes.push({ ...shown, started, cached, error: failure, completed: now() });
+    // What was found took no time. Another time to begin would be another interval to clients, and the first one open.
+    const completed = cached ? shown.started : now();
+    this.#pending.vertexes.push({ ...shown, cached, error: failure, completed });
     this.#soon();
   }
 
