@@ -80,6 +80,9 @@ export function installPackages(needs) {
 export function installServers(needs) {
   const policy = "/usr/sbin/policy-rc.d";
   const hold = existsSync("/usr/sbin") && !existsSync(policy);
+  const isMissing = Object.values(needs).some((probe) => !isThere(probe));
+  // Without lists nothing has a candidate.
+  if (isMissing && which("apt-get")) run("apt-get", ["update", "-qq"], { quiet: true, optional: true });
   const there = Object.entries(needs).filter(([name, probe]) => isThere(probe) || hasCandidate(name));
   if (hold) writeFileSync(policy, "#!/bin/sh\nexit 101\n", { mode: 0o755 });
   process.once("exit", () => hold && rmSync(policy, { force: true }));
