@@ -74,6 +74,8 @@ async function dropInternal(deps: ContainerDeps): Promise<void> {
   for (const container of deps.set.everything()) {
     if (container.spec.internal) await removeContainer(deps, container, { force: true, volumes: true });
   }
+  // Secrets and agents of the steps of builds that a crash has ended.
+  await rm(join(deps.roots.execRoot, "build"), { recursive: true, force: true });
 }
 
 /** The daemon may have died between a pause and the note of it. */

@@ -123,4 +123,30 @@ describe("secrets", () => {
     expect(found()).toEqual([]);
     expect(await daemon.must("history", "--no-trunc", "secrets")).not.toContain(secret);
   });
+
+  test("are nowhere after a crash in the middle of the step that has them", async () => {
+    const file = join(folder, "the-secret");
+    writeFileSync(file, secret);
+    const step =
+      "RUN --mount=type=secret,id=s --mount=type=secret,id=s,env=TOKEN echo $TOKEN | sha1sum && sleep 60";
+    const path = context({ Dockerfile: `FROM busybox\n${step}\n` });
+    const child = Bun.spawn(
+      [join(dist, "docker"), "build", "--no-cache", "--secret", `id=s,src=${file}`, path],
+      {
+        env: { ...process.env, ...daemon.env, DOCKER_BUILDKIT: "1" },
+        stdout: "ignore",
+        stderr: "pipe",
+      },
+    );
+    let said = "";
+    for await (const chunk of child.stderr) {
+      said += Buffer.from(chunk).toString();
+      if (/[0-9a-f]{40}/.test(said)) break;
+    }
+    await daemon.end("SIGKILL");
+    await child.exited;
+    expect(filesWith(secret, daemon.dataRoot)).toEqual([]);
+    await daemon.launch();
+    expect(found()).toEqual([]);
+  });
 });
