@@ -22,20 +22,9 @@ function encodeValue(schema: Schema, value: unknown, version: string): unknown {
     case "list":
       return (value as unknown[]).map((item) => encodeValue(schema.of, item, version));
     case "map":
-      return Object.fromEntries(
-        // Go's encoder sorts the keys of maps.
-        Object.entries(value as Record<string, unknown>)
-          .sort(([a], [b]) => (a < b ? -1 : 1))
-          .map(([key, item]) => [key, encodeValue(schema.of, item, version)]),
-      );
-    case "struct": {
-      const result: Record<string, unknown> = {};
-      for (const { name, field, always } of plannedFields(schema, version)) {
-        const item = (value as Record<string, unknown>)[name];
-        if (always || isGiven(field, item)) result[name] = encodeValue(field.of, item, version);
-      }
-      return result;
-    }
+      return encodeMap(schema.of, value as Record<string, unknown>, version);
+    case "struct":
+      return encodeStruct(schema, value as Record<string, unknown>, version);
     case "bigint":
       return rawJson(String(value));
     case "int":
@@ -43,6 +32,22 @@ function encodeValue(schema: Schema, value: unknown, version: string): unknown {
     default:
       return value;
   }
+}
+
+function encodeStruct(schema: Struct<unknown>, value: Record<string, unknown>, version: string): unknown {
+  const result: Record<string, unknown> = {};
+  for (const { name, field, always } of plannedFields(schema, version)) {
+    const item = value[name];
+    if (always || isGiven(field, item)) result[name] = encodeValue(field.of, item, version);
+  }
+  return result;
+}
+
+/** Go's encoder sorts the keys of maps. */
+function encodeMap(of: Schema, value: Record<string, unknown>, version: string): unknown {
+  const keys = Object.keys(value);
+  if (keys.length > 1) keys.sort();
+  return Object.fromEntries(keys.map((key) => [key, encodeValue(of, value[key], version)]));
 }
 
 /**

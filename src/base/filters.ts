@@ -18,6 +18,11 @@ export class Filters {
     return new Filters(Object.entries(values));
   }
 
+  /** No filter is given: everything matches. */
+  get isEmpty(): boolean {
+    return this.#values.size === 0;
+  }
+
   has(name: string): boolean {
     return (this.#values.get(name)?.length ?? 0) > 0;
   }

@@ -67,8 +67,9 @@ export function shownLinks(set: ContainerSet, container: Container): string[] | 
 
 /** What other containers call this one, as lists show it: `/name/alias`. */
 export function linkNames(set: ContainerSet, { id }: Container): string[] {
-  return set
-    .linking()
+  const linking = set.linking();
+  if (linking.length === 0) return [];
+  return linking
     .flatMap(({ name, spec }) =>
       (spec.links ?? []).filter((link) => link.id === id).map(({ alias }) => `/${name}/${alias}`),
     )

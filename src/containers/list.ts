@@ -36,21 +36,28 @@ export function listContainers(
 ): Container[] {
   const { filters } = options;
   const limit = options.limit ?? 0;
+  const found = filters.isEmpty
+    ? deps.set.all().filter((container) => options.all || limit > 0 || isRunning(container))
+    : filtered(deps, options.all || limit > 0, filters);
+  found.sort((a, b) => (a.spec.created < b.spec.created ? 1 : -1));
+  return limit > 0 ? found.slice(0, limit) : found;
+}
+
+/** `even`: those that do not run too. */
+function filtered(deps: ContainerDeps, even: boolean, filters: Filters): Container[] {
   checkFilterValues(filters);
   // Asking for a status, an exit code, or the last few, asks for those that do not run too.
-  const all = options.all || limit > 0 || ["status", "exited"].some((name) => filters.has(name));
+  const all = even || ["status", "exited"].some((name) => filters.has(name));
   const before = boundary(deps, filters, "before");
   const since = boundary(deps, filters, "since");
   const ancestors = filters.get("ancestor").flatMap((name) => imageOf(deps, name));
-  const found = deps.set
+  return deps.set
     .all()
     .filter((container) => all || isRunning(container))
     .filter((container) => before === undefined || container.spec.created < before)
     .filter((container) => since === undefined || container.spec.created > since)
     .filter((container) => matches(deps, container, filters))
-    .filter((container) => !filters.has("ancestor") || ancestors.some((image) => descends(container, image)))
-    .sort((a, b) => (a.spec.created < b.spec.created ? 1 : -1));
-  return limit > 0 ? found.slice(0, limit) : found;
+    .filter((container) => !filters.has("ancestor") || ancestors.some((image) => descends(container, image)));
 }
 
 function checkFilterValues(filters: Filters): void {
@@ -167,25 +174,45 @@ export function containerSummaries(
   return containers.map((container) => ({ container, summary: containerSummary(deps, container, known) }));
 }
 
+type SpecParts = Pick<ContainerSummary, "Command" | "Created" | "HostConfig" | "Labels" | "Mounts">;
+
+/** What follows from a specification, which is replaced when it changes: lists are asked for again and again. */
+const specParts = new WeakMap<Container["spec"], SpecParts>();
+
+function partsOf(spec: Container["spec"]): SpecParts {
+  const known = specParts.get(spec);
+  if (known) return known;
+  const [path = "", ...args] = processArguments(spec.config);
+  const parts = {
+    Command: [path, ...args.map(quoteArgument)].join(" "),
+    Created: Math.floor(Date.parse(spec.created) / 1000),
+    Labels: spec.config.Labels ?? {},
+    HostConfig: { NetworkMode: spec.hostConfig.NetworkMode ?? "" },
+    Mounts: spec.mounts.map(mountPointSummary),
+  };
+  specParts.set(spec, parts);
+  return parts;
+}
+
 function containerSummary(deps: ContainerDeps, container: Container, known: KnownImages): ContainerSummary {
   const { spec, state } = container;
   const { Networks, Ports } = networkSettings(deps, container);
-  const [path = "", ...args] = processArguments(spec.config);
+  const { Command, Created, Labels, HostConfig, Mounts } = partsOf(spec);
   return {
     Id: container.id,
     Names: [`/${container.name}`, ...linkNames(deps.set, container)],
     Image: imageName(deps, container, known),
     ImageID: spec.imageId,
-    Command: [path, ...args.map(quoteArgument)].join(" "),
-    Created: Math.floor(Date.parse(spec.created) / 1000),
+    Command,
+    Created,
     Ports: portSummaries(Ports),
-    Labels: spec.config.Labels ?? {},
+    Labels,
     State: state.status,
     Status: statusText(container, deps.clock.now()),
-    HostConfig: { NetworkMode: spec.hostConfig.NetworkMode ?? "" },
+    HostConfig,
     Health: { Status: state.health?.status ?? "none", FailingStreak: state.health?.failingStreak ?? 0 },
     NetworkSettings: { Networks },
-    Mounts: spec.mounts.map(mountPointSummary),
+    Mounts,
   };
 }
 
