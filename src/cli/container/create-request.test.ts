@@ -47,6 +47,13 @@ describe("flags of create", () => {
     fails("--expose", "1:2").toThrow("invalid port format for --expose: 1:2");
   });
 
+  test("a size that is too large for Go's integers is a negative one, as there", () => {
+    for (const size of ["9223372036854775807", "9999999999g"]) {
+      const sent = BigInt(JSON.stringify(host("--shm-size", size).ShmSize));
+      expect(sent < 0n && sent >= -(2n ** 63n)).toBe(true);
+    }
+  });
+
   test("volumes and mounts", () => {
     const { Volumes, HostConfig } = request(
       "-v",

@@ -13,8 +13,15 @@ export function parseSize(text: string): number {
   const unit = /^([kmgtp]?)(?:i?b)?$/i.exec(suffix);
   if (!unit || suffix.toLowerCase() === "ib") throw new Error(`invalid suffix: '${suffix}'`);
   const power = unit[1] ? "kmgtp".indexOf(unit[1].toLowerCase()) + 1 : 0;
-  return Math.trunc(Number(number) * 1024 ** power);
+  const bytes = Math.trunc(Number(number) * 1024 ** power);
+  return bytes < 2 ** 63 ? bytes : overflown;
 }
+
+/**
+ * What Go makes of a size that is too large for its integers, on amd64: the smallest of them, which the daemon refuses with
+ * the right words. Here the smallest but some, since JSON of ours would round that one down to one which is too small.
+ */
+const overflown = -(2 ** 63) + 1024;
 
 /** A size; with `minusOne`, `-1` stands for any. */
 export function bytesFlag(help: string, options: FlagOptions & { minusOne?: boolean } = {}): Flag<number> {
