@@ -148,7 +148,10 @@ test("a configuration in the form of Docker's registry, with the environment and
     [{ http: { addr: "127.0.0.1:0", tls: { certificate: "x" } } }, "http.tls.key is missing"],
     [{ auth: { htpasswd: { path: "/no/such" } } }, "htpasswd file /no/such"],
     [{ proxies: [{ prefix: "UP", remoteurl: "https://x" }] }, "invalid prefix"],
-    [{ log: { accesslog: { path: "/no/such/file" } } }, "access log /no/such/file: ENOENT"],
+    [
+      { log: { accesslog: { path: "/no/such/file" } } },
+      "access log /no/such/file: open /no/such/file: no such file",
+    ],
     [{ collect: { interval: "soon" } }, "collect.interval is not a duration"],
     [{ http: { addr: "127.0.0.1:0", trustedproxies: ["10.0.0.0/33"] } }, "10.0.0.0/33 is no address"],
     [{ http: { addr: "127.0.0.1:0", headers: { "a b": ["x"] } } }, "http.headers.a b is not an HTTP header"],
