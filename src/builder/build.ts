@@ -8,15 +8,17 @@ import type { Lease } from "../images/blobs.ts";
 import { fullString, parseReference, withDefaultTag } from "../oci/reference.ts";
 import { baseImage, unpulledImage } from "./base-image.ts";
 import { warnOfFindings } from "./checks.ts";
+import { contextStage } from "./context-stage.ts";
 import type { BuilderDeps } from "./deps.ts";
 import { checkEntitled } from "./entitlements.ts";
+import { contextNamed } from "./named-contexts.ts";
 import type { BuildContext, BuildOptions } from "./options.ts";
 import { fromNames, type Plan, type PlannedStage, planBuild } from "./plan.ts";
 import type { BuildProgress, Vertex } from "./progress.ts";
 import { BuildRecord } from "./record.ts";
 import { ResultsUnavailable } from "./remote-cache/imported-cache.ts";
 import { type Shared, StageBuilder, shortKey, stagePrefix, stageTotal } from "./stage-builder.ts";
-import { fetchLayers, imageState, type StageState, scratchState } from "./stage-state.ts";
+import { asBase, fetchLayers, imageState, type StageState, scratchState } from "./stage-state.ts";
 import type { SourceFiles } from "./step-context.ts";
 import { WorkRoot } from "./work-root.ts";
 
@@ -175,10 +177,20 @@ class BuildRun implements AsyncDisposable {
     }
   }
 
-  async #image(name: string, { platform }: PlannedStage, vertex: Vertex): Promise<StageState> {
+  async #image(name: string, planned: PlannedStage, vertex: Vertex): Promise<StageState> {
+    const { platform } = planned;
     const { deps, options, progress, lease } = this.#shared;
-    const named = options.namedContexts.get(name);
-    const wanted = named !== undefined && "image" in named ? named.image : name;
+    const named = contextNamed(options.namedContexts, name, platform);
+    if (named !== undefined && "result" in named) {
+      const { layers } = named.result;
+      lease.add(...layers.flatMap(({ diffId, descriptor }) => [diffId, descriptor.digest]));
+      return asBase(named.result);
+    }
+    if (named !== undefined && !("image" in named)) {
+      const step = { ...this.#shared, vertex, planned, useCache: !options.noCache };
+      return contextStage(step, name, named);
+    }
+    const wanted = named?.image ?? name;
     const pulled = async () => {
       const image = await baseImage(deps, options, { name: wanted, platform }, { progress, vertex }).catch(
         (error: unknown) => this.#orStage(error, name),
@@ -226,8 +238,8 @@ class BuildRun implements AsyncDisposable {
       if (this.#shared.indexOf(instruction) === undefined) options.context.all?.();
       return contextFiles(options.context);
     }
-    const named = options.namedContexts.get(name);
-    if (named !== undefined && !("image" in named)) return contextFiles(named);
+    const named = contextNamed(options.namedContexts, name, planned.platform);
+    if (named !== undefined && "directory" in named) return contextFiles(named);
     const stage = this.plan.sourceOf(planned, name, instruction);
     const state = stage === undefined ? await this.#imageSource(planned, name) : await this.#stage(stage);
     return { key: state.key, isContext: false, directory: () => this.#mounted(state) };

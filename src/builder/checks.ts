@@ -11,6 +11,7 @@ import type { Dockerfile, Stage } from "../dockerfile/dockerfile.ts";
 import { Environment } from "../dockerfile/variables.ts";
 import type { Platform } from "../oci/platform.ts";
 import type { BuilderDeps } from "./deps.ts";
+import { contextNamed } from "./named-contexts.ts";
 import type { BuildOptions } from "./options.ts";
 import { planBuild } from "./plan.ts";
 import type { BuildProgress } from "./progress.ts";
@@ -54,7 +55,7 @@ function checked(
     target: options.target,
     isIgnored: (path) => options.isIgnored?.(path) ?? false,
     base: (name) => {
-      const named = options.namedContexts.get(name);
+      const named = contextNamed(options.namedContexts, name, options.platform);
       return facts(images, named !== undefined && "image" in named ? named.image : name, options.platform);
     },
     stages,

@@ -3,6 +3,7 @@ import type { Credentials } from "../distribution/credentials.ts";
 import type { Platform } from "../oci/platform.ts";
 import type { Reference } from "../oci/reference.ts";
 import type { Entitlements } from "./entitlements.ts";
+import type { NamedContexts } from "./named-contexts.ts";
 import type { Material } from "./record.ts";
 import type { ImportedCache } from "./remote-cache/imported-cache.ts";
 
@@ -35,8 +36,8 @@ export interface BuildOptions {
   context: BuildContext;
   /** True for a path that `.dockerignore` leaves out, where that is known: a build check tells of it. */
   isIgnored?: (path: string) => boolean;
-  /** `--build-context`: folders, and images as `docker-image://…`. */
-  namedContexts: ReadonlyMap<string, BuildContext | { image: string }>;
+  /** `--build-context`. */
+  namedContexts: NamedContexts;
   /** `--build-arg`. */
   args: ReadonlyMap<string, string>;
   labels: Readonly<Record<string, string>>;

@@ -6,6 +6,7 @@ import type { Instruction } from "../dockerfile/instruction.ts";
 import { nearest } from "../dockerfile/suggest.ts";
 import { Words } from "../dockerfile/variables.ts";
 import { type Platform, parsePlatform } from "../oci/platform.ts";
+import { contextNamed } from "./named-contexts.ts";
 import type { BuildOptions } from "./options.ts";
 
 /** Where a stage begins: nothing, another stage, an image, or a context of `--build-context`. */
@@ -128,10 +129,15 @@ class Planner {
       const from = stage.from.image;
       throw new DockerfileError(`base name (${from}) should not be blank`, stage.from.range);
     }
-    if (this.#options.namedContexts.has(image)) return { kind: "image", image };
+    if (this.#isContext(image)) return { kind: "image", image };
     const other = this.#named(image, stage.index);
     if (other !== undefined) return { kind: "stage", stage: this.#stage(other) };
     return image === "scratch" ? { kind: "scratch" } : { kind: "image", image };
+  }
+
+  #isContext(name: string): boolean {
+    const { namedContexts, platform } = this.#options;
+    return contextNamed(namedContexts, name, platform) !== undefined;
   }
 
   #sources(stage: Stage, instruction: Instruction): PlannedStage[] {
@@ -149,7 +155,7 @@ class Planner {
         range,
       );
     }
-    if (name === "" || this.#options.namedContexts.has(name)) return undefined;
+    if (name === "" || this.#isContext(name)) return undefined;
     const { stages } = this.#dockerfile;
     const found =
       this.#named(name, stage.index) ??

@@ -89,6 +89,17 @@ export function scratchState(platform: Platform): StageState {
   };
 }
 
+/** What has been built, to build on: as if it were an image. */
+export function asBase(state: StageState): StageState {
+  const { layers, history, config } = state;
+  return {
+    ...state,
+    base: { layers: layers.length, history: history.length },
+    variables: new Environment(config.Env).values(),
+    args: new Set(),
+  };
+}
+
 /** What of an image a stage begins with. */
 export type BaseImage = Pick<Image, "id" | "config" | "layers" | "manifest" | "platform">;
 

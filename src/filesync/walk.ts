@@ -42,7 +42,7 @@ function* below(root: string, folder: string, choice: Choice, pending: FileStat[
 }
 
 /** Undefined for what no client can make: devices, sockets. */
-function statOf(full: string, path: string): FileStat | undefined {
+export function statOf(full: string, path: string): FileStat | undefined {
   const status = lstatSync(full, { bigint: true });
   const isLink = status.isSymbolicLink();
   const isDirectory = status.isDirectory();

@@ -319,16 +319,71 @@ test("what fails in the gateway fails the build", async () => {
   expect(await daemon.must("images", "-q", "failed")).toBe("");
 });
 
-test("a question that nobody knows is refused, and builds nothing", async () => {
-  const asked = dockerfile({ requestid: "frontend.horoscope" });
-  const failed = build({ Dockerfile: "FROM busybox\n" }, "asked", (metadata) =>
-    rpc.one(`${bridge}/Solve`, asked, metadata),
-  );
-  await expect(failed).rejects.toThrow("unsupported request frontend.horoscope");
+test("a question about a Dockerfile is answered, and builds nothing", async () => {
+  const ask = (requestid: string) =>
+    build({ Dockerfile: "FROM busybox AS one\n" }, "asked", async (metadata) => {
+      const solved = await rpc.one(`${bridge}/Solve`, dockerfile({ requestid }), metadata);
+      const [result = Buffer.alloc(0)] = all(solved, 3);
+      const answer = mapOf(result, 10);
+      expect(JSON.parse(answer["result.json"] ?? "")).toMatchObject({
+        targets: [{ name: "one", default: true }],
+      });
+      return result;
+    });
+  await ask("frontend.targets");
+  await expect(ask("frontend.magic")).rejects.toThrow("unsupported request frontend.magic");
   expect(await daemon.must("images", "-q", "asked")).toBe("");
 });
 
-test("a question that names no build is refused", async () => {
-  const asked = rpc.one(`${bridge}/Solve`, dockerfile({}));
-  await expect(asked).rejects.toThrow("no build id in the metadata of the call");
+test("the files of a result can be looked at, and built on in another build", async () => {
+  const made = "FROM busybox\nENV from=first\nRUN mkdir /d && echo text > /d/f && ln -s /etc/passwd /d/l\n";
+  let input: Buffer = Buffer.alloc(0);
+  await build({ Dockerfile: made }, "first", async (metadata) => {
+    const solved = await rpc.one(`${bridge}/Solve`, dockerfile({}), metadata);
+    const [result = Buffer.alloc(0)] = all(solved, 3);
+    const [ref = Buffer.alloc(0)] = all(result, 3);
+    const id = text(ref, 1);
+    [input = input] = all(ref, 2);
+    const ask = (method: string, ...fields: [number, Value][]) =>
+      rpc.one(`${bridge}/${method}`, encode([1, id], ...fields), metadata);
+    expect(text(await ask("ReadFile", [2, "/d/f"]), 1)).toBe("text\n");
+    expect(text(await ask("ReadFile", [2, "d/f"], [3, encode([1, 1], [2, 2])]), 1)).toBe("ex");
+    expect(text(await ask("ReadFile", [2, "/d/l"]), 1)).toStartWith("root:");
+    const entries = all(await ask("ReadDir", [2, "/d"]), 1);
+    expect(entries.map((entry) => text(entry, 1))).toEqual(["f", "l"]);
+    expect(text(all(await ask("StatFile", [2, "/d/l"]), 1)[0], 7)).toBe("/etc/passwd");
+    await ask("Evaluate");
+    await expect(ask("ReadFile", [2, "/d/none"])).rejects.toThrow("open /d/none: no such file or directory");
+    await expect(ask("ReadFile", [2, "/d"])).rejects.toThrow("read /d: is no regular file");
+    return result;
+  });
+  const files = {
+    Dockerfile:
+      "FROM first\nRUN echo $from >> /d/f\nFROM scratch\nCOPY --from=0 /d/f /f\nCOPY --from=first /d/f /g\n",
+  };
+  const on = (attrs: Record<string, string>, inputs: Buffer) =>
+    build(files, "second", async (metadata) => {
+      const entry = encode([1, "it"], [2, inputs]);
+      const request = Buffer.concat([dockerfile(attrs), encode([13, entry])]);
+      return all(await rpc.one(`${bridge}/Solve`, request, metadata), 3)[0] ?? Buffer.alloc(0);
+    });
+  await on({ "context:first": "input:it" }, input);
+  await daemon.must("create", "--name", "second", "second", "/f");
+  const copied = async (path: string) => (await daemon.docker("cp", `second:${path}`, "-")).stdout;
+  expect(await copied("/f")).toContain("text\nfirst\n");
+  expect(await copied("/g")).toContain("text\n");
+  await daemon.must("rm", "second");
+  const other = encode([1, encode([3, encode([1, "docker-image://busybox"])])]);
+  await expect(on({ "context:first": "input:it" }, other)).rejects.toThrow("LLB is not supported");
+  await expect(on({ "context:first": "input:none" }, input)).rejects.toThrow("none not found");
+});
+
+test("a frontend of somebody else is refused, and named", async () => {
+  const asked = encode([2, "gateway.v0"], [3, { source: "example.com/frontend:1" }], [14, 1]);
+  const failed = build({ Dockerfile: "x" }, "foreign", (metadata) =>
+    rpc.one(`${bridge}/Solve`, asked, metadata),
+  );
+  await expect(failed).rejects.toThrow(
+    "frontend example.com/frontend:1 is not supported: only Dockerfiles are built",
+  );
 });

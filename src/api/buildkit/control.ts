@@ -11,13 +11,11 @@ import {
   one,
   string,
 } from "../../base/protobuf.ts";
+import { Definition } from "./definition.ts";
 
 /** google.protobuf.Timestamp. */
 export const Timestamp = message({ seconds: one(1, int64), nanos: one(2, int) });
 export type Timestamp = MessageOf<typeof Timestamp>;
-
-/** `pb.Definition`; its content is not looked at. */
-const Definition = message({ def: list(1, bytes) });
 
 const Position = message({ line: one(1, int), character: one(2, int) });
 const Range = message({ start: one(1, Position), end: one(2, Position) });

@@ -1,7 +1,8 @@
 /** `moby.buildkit.v1.frontend`: what buildx builds through (frontend/gateway/pb/gateway.proto). */
-import { bool, bytes, list, map, message, one, string } from "../../base/protobuf.ts";
+import { bool, bytes, int, list, map, message, one, string } from "../../base/protobuf.ts";
 import { CacheOptionsEntry, WorkerRecord } from "./control.ts";
-import { RpcStatus } from "./session.ts";
+import { Definition } from "./definition.ts";
+import { FileStat, RpcStatus } from "./session.ts";
 
 const APICap = message({
   ID: one(1, string),
@@ -14,7 +15,6 @@ export const PongResponse = message({
   Workers: list(3, WorkerRecord),
 });
 
-const Definition = message({ def: list(1, bytes) });
 const Ref = message({ id: one(1, string), def: one(2, Definition) });
 const RefMap = message({ refs: map(1, Ref) });
 const RefMapDeprecated = message({ refs: map(1, string) });
@@ -39,3 +39,20 @@ export const GatewaySolveRequest = message({
 export const GatewaySolveResponse = message({ ref: one(1, string), result: one(3, Result) });
 
 export const ReturnRequest = message({ result: one(1, Result), error: one(2, RpcStatus) });
+
+const FileRange = message({ Offset: one(1, int), Length: one(2, int) });
+export const ReadFileRequest = message({
+  Ref: one(1, string),
+  FilePath: one(2, string),
+  Range: one(3, FileRange),
+});
+export const ReadFileResponse = message({ Data: one(1, bytes) });
+export const ReadDirRequest = message({
+  Ref: one(1, string),
+  DirPath: one(2, string),
+  IncludePattern: one(3, string),
+});
+export const ReadDirResponse = message({ entries: list(1, FileStat) });
+export const StatFileRequest = message({ Ref: one(1, string), Path: one(2, string) });
+export const StatFileResponse = message({ stat: one(1, FileStat) });
+export const EvaluateRequest = message({ Ref: one(1, string) });

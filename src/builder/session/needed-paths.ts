@@ -1,5 +1,6 @@
 import type { Instruction } from "../../dockerfile/instruction.ts";
 import { isRemote } from "../add-remote.ts";
+import { contextName } from "../named-contexts.ts";
 import type { Plan } from "../plan.ts";
 
 /**
@@ -8,7 +9,8 @@ import type { Plan } from "../plan.ts";
  */
 export function neededPaths(plan: Plan, name: string): string[] | undefined {
   const found = new Set<string>();
-  for (const { stage } of plan.stages) {
+  for (const { stage, base } of plan.stages) {
+    if (name !== "" && base.kind === "image" && contextName(base.image) === name) return undefined;
     for (const instruction of stage.instructions) {
       for (const path of pathsOf(instruction, name)) {
         if (path.includes("$")) return undefined;
@@ -24,12 +26,12 @@ export function neededPaths(plan: Plan, name: string): string[] | undefined {
 function pathsOf(instruction: Instruction, name: string): string[] {
   switch (instruction.keyword) {
     case "COPY":
-      return (instruction.from ?? "") === name ? instruction.sources : [];
+      return contextName(instruction.from ?? "") === name ? instruction.sources : [];
     case "ADD":
       return name === "" ? instruction.sources.filter((source) => !isRemote(source)) : [];
     case "RUN":
       return instruction.mounts
-        .filter(({ type, from }) => (type === "bind" || type === "cache") && (from ?? "") === name)
+        .filter(({ type, from }) => (type === "bind" || type === "cache") && contextName(from ?? "") === name)
         .filter(({ type, from }) => type === "bind" || from !== undefined)
         .map(({ source }) => source ?? "/");
     default:

@@ -95,15 +95,31 @@ function destinationOf(
   return { file };
 }
 
-/** `index,manifest[linux/amd64]:key=value`; the manifest's, where nothing is said. */
+const annotationTypes = ["manifest", "manifest-descriptor", "index", "index-descriptor"];
+
+/** `index,manifest[linux/amd64]:key=value`; the manifest's, where nothing is said. Throws in buildx's words. */
 function annotationAttrs(text: string): Record<string, string> {
-  const {
-    types = "manifest",
-    key = "",
-    value = "",
-  } = /^(?:(?<types>(?:index|manifest|manifest-descriptor|index-descriptor)(?:\[[^\]]*\])?(?:,[^:]+)?):)?(?<key>[^=]+)=(?<value>.*)$/s.exec(
-    text,
-  )?.groups ?? {};
-  if (key === "") throw invalidArgument(`invalid annotation ${JSON.stringify(text)}, expected key=value`);
-  return Object.fromEntries(types.split(",").map((type) => [`annotation-${type}.${key}`, value]));
+  const at = text.indexOf("=");
+  if (at < 0) throw invalidArgument(`invalid annotation ${JSON.stringify(text)}, expected key=value`);
+  const [name, value] = [text.slice(0, at), text.slice(at + 1)];
+  const colon = name.indexOf(":");
+  if (colon < 0) return { [`annotation.${name}`]: value };
+  const key = name.slice(colon + 1);
+  return Object.fromEntries(
+    name
+      .slice(0, colon)
+      .split(",")
+      .map((one) => {
+        const [, type, platform] = /^([a-z-]+)(?:\[([A-Za-z0-9_/-]+)\])?$/.exec(one) ?? [];
+        if (type === undefined) {
+          throw invalidArgument(
+            `invalid annotation type ${JSON.stringify(one)}, expected type and optional platform in square brackets`,
+          );
+        }
+        if (!annotationTypes.includes(type)) {
+          throw invalidArgument(`unknown annotation type ${JSON.stringify(type)}`);
+        }
+        return [`annotation-${type}${platform === undefined ? "" : `[${platform}]`}.${key}`, value];
+      }),
+  );
 }

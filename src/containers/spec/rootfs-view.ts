@@ -65,6 +65,29 @@ export class RootfsView implements Disposable {
     }
   }
 
+  /**
+   * Hands `use` a path of the host that stands for `path`, symbolic links followed; undefined when there is no such thing.
+   * The path is good only until `use` has returned.
+   */
+  at<T>(path: string, use: (hostPath: string) => T): T | undefined {
+    const fd = this.#openAny(path);
+    if (fd === undefined) return undefined;
+    try {
+      return use(`/proc/self/fd/${fd}`);
+    } finally {
+      closeFd(fd);
+    }
+  }
+
+  #openAny(path: string): number | undefined {
+    try {
+      return this.#open(path, openFlags.path);
+    } catch (error) {
+      if (["ENOTDIR", "ELOOP"].includes(errnoOf(error) ?? "")) return undefined;
+      throw error;
+    }
+  }
+
   /** Makes the directory and those above it where they are missing (`owner`'s, 0755). Throws `invalidArgument`. */
   makeDirectories(path: string, owner?: Owner): void {
     if (path === "/" || this.#isDirectory(path)) return;

@@ -92,7 +92,7 @@ async function solve(
   const session = await sessions.find(Session, signal);
   const outputs = outputsOf(request);
   const entitlements = grant(request.Entitlements, engine.settings.entitlements);
-  await using job = new Job(engine, session, { entitlements, signal });
+  await using job = new Job(engine, session, { jobs, entitlements, signal });
   jobs.add(Ref, job);
   try {
     job.caches = cachesOf(request);
@@ -101,7 +101,8 @@ async function solve(
     if (requestid) {
       return { ExporterResponse: await job.ask(requestid, frontendOf(Frontend, FrontendAttrs), signal) };
     }
-    const refs = await job.evaluate(frontendOf(Frontend, FrontendAttrs), signal);
+    const asked = { inputs: jobs.inputs(request.FrontendInputs) };
+    const refs = await job.evaluate(frontendOf(Frontend, FrontendAttrs), signal, asked);
     return { ExporterResponse: await job.export([...refs.values()], outputs, FrontendAttrs) };
   } catch (error) {
     throw asBuildkit(error, job.progress);

@@ -3,12 +3,15 @@ import { invalidArgument, notImplemented } from "../../base/errors.ts";
 import { PathPatterns, readIgnoreLines } from "../../base/path-patterns.ts";
 import { openContext } from "../../builder/context.ts";
 import type { BuilderDeps } from "../../builder/deps.ts";
+import { contextName, type NamedContext } from "../../builder/named-contexts.ts";
 import type { BuildContext } from "../../builder/options.ts";
 import type { Material } from "../../builder/record.ts";
 import type { ClientSession } from "../../builder/session/client-session.ts";
 import { SyncedContext } from "../../builder/session/synced-context.ts";
 import { uploadOf } from "../../builder/session/upload.ts";
+import type { StageState } from "../../builder/stage-state.ts";
 import type { OnBytes } from "../../filesync/receive.ts";
+import { formatPlatform, parsePlatform } from "../../oci/platform.ts";
 import { type FrontendAttrs, withPrefix } from "./frontend-options.ts";
 import type { StatusProgress } from "./status-progress.ts";
 
@@ -18,7 +21,7 @@ export interface Definition {
   name: string;
   context: BuildContext | SyncedContext;
   /** `--build-context`. */
-  named: Map<string, BuildContext | SyncedContext | { image: string }>;
+  named: Map<string, NamedContext>;
   /** What of it is from elsewhere: repositories, archives. */
   materials: readonly Material[];
   /** True for a path of the context that `.dockerignore` leaves out. */
@@ -33,6 +36,8 @@ export interface DefinitionRequest {
   attrs: FrontendAttrs;
   /** The context's archive, where the client sends it apart from the session. */
   archive: AsyncIterable<Uint8Array> | undefined;
+  /** Results of other builds that the client hands in, by the name that it gives them. */
+  inputs: (name: string) => StageState | undefined;
   progress: StatusProgress;
   /** Gives back what is kept for the time of the build. */
   owned: Cleanups;
@@ -122,15 +127,15 @@ async function* nothing(): AsyncGenerator<Uint8Array> {}
 async function namedContexts(request: DefinitionRequest): Promise<Definition["named"]> {
   const named: Definition["named"] = new Map();
   for (const [key, value] of Object.entries(withPrefix(request.attrs, "context:"))) {
-    // `name::linux/arm64` is for one platform; the client says it again without, where it is for all.
+    // `name::linux/arm64` is for one platform.
     const [name = "", platform] = key.split("::");
-    if (platform !== undefined) throw notImplemented(`build context ${key}: contexts of one platform`);
-    named.set(name, await namedContext(request, name, value));
+    const suffix = platform === undefined ? "" : `::${formatPlatform(parsePlatform(platform))}`;
+    named.set(contextName(name) + suffix, await namedContext(request, name, value));
   }
   return named;
 }
 
-async function namedContext(request: DefinitionRequest, name: string, value: string) {
+async function namedContext(request: DefinitionRequest, name: string, value: string): Promise<NamedContext> {
   const { deps, attrs, owned, signal } = request;
   const [, scheme = "", rest = ""] = /^([a-z-]+):(.*)$/.exec(value) ?? [];
   if (scheme === "docker-image") return { image: rest.replace(/^\/\//, "") };
@@ -151,9 +156,13 @@ async function namedContext(request: DefinitionRequest, name: string, value: str
     context.exclude(readIgnoreLines((await ignored.text(".dockerignore")) ?? ""));
     return context;
   }
-  if (scheme === "input" || scheme === "oci-layout") {
-    throw notImplemented(`build context ${name}: ${scheme} is not supported`);
+  if (scheme === "input") {
+    const result = request.inputs(rest);
+    if (result === undefined)
+      throw invalidArgument(`invalid input: ${rest} not found for build context ${name}`);
+    return { result };
   }
+  if (scheme === "oci-layout") throw notImplemented(`build context ${name}: ${scheme} is not supported`);
   const opened = await openContext(deps, { remote: value, body: nothing(), signal });
   owned.add(() => opened.close());
   return opened;

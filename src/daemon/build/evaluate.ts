@@ -11,6 +11,7 @@ import type { ClientSession } from "../../builder/session/client-session.ts";
 import { neededPaths } from "../../builder/session/needed-paths.ts";
 import { agentSocket, credentialsOf, secretOf } from "../../builder/session/services.ts";
 import { SyncedContext } from "../../builder/session/synced-context.ts";
+import type { StageState } from "../../builder/stage-state.ts";
 import { parseDockerfile } from "../../dockerfile/dockerfile.ts";
 import type { Engine } from "../../engine/engine.ts";
 import type { Lease } from "../../images/blobs.ts";
@@ -29,6 +30,8 @@ export interface EvaluateRequest {
   entitlements: Entitlements;
   /** `--cache-from`, besides what the attributes say of it. */
   imports: readonly CacheEntry[];
+  /** Results of other builds that the client hands in, by the name that it gives them. */
+  inputs: (name: string) => StageState | undefined;
   /** The context's archive, where the client sends it apart from the session. */
   archive?: AsyncIterable<Uint8Array> | undefined;
   progress: StatusProgress;
@@ -140,7 +143,8 @@ function onlyNeeded({ context, named, dockerfile }: Definition, all: readonly Bu
       : [...new Set(paths.flatMap((one) => one ?? []))].sort();
   };
   if (context instanceof SyncedContext) context.only(needed(""));
-  for (const [name, one] of named) if (one instanceof SyncedContext) one.only(needed(name));
+  for (const [name, one] of named)
+    if (one instanceof SyncedContext) one.only(needed(name.split("::", 1)[0] ?? ""));
 }
 
 /** Steps of several platforms are told apart by it. */

@@ -1,10 +1,18 @@
 import { Empty, type WorkerRecord } from "../../api/buildkit/control.ts";
+import { definitionOf } from "../../api/buildkit/definition.ts";
 import {
+  EvaluateRequest,
   GatewaySolveRequest,
   GatewaySolveResponse,
   PongResponse,
+  ReadDirRequest,
+  ReadDirResponse,
+  ReadFileRequest,
+  ReadFileResponse,
   type Result,
   ReturnRequest,
+  StatFileRequest,
+  StatFileResponse,
 } from "../../api/buildkit/gateway.ts";
 import { RpcStatus } from "../../api/buildkit/session.ts";
 import { type Method, type ServerCall, unary } from "../../api/grpc/server.ts";
@@ -14,6 +22,7 @@ import type { MessageOf } from "../../base/protobuf.ts";
 import { frontendOf } from "./frontend-options.ts";
 import type { Job } from "./job.ts";
 import type { Jobs } from "./jobs.ts";
+import { readFile, readFolder, statFile } from "./result-files.ts";
 import { asBuildkit } from "./solve-error.ts";
 
 /** What a build may ask for (solver/pb/caps.go): by these clients tell which flags they can take. */
@@ -36,6 +45,10 @@ const capabilities = [
   "gateway.solve.metadata",
   "gateway.solve.evaluate",
   "frontend.caps",
+  "readfile",
+  "readdir",
+  "statfile",
+  "gateway.evaluate",
 ];
 
 const bridge = "/moby.buildkit.v1.frontend.LLBBridge/";
@@ -62,10 +75,36 @@ export function gatewayMethods(jobs: Jobs, worker: WorkerRecord): [string, Metho
       unary(GatewaySolveRequest, GatewaySolveResponse, async (request, call) => {
         const job = await jobOf(call);
         try {
-          return await solve(job, request, call.signal);
+          return await solve(jobs, job, request, call.signal);
         } catch (error) {
           throw asBuildkit(error, job.progress);
         }
+      }),
+    ],
+    [
+      `${bridge}ReadFile`,
+      unary(ReadFileRequest, ReadFileResponse, async ({ Ref, FilePath, Range }, call) => {
+        return { Data: readFile(await (await jobOf(call)).tree(Ref), FilePath, Range) };
+      }),
+    ],
+    [
+      `${bridge}ReadDir`,
+      unary(ReadDirRequest, ReadDirResponse, async ({ Ref, DirPath, IncludePattern }, call) => {
+        return { entries: readFolder(await (await jobOf(call)).tree(Ref), DirPath, IncludePattern) };
+      }),
+    ],
+    [
+      `${bridge}StatFile`,
+      unary(StatFileRequest, StatFileResponse, async ({ Ref, Path }, call) => {
+        return { stat: statFile(await (await jobOf(call)).tree(Ref), Path) };
+      }),
+    ],
+    [
+      // What there is of a result has been built already.
+      `${bridge}Evaluate`,
+      unary(EvaluateRequest, Empty, async ({ Ref }, call) => {
+        (await jobOf(call)).result(Ref);
+        return {};
       }),
     ],
     [
@@ -84,11 +123,12 @@ export function gatewayMethods(jobs: Jobs, worker: WorkerRecord): [string, Metho
 const nothing = { refDeprecated: "", refsDeprecated: undefined, ref: undefined, refs: undefined };
 
 async function solve(
+  jobs: Jobs,
   job: Job,
   { Definition, Frontend, FrontendOpt, FrontendInputs, CacheImports }: MessageOf<typeof GatewaySolveRequest>,
   signal: AbortSignal,
 ): Promise<Partial<MessageOf<typeof GatewaySolveResponse>>> {
-  if ((Definition?.def.length ?? 0) > 0 || Object.keys(FrontendInputs).length > 0) {
+  if ((Definition?.def.length ?? 0) > 0) {
     throw notImplemented("builds from LLB are not supported: only Dockerfiles are built");
   }
   const { requestid } = FrontendOpt;
@@ -99,14 +139,15 @@ async function solve(
     );
     return { result: { ...nothing, metadata } };
   }
-  const ids = await job.evaluate(frontendOf(Frontend, FrontendOpt), signal, CacheImports);
+  const asked = { imports: CacheImports, inputs: jobs.inputs(FrontendInputs) };
+  const ids = await job.evaluate(frontendOf(Frontend, FrontendOpt), signal, asked);
   const all = [...ids];
   // As the frontend of Dockerfiles has it: by platform only where that was asked for.
   if (!FrontendOpt.platform?.includes(",")) {
     const [[, id] = ["", ""]] = all;
-    return { result: { ...nothing, ref: { id, def: undefined }, metadata: {} } };
+    return { result: { ...nothing, ref: { id, def: definitionOf(id) }, metadata: {} } };
   }
-  const refs = Object.fromEntries(all.map(([platform, id]) => [platform, { id, def: undefined }]));
+  const refs = Object.fromEntries(all.map(([platform, id]) => [platform, { id, def: definitionOf(id) }]));
   const Platforms = all.map(([ID]) => {
     const [os, architecture, variant] = ID.split("/");
     return { ID, Platform: { os, architecture, variant } };

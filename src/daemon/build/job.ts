@@ -4,6 +4,7 @@ import { Cleanups } from "../../base/disposables.ts";
 import { invalidArgument } from "../../base/errors.ts";
 import type { Entitlements } from "../../builder/entitlements.ts";
 import type { ClientSession } from "../../builder/session/client-session.ts";
+import { WorkRoot } from "../../builder/work-root.ts";
 import type { Engine } from "../../engine/engine.ts";
 import type { Lease } from "../../images/blobs.ts";
 import { formatPlatform } from "../../oci/platform.ts";
@@ -11,9 +12,16 @@ import { type CacheExport, exportCaches } from "./cache-exports.ts";
 import { answer, type Evaluated, type EvaluateRequest, evaluate } from "./evaluate.ts";
 import { type ExportAnswer, exportAll, type Output } from "./export.ts";
 import type { FrontendAttrs } from "./frontend-options.ts";
+import type { Jobs } from "./jobs.ts";
 import { StatusChannel } from "./status-channel.ts";
 import { StatusProgress } from "./status-progress.ts";
 import type { Answer } from "./subrequests.ts";
+
+/** What a build is given besides its attributes. */
+interface Asked {
+  imports?: readonly CacheEntry[];
+  inputs: EvaluateRequest["inputs"];
+}
 
 /** What a client that builds through the gateway has come to: the ids of results, or what went wrong there. */
 type Returned = { refs: readonly string[] } | { error: GrpcError };
@@ -31,18 +39,21 @@ export class Job implements AsyncDisposable {
   readonly #engine: Engine;
   caches: JobCaches = { imports: [], exports: [] };
   readonly #session: ClientSession;
+  readonly #jobs: Jobs;
   readonly #entitlements: Entitlements;
   readonly #signal: AbortSignal;
   readonly #owned = new Cleanups();
   readonly #lease: Lease;
+  readonly #trees = new Map<string, Promise<string>>();
   readonly #results = new Map<string, Evaluated>();
   readonly #returned = Promise.withResolvers<Returned>();
 
   constructor(
     engine: Engine,
     session: ClientSession,
-    { entitlements, signal }: { entitlements: Entitlements; signal: AbortSignal },
+    { jobs, entitlements, signal }: { jobs: Jobs; entitlements: Entitlements; signal: AbortSignal },
   ) {
+    this.#jobs = jobs;
     this.#engine = engine;
     this.#entitlements = entitlements;
     this.#session = session;
@@ -52,11 +63,12 @@ export class Job implements AsyncDisposable {
 
   /** Answers a question about a Dockerfile. */
   ask(requestid: string, attrs: FrontendAttrs, signal: AbortSignal): Promise<Answer> {
-    return answer(this.#engine, this.#request(attrs, signal), requestid);
+    return answer(this.#engine, this.#request(attrs, signal, { inputs: () => undefined }), requestid);
   }
 
-  #request(attrs: FrontendAttrs, signal: AbortSignal, imports: readonly CacheEntry[] = []): EvaluateRequest {
+  #request(attrs: FrontendAttrs, signal: AbortSignal, { imports = [], inputs }: Asked): EvaluateRequest {
     return {
+      inputs,
       session: this.#session,
       attrs,
       imports: [...this.caches.imports, ...imports],
@@ -69,19 +81,28 @@ export class Job implements AsyncDisposable {
   }
 
   /** Carries out a Dockerfile, with `imports` besides those of the job. Returns the ids of the results by platform. */
-  async evaluate(
-    attrs: FrontendAttrs,
-    signal: AbortSignal,
-    imports?: readonly CacheEntry[],
-  ): Promise<Map<string, string>> {
-    const results = await evaluate(this.#engine, this.#request(attrs, signal, imports));
+  async evaluate(attrs: FrontendAttrs, signal: AbortSignal, asked: Asked): Promise<Map<string, string>> {
+    const results = await evaluate(this.#engine, this.#request(attrs, signal, asked));
     const ids = new Map<string, string>();
     for (const result of results) {
       const id = crypto.randomUUID();
       this.#results.set(id, result);
+      this.#jobs.keep(id, result);
       ids.set(formatPlatform(result.options.platform), id);
     }
     return ids;
+  }
+
+  /** Where the files of a result are, mounted until the end of the build. */
+  tree(id: string): Promise<string> {
+    const known = this.#trees.get(id);
+    if (known !== undefined) return known;
+    const mounted = WorkRoot.create(this.#engine.builder, this.result(id).built.state).then((root) => {
+      this.#owned.add(() => root[Symbol.asyncDispose]());
+      return root.mountPlain();
+    });
+    this.#trees.set(id, mounted);
+    return mounted;
   }
 
   /** The client has done what it wanted to do by itself. */

@@ -28,7 +28,7 @@ export async function solve(engine: Engine, task: SolveTask): Promise<ExportAnsw
   using lease = engine.blobs.lease();
   // A client that is gone wants nothing any more.
   const signal = AbortSignal.any([task.signal, session.rpc.closed]);
-  const request = { ...task, signal, owned, lease };
+  const request = { ...task, signal, owned, lease, inputs: () => undefined };
   try {
     return await exportAll(engine, request, await evaluate(engine, request), outputs);
   } catch (error) {

@@ -1,0 +1,136 @@
+/** `--build-context` and `--annotation`: where files are from besides the context, and what is said of an image. */
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { TestDaemon } from "../harness/daemon.ts";
+import { run } from "../harness/process.ts";
+
+let daemon: TestDaemon;
+let folder: string;
+beforeAll(async () => {
+  daemon = await TestDaemon.start({ images: ["busybox"] });
+  folder = mkdtempSync(join(tmpdir(), "longshore-contexts-"));
+});
+afterAll(async () => {
+  await daemon[Symbol.asyncDispose]();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+let number = 0;
+function context(files: Record<string, string>): string {
+  const path = join(folder, String(number++));
+  mkdirSync(path);
+  for (const [name, text] of Object.entries(files)) writeFileSync(join(path, name), text);
+  return path;
+}
+
+/** What the file `said` of the result has in it. */
+async function result(...args: string[]): Promise<string> {
+  const to = join(folder, `out-${number++}`);
+  await daemon.must("build", "-q", "--output", to, ...args);
+  return readFileSync(join(to, "said"), "utf8");
+}
+
+test("a folder stands for a base image, under each name of the image", async () => {
+  const other = context({ said: "in the folder\n", left: "out\n", ".dockerignore": "left\n" });
+  for (const name of ["example.com/base:latest", "example.com/base"]) {
+    const path = context({ Dockerfile: `FROM ${name}\nCOPY more /\n`, more: "more\n" });
+    const args = ["--build-context", `example.com/base=${other}`];
+    expect(await result(...args, path)).toBe("in the folder\n");
+  }
+  const copy = context({ Dockerfile: "FROM scratch\nCOPY --from=x said /\n" });
+  expect(await result("--build-context", `x=${other}`, copy)).toBe("in the folder\n");
+  const mount = context({
+    Dockerfile:
+      "FROM busybox AS b\nRUN --mount=from=x,target=/x ls /x > /said\nFROM scratch\nCOPY --from=b /said /\n",
+  });
+  expect(await result("--build-context", `x=${other}`, mount)).toBe("said\n");
+});
+
+test("an image stands for another one, and an archive at an address for files", async () => {
+  await daemon.must(
+    "build",
+    "-q",
+    "-t",
+    "stand-in",
+    context({ Dockerfile: "FROM scratch\nCOPY said /\n", said: "image\n" }),
+  );
+  const from = context({ Dockerfile: "FROM alpine:3.99\n" });
+  expect(await result("--build-context", "alpine:3.99=docker-image://stand-in", from)).toBe("image\n");
+  const archive = await run([
+    "tar",
+    "cf",
+    join(folder, "a.tar"),
+    "-C",
+    context({ said: "archive\n" }),
+    "said",
+  ]);
+  expect(archive.code).toBe(0);
+  using server = Bun.serve({
+    port: 0,
+    hostname: "127.0.0.1",
+    fetch: () => new Response(Bun.file(join(folder, "a.tar"))),
+  });
+  const copy = context({ Dockerfile: "FROM scratch\nCOPY --from=web said /\n" });
+  expect(await result("--build-context", `web=http://127.0.0.1:${server.port}/a.tar`, copy)).toBe(
+    "archive\n",
+  );
+});
+
+test("what is wrong with a context is said", async () => {
+  const path = context({ Dockerfile: "FROM x\n" });
+  for (const [text, message] of [
+    ["x", "invalid context value: x, expected key=value"],
+    ["x=/none/there", "failed to get build context x: /none/there: no such directory"],
+    ["x=docker-image://127.0.0.1:1/none", "127.0.0.1:1"],
+  ] as const) {
+    const { code, stderr } = await daemon.docker("build", "--build-context", text, path);
+    expect(code).toBe(1);
+    expect(stderr).toContain(message);
+  }
+});
+
+interface Described {
+  mediaType: string;
+  digest: string;
+  annotations?: Record<string, string>;
+  manifests?: Described[];
+}
+
+test("annotations go to manifest, descriptor and index, for all platforms or for one", async () => {
+  const path = context({ Dockerfile: "FROM scratch\nCOPY said /\n", said: "x" });
+  const archive = join(folder, "annotated.tar");
+  const entry = async (name: string) =>
+    JSON.parse((await run(["tar", "xOf", archive, name])).stdout) as Described;
+  const blob = ({ digest = "" }: Partial<Described> = {}) => entry(`blobs/${digest.replace(":", "/")}`);
+  const args = [
+    ["--platform", "linux/amd64,linux/arm64"],
+    ["--annotation", "plain=1"],
+    ["--annotation", "index,manifest:both=2"],
+    ["--annotation", "manifest[linux/arm64]:arm=3"],
+    ["--annotation", "manifest-descriptor:about=4"],
+    ["--annotation", "manifest-descriptor[linux/amd64]:about=5"],
+    ["--output", `type=oci,dest=${archive}`],
+  ].flat();
+  await daemon.must("build", "-q", ...args, path);
+  const index = await blob((await entry("index.json")).manifests?.[0]);
+  expect(index.annotations).toEqual({ both: "2" });
+  const [amd, arm] = index.manifests ?? [];
+  expect([amd?.annotations, arm?.annotations]).toEqual([{ about: "5" }, { about: "4" }]);
+  expect((await blob(amd)).annotations).toEqual({ plain: "1", both: "2" });
+  expect((await blob(arm)).annotations).toEqual({ plain: "1", both: "2", arm: "3" });
+  for (const [text, message] of [
+    ["x", 'invalid annotation "x", expected key=value'],
+    ["thing:a=b", 'unknown annotation type "thing"'],
+    ["index[:a=b", 'invalid annotation type "index["'],
+    ["index:a=b", "index annotations not supported for single platform export"],
+  ] as const) {
+    const { stderr, code } = await daemon.docker("build", "--provenance=false", "--annotation", text, path);
+    expect(code).toBe(1);
+    expect(stderr).toContain(message);
+  }
+  const files = join(folder, "platforms");
+  await daemon.must("build", "-q", "--platform", "linux/amd64,linux/arm64", "--output", files, path);
+  expect(readFileSync(join(files, "linux_arm64", "said"), "utf8")).toBe("x");
+});
