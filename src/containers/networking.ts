@@ -62,10 +62,16 @@ function check(deps: ContainerDeps, network: string, settings: EndpointSettings)
   }
 }
 
+const sharedNamespace =
+  "container sharing network namespace with another container or host cannot be connected to any other network";
+
 /** Throws `invalidArgument` when a container of the network `present` cannot have `next` as well. */
 function refuseTogether(present: string, next: string): void {
-  if (next === "host" || present === "host") {
-    throw invalidArgument("container cannot be disconnected from host network or connected to host network");
+  if (present === "host") throw invalidArgument(sharedNamespace);
+  if (next === "host") {
+    throw invalidArgument(
+      "cannot connect container to host network - container must be created in host network mode",
+    );
   }
   if (next === "none" || present === "none") {
     throw invalidArgument(
@@ -197,8 +203,11 @@ export function disconnectContainer(
 ): Promise<void> {
   return deps.turns.run(container.id, async () => {
     const { Name: network } = deps.network.inspect(reference);
-    if (network === "host" || container.spec.hostConfig.NetworkMode === "host")
-      refuseTogether("host", network);
+    if (network === "host" && container.spec.hostConfig.NetworkMode === "host") {
+      throw invalidArgument(
+        "cannot disconnect container from host network - container was created in host network mode",
+      );
+    }
     const { [network]: gone, ...others } = container.spec.endpoints;
     if (!gone) throw forbidden(`container ${container.id} is not connected to network ${network}`);
     if (isAttached(deps, container)) {
@@ -213,12 +222,8 @@ function refuseShared({ spec, state }: Container, network: string): void {
     throw conflict("container is marked for removal and cannot be connected or disconnected");
   }
   const { NetworkMode = "" } = spec.hostConfig;
-  if (NetworkMode.startsWith("container:")) {
-    throw invalidArgument(
-      "container sharing network namespace with another container or host cannot be connected to any other network",
-    );
-  }
-  if (NetworkMode === "host" || network === "host") refuseTogether("host", network);
+  if (NetworkMode.startsWith("container:") || NetworkMode === "host") throw invalidArgument(sharedNamespace);
+  if (network === "host") refuseTogether(NetworkMode, network);
 }
 
 /** A container that is about to be restarted has no network. */

@@ -40,9 +40,7 @@ export function parseBridgeOptions(network: {
   }
   const binding = options[bridgeOption("host_binding_ipv4")] || undefined;
   if (binding !== undefined && parseIp(binding)?.family !== 4) {
-    throw invalidArgument(
-      `failed to parse ${bridgeOption("host_binding_ipv4")} value: "${binding}" (nil ip)`,
-    );
+    throw invalidArgument(`failed to parse ${bridgeOption("host_binding_ipv4")} value: ${binding} (nil ip)`);
   }
   const trusted = options[bridgeOption("trusted_host_interfaces")] ?? "";
   return {
@@ -64,7 +62,7 @@ export function mtuOf(options: Readonly<Record<string, string>>): number | undef
   if (!text) return undefined;
   if (!/^\d+$/.test(text)) {
     throw invalidArgument(
-      `failed to parse ${driverOption("mtu")} value: "${text}" (strconv.Atoi: parsing "${text}": invalid syntax)`,
+      `failed to parse ${driverOption("mtu")} value: ${text} (strconv.Atoi: parsing "${text}": invalid syntax)`,
     );
   }
   return Number(text) || undefined;
@@ -76,14 +74,15 @@ function flag(options: Readonly<Record<string, string>>, key: string, initial: b
   if (["1", "t", "T", "true", "TRUE", "True"].includes(text)) return true;
   if (["0", "f", "F", "false", "FALSE", "False"].includes(text)) return false;
   throw invalidArgument(
-    `failed to parse ${key} value: "${text}" (strconv.ParseBool: parsing "${text}": invalid syntax)`,
+    `failed to parse ${key} value: ${text} (strconv.ParseBool: parsing "${text}": invalid syntax)`,
   );
 }
 
 function modeOf(options: Readonly<Record<string, string>>, family: Family, internal: boolean): GatewayMode {
-  const text = options[bridgeOption(`gateway_mode_ipv${family}`)] || "nat";
+  const option = bridgeOption(`gateway_mode_ipv${family}`);
+  const text = options[option] || "nat";
   const mode = gatewayModes.find((one) => one === text);
-  if (!mode) throw invalidArgument(`unknown gateway mode ${text}`);
+  if (!mode) throw invalidArgument(`failed to parse ${option} value: ${text} (unknown gateway mode ${text})`);
   if (mode === "isolated" && !internal) {
     throw invalidArgument("gateway mode 'isolated' can only be used for an internal network");
   }

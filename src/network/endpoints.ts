@@ -77,7 +77,7 @@ export function checkEndpoint(settings: EndpointSettings, name: string, spec: Ne
   for (const text of LinkLocalIPs ?? []) {
     if (!parseIp(text)) errors.push(`invalid link-local IP address: ${text}`);
   }
-  if (spec && userDefined) errors.push(...asked.flatMap((text) => subnetError(text, spec)));
+  if (spec) errors.push(...asked.flatMap((text) => subnetError(text, spec)));
   if (settings.MacAddress && !parseMac(settings.MacAddress)) {
     errors.push(`invalid MAC address: ${settings.MacAddress}`);
   }
@@ -87,12 +87,12 @@ export function checkEndpoint(settings: EndpointSettings, name: string, spec: Ne
 
 function subnetError(text: string, { subnets }: NetworkSpec): string[] {
   const ip = parseIp(text);
-  if (!ip) return [];
+  const family = ip?.family ?? 4;
   const prefixes = subnets
     .filter(({ asked }) => asked)
     .map(({ subnet }) => parsePrefix(subnet))
-    .filter(({ family }) => family === ip.family);
-  if (prefixes.some((prefix) => contains(prefix, ip))) return [];
+    .filter((prefix) => prefix.family === family);
+  if (ip && prefixes.some((prefix) => contains(prefix, ip))) return [];
   return prefixes.length > 0
     ? [`no configured subnet or ip-range contain the IP address ${text}`]
     : [

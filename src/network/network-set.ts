@@ -392,12 +392,10 @@ async function findDrivers(plugins: Plugins, { driver, ipamDriver }: NetworkSpec
     }
   };
   if (!networkDrivers.includes(driver)) {
-    const words = `could not find plugin ${driver} in v1 plugin registry: plugin not found`;
-    await find(driver, "NetworkDriver", words);
+    await find(driver, "NetworkDriver", `plugin "${driver}" not found`);
   }
   if (!ownIpam.includes(ipamDriver)) {
-    const words = `failed to get IPAM driver ${ipamDriver}: plugin "${ipamDriver}" not found`;
-    await find(ipamDriver, "IpamDriver", words);
+    await find(ipamDriver, "IpamDriver", `plugin "${ipamDriver}" not found`);
   }
 }
 

@@ -87,7 +87,8 @@ export function planNetwork(
 function driverOf({ Driver, Ingress, Scope, ConfigOnly }: NetworkCreateRequest): string {
   if (ConfigOnly) return "null";
   const driver = Driver || "bridge";
-  if (driver === "overlay" || Ingress || Scope === "swarm") {
+  if (Scope === "swarm") throw forbidden("cannot create a swarm scoped network when swarm is not active");
+  if (driver === "overlay" || Ingress) {
     throw unavailable(
       'This node is not a swarm manager. Use "docker swarm init" or "docker swarm join" to connect this node to swarm and try again.',
     );

@@ -10,6 +10,7 @@ import {
   type Prefix,
   parseIp,
   parsePrefix,
+  sizeOf,
   tryParsePrefix,
 } from "../base/ip.ts";
 
@@ -99,10 +100,14 @@ function addressError(text: string, subnet: Prefix): string | undefined {
   return `parent subnet ${formatPrefix(subnet)} doesn't contain this address`;
 }
 
-/** The subnet with a gateway: its first address, or the first of its range, where none was asked for. */
+/**
+ * The subnet with a gateway: its first address after its own, or the first of its range, where none was asked for. A link
+ * between two points has no address of its own.
+ */
 export function withGateway(spec: SubnetSpec): SubnetSpec {
   if (spec.gateway !== undefined) return spec;
   const base = parsePrefix(spec.range ?? spec.subnet);
-  const atStart = base.value === parsePrefix(spec.subnet).value;
+  const subnet = parsePrefix(spec.subnet);
+  const atStart = base.value === subnet.value && sizeOf(subnet) > 2n;
   return { ...spec, gateway: formatIp(addressIn(base, atStart ? 1n : 0n)) };
 }

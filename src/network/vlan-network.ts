@@ -1,4 +1,4 @@
-import { internal, invalidArgument } from "../base/errors.ts";
+import { errnoOf, internal, invalidArgument, unavailable } from "../base/errors.ts";
 import type { Family, Ip } from "../base/ip.ts";
 import { createUpper, findLink, linkUp } from "../linux/links.ts";
 import type { NetlinkSocket } from "../linux/netlink.ts";
@@ -26,6 +26,15 @@ function vlanOf(parent: string): { below: string; id: number } | undefined {
   return below !== "" && Number(id) > 0 && Number(id) < 4095 ? { below, id: Number(id) } : undefined;
 }
 
+/** Why `parent`, which is not there, cannot be made. */
+function whyNoVlan(parent: string): string {
+  const [, id] = /^[^.]+\.([^.]*)$/.exec(parent) ?? [];
+  if (id === undefined) return `invalid subinterface vlan name ${parent}, example formatting is eth0.10`;
+  return /^\d+$/.test(id)
+    ? `vlan id must be between 1-4094, received: ${id}`
+    : `unable to parse a valid vlan id from: ${id} (ex. eth0.10 for vlan 10)`;
+}
+
 /**
  * Makes the parent of a macvlan or ipvlan network where it is not there. Returns whether it was made. Throws
  * `invalidArgument` when it cannot be.
@@ -43,9 +52,7 @@ export function makeParent(host: NetlinkSocket, row: NetworkRow, { parent }: Vla
       linkUp(name),
     );
   } else {
-    throw invalidArgument(
-      `invalid subinterface vlan name ${parent}, example formatting is eth0.10: there is no interface of that name`,
-    );
+    throw invalidArgument(whyNoVlan(parent));
   }
   return true;
 }
@@ -80,18 +87,14 @@ export class VlanNetwork implements LiveNetwork {
     const { what, mtu } = this.#options;
     const parent = findLink(this.#host, this.#parent);
     if (!parent) throw internal(`the parent interface ${this.#parent} was not found on the Docker host`);
-    withThisNetns((netnsFd) =>
-      this.#host.request(
-        createUpper({
-          name: wire.ifname,
-          what,
-          parent: parent.index,
-          netnsFd,
-          ...(what.kind === "macvlan" && { mac: wire.mac }),
-          ...(mtu !== undefined && { mtu }),
-        }),
-      ),
-    );
+    const upper = { name: wire.ifname, what, parent: parent.index, ...(mtu !== undefined && { mtu }) };
+    const mac = what.kind === "macvlan" ? { mac: wire.mac } : {};
+    try {
+      withThisNetns((netnsFd) => this.#host.request(createUpper({ ...upper, ...mac, netnsFd })));
+    } catch (error) {
+      if (errnoOf(error) !== "EOPNOTSUPP") throw error;
+      throw unavailable(`failed to create the ${what.kind} port: operation not supported`, error);
+    }
     bringUp(inside, wire);
   }
 

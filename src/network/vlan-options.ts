@@ -18,12 +18,10 @@ const passthru = "passthru";
 const ipvlanModes: Record<string, number> = { l2: 0, l3: 1, l3s: 2 };
 const ipvlanFlags: Record<string, number> = { bridge: 0, private: 1, vepa: 2 };
 
-function choice(known: Record<string, number>, text: string, what: string): number {
+/** `text` is one of `known`; `usual` ends the error, and says what it is when nothing is said. */
+function choice(known: Record<string, number>, text: string, what: string, usual: string): number {
   const number = known[text];
-  if (number === undefined) {
-    const names = Object.keys(known).join(", ");
-    throw invalidArgument(`requested ${what} '${text}' is not valid: it must be one of ${names}`);
-  }
+  if (number === undefined) throw invalidArgument(`requested ${what} '${text}' is not valid, ${usual}`);
   return number;
 }
 
@@ -39,11 +37,26 @@ export function parseVlanOptions(network: {
     throw invalidArgument(`loopback interface is not a valid ${driver} parent link`);
   }
   if (driver === "macvlan") {
-    const mode = choice(macvlanModes, options.macvlan_mode || "bridge", "macvlan mode");
+    const mode = choice(
+      macvlanModes,
+      options.macvlan_mode || "bridge",
+      "macvlan mode",
+      "'bridge' mode is the macvlan driver default",
+    );
     return { parent, mtu, layer3: false, what: { kind: "macvlan", mode } };
   }
-  const mode = choice(ipvlanModes, options.ipvlan_mode || "l2", "ipvlan mode");
-  const flags = choice(ipvlanFlags, options.ipvlan_flag || "bridge", "ipvlan flag");
+  const mode = choice(
+    ipvlanModes,
+    options.ipvlan_mode || "l2",
+    "ipvlan mode",
+    "'l2' mode is the ipvlan driver default",
+  );
+  const flags = choice(
+    ipvlanFlags,
+    options.ipvlan_flag || "bridge",
+    "ipvlan flag",
+    "'bridge' is the ipvlan driver default",
+  );
   return { parent, mtu, layer3: mode > 0, what: { kind: "ipvlan", mode, flags } };
 }
 

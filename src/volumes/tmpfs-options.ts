@@ -40,7 +40,7 @@ export function mergeTmpfsOptions(options: readonly string[]): string[] {
   const kept = new Map<string, string>();
   for (const option of options) {
     const about = subject(option);
-    if (about === undefined) throw invalidArgument(`invalid tmpfs option [${JSON.stringify(option)}]`);
+    if (about === undefined) throw invalidArgument(`invalid tmpfs option ${JSON.stringify(option)}`);
     kept.delete(about);
     kept.set(about, option);
   }

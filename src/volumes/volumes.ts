@@ -81,7 +81,8 @@ export class VolumeStore {
       const existing = this.find(name);
       const driver = await this.#driverToCreate(name, request.Driver || existing?.driver || "local");
       const options = request.DriverOpts ?? {};
-      driver.check(name, options);
+      // What is there is what was asked for, whatever its options are.
+      if (!existing) driver.check(name, options);
       if (existing && existing.driver !== driver.name) {
         throw conflict(
           `create ${name}: driver '${existing.driver}' already has volume '${name}': volume name must be unique`,

@@ -48,8 +48,8 @@ export const said: readonly [RegExp, string][] = [
   [/no such image: \w+: No such image:/, "No such image:"],
   [/Invalid containerPort/, "invalid containerPort"],
   [
-    /daemon: plugin "(\w+)" not found/,
-    "daemon: could not find plugin $1 in v1 plugin registry: plugin not found",
+    /container cannot be disconnected from host network or connected to host network/,
+    "cannot connect container to host network - container must be created in host network mode",
   ],
   [/daemon: Pool overlaps/, "daemon: invalid pool request: Pool overlaps"],
   [

@@ -230,7 +230,7 @@ test("what a plugin refuses is told, and nothing is left with it or with us", as
   await daemon.must("network", "rm", "odd");
   expect([...plugin.given]).toEqual([]);
   const missing = await daemon.docker("network", "create", "-d", "nosuch", "x");
-  expect(missing.stderr).toContain("could not find plugin nosuch in v1 plugin registry: plugin not found");
+  expect(missing.stderr).toContain('plugin "nosuch" not found');
   await untilEmpty("nothing is left", async () => (await daemon.leftovers()).containers);
 });
 

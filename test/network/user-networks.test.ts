@@ -175,10 +175,7 @@ describe("networks that users create", () => {
         ["network", "create", "--ip-range", "10.1.0.0/24", "x"],
         "every ip-range or gateway must have a corresponding subnet",
       ],
-      [
-        ["network", "create", "-d", "nope", "x"],
-        "could not find plugin nope in v1 plugin registry: plugin not found",
-      ],
+      [["network", "create", "-d", "nope", "x"], 'plugin "nope" not found'],
       [
         ["network", "create", "-o", "com.docker.network.bridge.gateway_mode_ipv4=x", "x"],
         "unknown gateway mode x",
