@@ -88,6 +88,16 @@ describe.each(speakers)("%s", (speaker, program) => {
     expect(await must("--no-cache", path)).not.toContain("CACHED");
   });
 
+  test("an image that says what it knows of its steps, by BUILDKIT_INLINE_CACHE", async () => {
+    const path = context({ Dockerfile: `FROM busybox\nRUN echo "${speaker}" > /f; date >> /f\n` });
+    await must("--build-arg", "BUILDKIT_INLINE_CACHE=1", "-t", "knows", path);
+    await daemon.must("builder", "prune", "-af");
+    const said = await must("--cache-from", "knows", "-t", "again", path);
+    expect(said).toContain("importing cache manifest from knows");
+    expect(said.match(/CACHED/g)).toHaveLength(1);
+    expect(await inImage("again", "cat", "/f")).toBe(await inImage("knows", "cat", "/f"));
+  });
+
   test("a file that changes back and forth, a folder that becomes a file, a file that goes", async () => {
     const path = context({
       Dockerfile: "FROM busybox\nCOPY d /d\nRUN find /d | sort\n",

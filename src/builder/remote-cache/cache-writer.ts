@@ -115,6 +115,7 @@ async function inItsWords<T>(task: Promise<T>): Promise<T> {
 /** A folder of the client. */
 export class ClientWriter implements CacheWriter {
   readonly #content: ClientContent;
+  #last: Promise<void> = Promise.resolve();
 
   constructor(content: ClientContent) {
     this.#content = content;
@@ -125,8 +126,10 @@ export class ClientWriter implements CacheWriter {
     return false;
   }
 
+  /** One after another: they all go through the one connection of the session. */
   blob(blob: Descriptor, content: Content, signal: AbortSignal): Promise<void> {
-    return this.#content.write(blob, content, signal);
+    this.#last = this.#last.then(() => this.#content.write(blob, content, signal));
+    return this.#last;
   }
 
   manifest({ bytes, digest }: CacheManifest, signal: AbortSignal): Promise<void> {

@@ -60,25 +60,28 @@ class Exporter {
   readonly #request: ExportCacheRequest;
   readonly #layers: CacheLayer[] = [];
   readonly #blobs: Descriptor[] = [];
-  /** The place of a layer among them, by its diffId; undefined for one that cannot be had. */
-  readonly #known = new Map<Digest, number | undefined>();
+  /** The place of a layer among them, by its diffId; none for one that cannot be had. */
+  readonly #places = new Map<Digest, number>();
+  /** One failure ends the rest. */
+  readonly #stop = new AbortController();
 
   constructor(deps: BuilderDeps, request: ExportCacheRequest) {
     this.#deps = deps;
-    this.#request = request;
+    this.#request = { ...request, signal: AbortSignal.any([request.signal, this.#stop.signal]) };
   }
 
   async run(): Promise<Descriptor | undefined> {
     const { builds, form, line } = this.#request;
-    const steps: CachedStep[] = [];
     const ofResult = new Set(builds.flatMap(({ state }) => state.layers.map(({ diffId }) => diffId)));
-    for (const { keys, layer } of stepsOf(builds)) {
+    const known = stepsOf(builds).flatMap(({ keys, layer }) => {
       const portable = portableKeys(this.#deps.cache.keysLike(keys));
-      if (portable.length === 0) continue;
-      const { diffId, created } = layer;
-      const isWanted = form.mode === "max" || ofResult.has(diffId);
-      steps.push({ keys: portable, diffId, created, layer: isWanted ? await this.#layer(layer) : undefined });
-    }
+      return portable.length === 0 ? [] : [{ keys: portable, layer }];
+    });
+    const layers = known.map(({ layer }) => layer);
+    await this.#writeAll(layers.filter(({ diffId }) => form.mode === "max" || ofResult.has(diffId)));
+    const steps = known.map(({ keys, layer: { diffId, created } }): CachedStep => {
+      return { keys, diffId, created, layer: this.#places.get(diffId) };
+    });
     const mounts = form.mounts ? await this.#mounts() : [];
     if (this.#layers.length === 0 && mounts.length === 0) {
       await line("skipping cache export for empty result", async () => {});
@@ -88,19 +91,30 @@ class Exporter {
     return this.#documents(config);
   }
 
-  async #layer(layer: BuiltLayer): Promise<number | undefined> {
-    const { diffId } = layer;
-    if (this.#known.has(diffId)) return this.#known.get(diffId);
-    const descriptor = this.#layers.length < mostLayers ? await this.#write(layer) : undefined;
-    const at = descriptor === undefined ? undefined : this.#layers.length;
-    this.#known.set(diffId, at);
-    if (descriptor === undefined) return undefined;
-    this.#layers.push({ diffId, descriptor, created: layer.created });
-    this.#blobs.push({
-      ...descriptor,
-      annotations: { "buildkit/createdat": layer.created, "containerd.io/uncompressed": diffId },
-    });
-    return at;
+  /** Sends the layers, side by side, and gives each that is there a place. */
+  async #writeAll(layers: readonly BuiltLayer[]): Promise<void> {
+    const unique = [...new Map(layers.map((layer) => [layer.diffId, layer])).values()].slice(0, mostLayers);
+    const failures: unknown[] = [];
+    const written = await Promise.all(
+      unique.map((layer) =>
+        this.#write(layer).catch((error: unknown) => {
+          failures.push(error);
+          this.#stop.abort();
+          return undefined;
+        }),
+      ),
+    );
+    if (failures.length > 0) throw failures[0];
+    for (const [at, { diffId, created }] of unique.entries()) {
+      const descriptor = written[at];
+      if (descriptor === undefined) continue;
+      this.#places.set(diffId, this.#layers.length);
+      this.#layers.push({ diffId, descriptor, created });
+      this.#blobs.push({
+        ...descriptor,
+        annotations: { "buildkit/createdat": created, "containerd.io/uncompressed": diffId },
+      });
+    }
   }
 
   /** Undefined where the layer is known only by name. */

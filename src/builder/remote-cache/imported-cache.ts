@@ -29,7 +29,10 @@ export class ResultsUnavailable extends Error {
   readonly results: readonly ImportedResult[];
 
   constructor(results: readonly ImportedResult[], options?: { cause: unknown }) {
-    super("results of the imported cache are not available", options);
+    super(
+      "layers that the imported cache knows of cannot be had: build without --cache-from, or hand it on with mode=max",
+      options,
+    );
     this.name = "ResultsUnavailable";
     this.results = results;
   }
