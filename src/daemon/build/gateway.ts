@@ -49,6 +49,7 @@ const capabilities = [
   "readdir",
   "statfile",
   "gateway.evaluate",
+  "reference.output",
 ];
 
 const bridge = "/moby.buildkit.v1.frontend.LLBBridge/";
