@@ -2,9 +2,12 @@ import { afterAll, beforeAll, expect, test } from "bun:test";
 import { sha256Of } from "../../src/oci/digester.ts";
 import { mediaTypes } from "../../src/oci/media-types.ts";
 import { TestDaemon } from "../harness/daemon.ts";
-import { run } from "../harness/process.ts";
+import { clients, run } from "../harness/process.ts";
 import { makeImage, makeTar, serveImage } from "./test-image.ts";
 import { TestRegistry } from "./test-registry.ts";
+
+/** Docker's own client, where there is one. */
+const [, judge] = clients[1] ?? [];
 
 const image = makeImage([{ a: "a" }]);
 const arm = makeImage([{ a: "arm" }]);
@@ -88,8 +91,30 @@ test("an index with attestations is pulled, and told of manifest by manifest, wi
   expect(list[0].Manifests[0].ImageData.Identity.Pull).toHaveLength(1);
   expect(await ask(`${name}/attestations`)).toEqual([200, []]);
   expect((await ask("nope/attestations"))[0]).toBe(404);
-  expect(await daemon.must("image", "ls", "--tree")).toContain(`linux/${host}`);
 });
+
+test.skipIf(judge === undefined)(
+  "the tree of an index looks as the Go client shows it, also on narrow terminals",
+  async () => {
+    const name = `${registry.host}/app:1`;
+    await daemon.must("tag", name, "a/second-name-that-is-rather-long:1");
+    await daemon.must("create", "--name", "user", name, "none");
+    const shown = (client: string, columns: number) =>
+      run(["script", "-qec", `stty cols ${columns}; ${client} image ls --tree`, "/dev/null"], {
+        env: daemon.env,
+      });
+    for (const columns of [120, 80, 60, 40]) {
+      const { stdout } = await shown(daemon.client, columns);
+      expect(stdout).toContain(`linux/${host}`);
+      expect(stdout).toBe((await shown(judge ?? "", columns)).stdout);
+    }
+    // Its headings are in bold even where there is no terminal.
+    const theirs = await run([judge ?? "", "image", "ls", "--tree"], { env: daemon.env });
+    expect(await daemon.must("image", "ls", "--tree")).toBe(Bun.stripANSI(theirs.stdout).trim());
+    await daemon.must("rm", "user");
+    await daemon.must("rmi", "a/second-name-that-is-rather-long:1");
+  },
+);
 
 test("statements that are here are told, with their text when that is asked for", async () => {
   const blobs = [index, image.manifest, image.config.bytes, attestation, statement];

@@ -11,13 +11,17 @@ const style = (codes: string, text: string) => `${codes}${text}\x1b[0m`;
 const strong = (text: string) => style("\x1b[1m", text);
 const slanted = (text: string) => style("\x1b[3m", text);
 
-/** Lines for people, under one heading; on a terminal in its colours. */
-function note(out: Output, lines: readonly string[]): void {
-  const heading = out.isTerminal
+/** What stands before a note for people; on a terminal in its colours. */
+export function infoHeading(out: Output): string {
+  return out.isTerminal
     ? `${style("\x1b[1m\x1b[106m\x1b[30m", "i")}\x1b[0m ${style("\x1b[96m", "Info → ")}\x1b[0m`
     : " Info -> ";
+}
+
+/** Lines under one heading. */
+function note(out: Output, lines: readonly string[]): void {
   const shown = out.isTerminal ? lines.map(slanted) : lines;
-  out.write(`\n${heading}${shown.join("\n         ")}\n`);
+  out.write(`\n${infoHeading(out)}${shown.join("\n         ")}\n`);
 }
 
 /** Before a push of one platform. */

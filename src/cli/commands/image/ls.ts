@@ -26,7 +26,7 @@ export default command<typeof flags>({
       const { printTree, checkTreeFlags } = await import("../../image/tree.ts");
       checkTreeFlags(flags);
       const images = await client.call("ImageList", { query: { all: flags.all, manifests: true, filters } });
-      printTree(cli, images);
+      printTree(cli, images, flags.all);
       return 0;
     }
     const images = await client.call("ImageList", { query: { all: flags.all, filters } });
