@@ -20,8 +20,12 @@ const missing = [
 
 /** Two registries on one bucket and one database, with what they share. */
 async function startPair() {
-  const [postgres, s3] = await Promise.all([startPostgres(), startS3()]);
+  // What was started ends also when what comes after it does not start.
+  await using started = new AsyncDisposableStack();
+  const postgres = started.use(await startPostgres());
+  const s3 = started.use(await startS3());
   const folder = await mkdtemp("/tmp/registry-cluster-");
+  started.defer(() => rm(folder, { recursive: true }));
   const { bucket, endpoint, region, accessKeyId, secretAccessKey, prefix } = s3.options;
   const config = join(folder, "config.yml");
   await Bun.write(
@@ -43,7 +47,12 @@ async function startPair() {
   );
   const ports = [await freePort(), await freePort()];
   const start = (index: number) => serve("--config", config, "--addr", `127.0.0.1:${ports[index]}`);
-  const running = await Promise.all([start(0), start(1)]);
+  const running: Awaited<ReturnType<typeof start>>[] = [];
+  started.defer(async () => {
+    for (const one of running) await one[Symbol.asyncDispose]();
+  });
+  for (const index of [0, 1]) running.push(await start(index));
+  const all = started.move();
   return {
     ports,
     urls: ports.map((port) => `http://127.0.0.1:${port}`),
@@ -51,12 +60,7 @@ async function startPair() {
     restart: async (index: number) => {
       running[index] = await start(index);
     },
-    [Symbol.asyncDispose]: async () => {
-      for (const one of running) await one[Symbol.asyncDispose]();
-      await s3[Symbol.asyncDispose]();
-      await postgres[Symbol.asyncDispose]();
-      await rm(folder, { recursive: true });
-    },
+    [Symbol.asyncDispose]: () => all.disposeAsync(),
   };
 }
 
