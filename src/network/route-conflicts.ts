@@ -9,6 +9,8 @@ import { isDefaultLike } from "./bridge.ts";
 // rtnetlink(7)
 const RTMGRP_IPV4_ROUTE = 0x40;
 const RTMGRP_IPV6_ROUTE = 0x400;
+const RT_TABLE_LOCAL = 255;
+const RTN_UNICAST = 1;
 /** Who brings a VPN up, adds many routes. In milliseconds. */
 const settleMillis = 500;
 
@@ -48,6 +50,9 @@ function words(name: string, subnet: Prefix, route: Prefix, device: string): str
   return `network ${name} (${formatPrefix(subnet)}) overlaps with the host's route to ${formatPrefix(route)} (${device}): ${lost}; create it anew for another subnet`;
 }
 
+/** Whether a message (struct rtmsg) is of a route that leads anywhere; each new veth comes with one for multicast. */
+const leadsSomewhere = (payload: Buffer) => payload[4] !== RT_TABLE_LOCAL && payload[7] === RTN_UNICAST;
+
 /** Writes into the log when a route appears that takes addresses of our networks elsewhere. */
 export class RouteWatch implements Disposable {
   readonly #events: NetlinkEvents;
@@ -59,7 +64,9 @@ export class RouteWatch implements Disposable {
   constructor(find: () => string[], log: Logger) {
     this.#find = find;
     this.#log = log;
-    this.#events = new NetlinkEvents(NETLINK_ROUTE, RTMGRP_IPV4_ROUTE | RTMGRP_IPV6_ROUTE, () => this.look());
+    this.#events = new NetlinkEvents(NETLINK_ROUTE, RTMGRP_IPV4_ROUTE | RTMGRP_IPV6_ROUTE, (message) => {
+      if (!message || leadsSomewhere(message.payload)) this.look();
+    });
   }
 
   /** Looks at the routes, soon. */
