@@ -64,7 +64,10 @@ export function applyToConfig(
     case "EXPOSE": {
       const ports = instruction.ports.flatMap((port) => words.words(port)).flatMap(parsePorts);
       const exposed = { ...config.ExposedPorts, ...emptyObjects(ports) };
-      return { config: { ...config, ExposedPorts: exposed }, history: `EXPOSE [${ports.join(" ")}]` };
+      return {
+        config: { ...config, ExposedPorts: exposed },
+        history: `EXPOSE [${ports.toSorted().join(" ")}]`,
+      };
     }
     case "VOLUME": {
       const volumes = instruction.volumes.map((volume) => words.word(volume));
@@ -143,11 +146,33 @@ function goStrings(list: readonly string[]): string {
   return `[${list.map((item) => JSON.stringify(item)).join(" ")}]`;
 }
 
-/** Go's `%+v` of a health check. */
+/** Go's `%+q` of a health check, as Docker's history has it: the number of retries is shown as a character. */
 function goHealth(health: HealthcheckConfig): string {
-  const times = ["Interval", "Timeout", "StartPeriod", "StartInterval"] as const;
-  const shown = times.map((name) => `${name}:${formatGoDuration(health[name] ?? 0)}`);
-  return `{Test:[${(health.Test ?? []).join(" ")}] ${shown.join(" ")} Retries:${health.Retries ?? 0}}`;
+  const times = [health.Interval, health.Timeout, health.StartPeriod, health.StartInterval];
+  const shown = times.map((time) => JSON.stringify(formatGoDuration(time ?? 0)));
+  return `&{${goStrings(health.Test ?? [])} ${shown.join(" ")} ${goCharacter(health.Retries ?? 0)}}`;
+}
+
+const goEscapes: Readonly<Record<number, string>> = {
+  7: "a",
+  8: "b",
+  9: "t",
+  10: "n",
+  11: "v",
+  12: "f",
+  13: "r",
+  39: "'",
+  92: "\\",
+};
+
+/** Go's `%+q` of a number. */
+function goCharacter(code: number): string {
+  const short = goEscapes[code];
+  if (short !== undefined) return `'\\${short}'`;
+  const hex = (digits: number) => code.toString(16).padStart(digits, "0");
+  if (code < 32 || code === 127) return `'\\x${hex(2)}'`;
+  if (code < 127) return `'${String.fromCodePoint(code)}'`;
+  return code < 0x10000 ? `'\\u${hex(4)}'` : `'\\U${hex(8)}'`;
 }
 
 function emptyObjects(keys: readonly string[]): Record<string, Record<string, never>> {
