@@ -33,5 +33,5 @@ test("a check of health has its flags, and a command of a shell or of its own", 
   expect(health("NONE")).toEqual({ Test: ["NONE"] });
   expect(() => health("--every=1s CMD x")).toThrow("unknown flag: --every");
   expect(() => health("--interval=1us CMD x")).toThrow('Interval "interval" cannot be less than 1ms');
-  expect(() => health("test -f /x")).toThrow('unknown type "test" in HEALTHCHECK (try CMD)');
+  expect(() => health("test -f /x")).toThrow('Unknown type "test" in HEALTHCHECK (try CMD)');
 });
