@@ -273,6 +273,23 @@ describe("a folder of the client", () => {
     }
   });
 
+  test("several at once, each in its own form", async () => {
+    const path = context(staged("folders"));
+    const [least, most] = [join(folder, `least-${number}`), join(folder, `most-${number}`)];
+    const to = [
+      `type=local,dest=${least}`,
+      `type=local,dest=${most},mode=max`,
+      `type=registry,ref=${named("too")}`,
+    ];
+    await build(one, ...to.flatMap((value) => ["--cache-to", value]), path);
+    for (const src of [least, most]) {
+      await other.must("builder", "prune", "-af");
+      expect(cached(await build(other, "--cache-from", `type=local,src=${src}`, path))).toEqual(
+        steps("folders"),
+      );
+    }
+  });
+
   test("a layer that is gone is made again", async () => {
     const path = context({ Dockerfile: "FROM busybox\nRUN echo gone > /f\nRUN date > /g\n" });
     const dest = join(folder, `cache-${number}`);

@@ -20,7 +20,7 @@ export interface Caches {
   /** By which the builder reads and writes the folders. */
   services: readonly [string, Method][];
   /** Where a local cache that was written gets its name. */
-  written: readonly { folder: ContentFolder; tag: string }[];
+  written: readonly { folder: ContentFolder; dest: string; tag: string }[];
 }
 
 /** Throws `invalidArgument`, `notImplemented`. `warn` is told of what there is not to import. */
@@ -38,7 +38,7 @@ export function buildCaches(
     mkdirSync(dest, { recursive: true });
     const folder = new ContentFolder(resolve(dest));
     stores.set(`local:${dest}`, folder);
-    return [{ folder, tag }];
+    return [{ folder, dest, tag }];
   });
   const found = imports.filter(({ Type, Attrs }) => {
     if (Type !== "local") return true;
@@ -87,11 +87,11 @@ export function nameWritten(
   { written }: Pick<Caches, "written">,
   answer: Readonly<Record<string, string>>,
 ): void {
-  const manifest = answer["cache.manifest"];
-  if (manifest === undefined || manifest === "") return;
-  const descriptor = JSON.parse(manifest) as Descriptor;
-  for (const { folder, tag } of written) {
-    // Of several caches only one is told of; the others have the same form, but not the same folder.
+  for (const { folder, dest, tag } of written) {
+    // Other builders than ours tell of one cache alone, which may be in another folder.
+    const manifest = answer[`cache.manifest.local:${dest}`] ?? answer["cache.manifest"];
+    if (manifest === undefined || manifest === "") continue;
+    const descriptor = JSON.parse(manifest) as Descriptor;
     if (folder.size(descriptor.digest) !== undefined) folder.tag(tag, descriptor);
   }
 }

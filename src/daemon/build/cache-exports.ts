@@ -88,8 +88,8 @@ export async function exportCaches(
     const descriptor = await exportOne(engine, request, entry, { results, outputs });
     if (descriptor === undefined) continue;
     const text = JSON.stringify(descriptor);
-    answer["cache.manifest"] = text;
-    // Clients of BuildKit know of one; ours names each by its own.
+    // Clients of BuildKit know of one, and name what is in their folder by it; ours names each by its own.
+    if (entry.Type === "local" || answer["cache.manifest"] === undefined) answer["cache.manifest"] = text;
     if (entry.Type === "local" && exports.length > 1)
       answer[`cache.manifest.local:${entry.Attrs.dest}`] = text;
   }
