@@ -1,5 +1,5 @@
-import { WriteStream } from "node:tty";
 import type { StatusResponse } from "../../../api/buildkit/control.ts";
+import { terminalSize } from "../../../linux/terminal.ts";
 import type { Output } from "../../streams.ts";
 import type { Display, Outcome } from "./display.ts";
 import { failureText, type Step, Steps, warningsText } from "./steps.ts";
@@ -21,7 +21,6 @@ const colours = {
 export class TtyDisplay implements Display {
   readonly #out: Output;
   readonly #builder: string;
-  readonly #terminal: WriteStream;
   readonly #steps = new Steps();
   readonly #begun = Date.now();
   readonly #warnings: string[] = [];
@@ -31,7 +30,6 @@ export class TtyDisplay implements Display {
   constructor(out: Output, builder: string) {
     this.#out = out;
     this.#builder = builder;
-    this.#terminal = new WriteStream(out.fd);
     this.#timer = setInterval(() => this.#draw(false), pace);
     out.write("\x1b[?25l");
   }
@@ -50,8 +48,10 @@ export class TtyDisplay implements Display {
   }
 
   #draw(isLast: boolean): void {
-    const width = this.#terminal.columns || 80;
-    const rows = this.#terminal.rows || 24;
+    // Asked for each time: windows are made larger and smaller.
+    const size = terminalSize(this.#out.fd);
+    const width = size?.columns || 80;
+    const rows = size?.rows || 24;
     const { all } = this.#steps;
     const done = all.filter(({ completed }) => completed !== undefined).length;
     const state = isLast && done === all.length ? " FINISHED" : "";
