@@ -1,5 +1,4 @@
 import { Empty, type WorkerRecord } from "../../api/buildkit/control.ts";
-import { definitionOf } from "../../api/buildkit/definition.ts";
 import {
   EvaluateRequest,
   GatewaySolveRequest,
@@ -22,6 +21,7 @@ import type { MessageOf } from "../../base/protobuf.ts";
 import { frontendOf } from "./frontend-options.ts";
 import type { Job } from "./job.ts";
 import type { Jobs } from "./jobs.ts";
+import { definitionOf } from "./result-definition.ts";
 import { readFile, readFolder, statFile } from "./result-files.ts";
 import { asBuildkit } from "./solve-error.ts";
 

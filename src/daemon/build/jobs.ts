@@ -1,8 +1,8 @@
-import { resultIn } from "../../api/buildkit/definition.ts";
 import { notFound, notImplemented } from "../../base/errors.ts";
 import type { StageState } from "../../builder/stage-state.ts";
 import type { Evaluated } from "./evaluate.ts";
 import type { Job } from "./job.ts";
+import { resultIn } from "./result-definition.ts";
 
 /** How long a question about a build waits for the build: they come at the same time. Milliseconds. */
 const patience = 5000;
