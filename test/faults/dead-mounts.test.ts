@@ -1,8 +1,9 @@
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "bun:test";
-import { closeSync, constants, existsSync, mkdirSync, openSync } from "node:fs";
+import { closeSync, constants, existsSync, mkdirSync, openSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { mount, mountFlags, unmount } from "../../src/linux/mount.ts";
 import { TestDaemon } from "../harness/daemon.ts";
+import { until } from "../harness/process.ts";
 
 const hasFuse = existsSync("/dev/fuse");
 if (!hasFuse) console.warn("skipped: /dev/fuse is not there");
@@ -11,6 +12,7 @@ if (!hasFuse) console.warn("skipped: /dev/fuse is not there");
 class DeadMount implements Disposable {
   readonly path: string;
   readonly #server: number;
+  #isThere = true;
 
   constructor(path: string) {
     this.path = path;
@@ -21,6 +23,8 @@ class DeadMount implements Disposable {
   }
 
   [Symbol.dispose](): void {
+    if (!this.#isThere) return;
+    this.#isThere = false;
     closeSync(this.#server);
     unmount(this.path, { detach: true });
   }
@@ -45,6 +49,25 @@ beforeEach(() => {
   dead = new DeadMount(join(shared, "dead"));
 });
 afterEach(() => dead?.[Symbol.dispose]());
+
+/** The threads of a process that wait and cannot be killed: state `D` (proc_pid_stat(5)). */
+const waiting = (pid: number) =>
+  existsSync(`/proc/${pid}`)
+    ? readdirSync(`/proc/${pid}/task`).filter((task) =>
+        /^.*\) D/.test(readFileSync(`/proc/${pid}/task/${task}/stat`, "latin1")),
+      )
+    : [];
+
+/** Whether a thread waits in the kernel, and goes on waiting: nobody can end it. */
+async function isStuck(pid: number): Promise<boolean> {
+  let tasks = waiting(pid);
+  for (let look = 0; look < 10 && tasks.length > 0; look++) {
+    await Bun.sleep(20);
+    const now = waiting(pid);
+    tasks = tasks.filter((task) => now.includes(task));
+  }
+  return tasks.length > 0;
+}
 
 const sleeps = ["busybox", "sleep", "600"];
 
@@ -114,6 +137,32 @@ test.skipIf(!hasFuse)(
     expect(await daemon.inspect("stuck", "{{.State.Status}}")).toBe("running");
     await daemon.must("rm", "-f", "stuck", "other");
     for (const { code } of await Promise.all(execs)) expect(code).not.toBe(0);
+  },
+  60_000,
+);
+
+test.skipIf(!hasFuse)(
+  "a daemon that was killed and cannot end keeps the next one from nothing",
+  async () => {
+    await daemon.must("run", "-d", "--name", "other", ...sleeps);
+    await daemon.must("run", "-d", "--name", "holds", "-v", `${shared}:/shared`, ...sleeps);
+    // Who asks for a name that somebody asks for already waits for that one, and cannot be killed.
+    const first = daemon.docker("exec", "holds", "ls", "/shared/dead/file");
+    await until("the first asks", async () =>
+      (await daemon.must("top", "holds")).includes("ls /shared/dead"),
+    );
+    const second = daemon.docker("cp", "holds:/shared/dead/file", join(daemon.root, "copy"));
+    const killed = daemon.pid;
+    await until("a thread of the daemon cannot be killed", () => isStuck(killed));
+    process.kill(killed, "SIGKILL");
+    await daemon.launch();
+    expect(await isStuck(killed)).toBe(true);
+    await othersLive();
+    await daemon.must("rm", "-f", "holds", "other");
+    expect((await first).code).not.toBe(0);
+    // Who talks to the one that was killed is told when that can end.
+    dead[Symbol.dispose]();
+    expect((await second).code).not.toBe(0);
   },
   60_000,
 );

@@ -98,7 +98,8 @@ export class TestDaemon implements AsyncDisposable {
     this.#child = child;
     await until("the daemon answers", async () => {
       if (child.exitCode !== null) throw new Error(`dockerd ended: ${await this.log()}`);
-      return (await this.docker("version")).code === 0;
+      // Who reaches the socket of a daemon that was killed and cannot end gets no answer.
+      return (await run(["timeout", "5", this.client, "version"], { env: this.env })).code === 0;
     });
   }
 

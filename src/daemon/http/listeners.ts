@@ -2,6 +2,8 @@ import { chmodSync, chownSync, lstatSync, unlinkSync } from "node:fs";
 import type { Connection } from "../../api/http1/connection.ts";
 import { errnoOf, internal, messageOf } from "../../base/errors.ts";
 import type { Logger } from "../../base/log.ts";
+import { peerPid } from "../../linux/peer.ts";
+import { isEnding } from "../../linux/process.ts";
 import type { ApiServer, EndMeans } from "./server.ts";
 
 /** Certificates of a TLS listener, PEM. With `clientCa`, clients must show a certificate that it signed. */
@@ -149,8 +151,10 @@ async function removeStale(path: string): Promise<void> {
 async function isServed(path: string): Promise<boolean> {
   try {
     const socket = await Bun.connect({ unix: path, socket: { data() {} } });
+    // One that was killed and cannot end still has its socket.
+    const server = peerPid((socket as unknown as { fd: number }).fd);
     socket.terminate();
-    return true;
+    return server === 0 || !isEnding(server);
   } catch {
     // Refused: the process that made the file is gone.
     return false;
