@@ -135,6 +135,20 @@ function tableOf(schema: Struct<unknown>): Table {
   return table;
 }
 
+/** Most fields of a long list are such: nothing is made for them that only an error would need. */
+function isDecoded(schema: Schema, value: unknown): boolean {
+  switch (schema.kind) {
+    case "string":
+      return typeof value === "string";
+    case "bool":
+      return typeof value === "boolean";
+    case "int":
+      return schema.go === "int64" && Number.isSafeInteger(value);
+    default:
+      return false;
+  }
+}
+
 function decodeStruct(schema: Struct<unknown>, value: unknown, place: Place): unknown {
   if (!isObject(value)) return wrongType(value, schema.name, place);
   const result: Record<string, unknown> = {};
@@ -147,6 +161,10 @@ function decodeStruct(schema: Struct<unknown>, value: unknown, place: Place): un
     const field = exact ?? fields.get(name);
     if (!field) continue;
     const item = value[key];
+    if (isDecoded(field.of, item)) {
+      result[name] = item;
+      continue;
+    }
     const decoded = decodeAt(field.of, item, { struct: schema.name, name, within: place });
     if (item !== null || field.of.kind === "nullable" || field.of.kind === "any") result[name] = decoded;
     else delete result[name];

@@ -30,6 +30,7 @@ function runText(run: Run): string {
 
 /** The PORTS of `docker ps`: runs of ports are joined, `0.0.0.0:8000-8002->80-82/tcp, 9000/udp`. */
 export function portsText(ports: readonly PortSummary[]): string {
+  if (ports.length === 0) return "";
   const open = new Map<string, Run>();
   const hostMappings: string[] = [];
   const runs: string[] = [];

@@ -152,9 +152,9 @@ function columnsOnly<R>(kind: RowKind<R>, text: string): ((row: R) => string | u
   if (!isPlain) return undefined;
   return (row) => {
     let line = "";
-    for (const [at, part] of parts.entries()) {
+    for (let at = 0; at < parts.length; at++) {
       const column = columns[at];
-      const shown = typeof column === "function" ? column(row) : part;
+      const shown = typeof column === "function" ? column(row) : parts[at];
       if (typeof shown !== "string") return undefined;
       line += shown;
     }

@@ -6,7 +6,9 @@ export interface TabOptions {
 
 const dockerTable: TabOptions = { minWidth: 10, padding: 3 };
 
-const widthOf = (text: string) => Bun.stringWidth(text, { countAnsiEscapeCodes: true });
+/** What is plain ASCII, as nearly all is, need not be asked for. */
+const widthOf = (text: string) =>
+  /^[ -~]*$/.test(text) ? text.length : Bun.stringWidth(text, { countAnsiEscapeCodes: true });
 
 /**
  * Aligns cells that end with a tab. As in Go's text/tabwriter, a column is a run of lines that have a cell there: its
