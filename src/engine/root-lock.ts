@@ -2,7 +2,7 @@ import { closeSync, fstatSync, openSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { conflict } from "../base/errors.ts";
 import { tryLock } from "../linux/fd.ts";
-import { isEnding } from "../linux/process.ts";
+import { isEnding, zombieStatus } from "../linux/process.ts";
 
 /** How long a daemon that was killed may take to let go before its lock is left to it. Milliseconds. */
 const patience = 500;
@@ -39,10 +39,11 @@ function lockRoot(root: string, deadline: number): number {
       if (tryLock(fd)) return fd;
       const holder = holderOf(fd);
       closeSync(fd);
-      // Without a holder it has been let go meanwhile.
+      // Without a holder it has been let go meanwhile, or is held where no process can be seen.
       if (holder !== undefined && !isEnding(holder)) throw inUse();
-      if (holder !== undefined && performance.now() >= deadline) rmSync(path);
-      else Bun.sleepSync(pause);
+      if (performance.now() < deadline) Bun.sleepSync(pause);
+      else if (holder !== undefined && zombieStatus(holder) !== undefined) rmSync(path);
+      else throw inUse();
     }
   } finally {
     closeSync(turn);
@@ -51,9 +52,12 @@ function lockRoot(root: string, deadline: number): number {
 
 /** The process that holds the lock of an open file (proc_locks(5)); undefined when none that can be seen does. */
 function holderOf(fd: number): number | undefined {
-  const { ino } = fstatSync(fd);
+  const { dev, ino } = fstatSync(fd);
+  const hex = (number: number) => number.toString(16).padStart(2, "0");
+  // st_dev as makedev(3) makes it; inodes of other file systems have the same numbers.
+  const file = `${hex((dev >> 8) & 0xfff)}:${hex((dev & 0xff) | ((dev >> 12) & 0xfff00))}:${ino}`;
   const line = readFileSync("/proc/locks", "latin1")
     .split("\n")
-    .find((one) => one.includes(" FLOCK ") && one.includes(`:${ino} `));
+    .find((one) => one.includes(" FLOCK ") && one.includes(` ${file} `));
   return line === undefined ? undefined : Number(line.trim().split(/\s+/)[4]);
 }

@@ -3,7 +3,7 @@ import type { Connection } from "../../api/http1/connection.ts";
 import { errnoOf, internal, messageOf } from "../../base/errors.ts";
 import type { Logger } from "../../base/log.ts";
 import { peerPid } from "../../linux/peer.ts";
-import { isEnding } from "../../linux/process.ts";
+import { zombieStatus } from "../../linux/process.ts";
 import type { ApiServer, EndMeans } from "./server.ts";
 
 /** Certificates of a TLS listener, PEM. With `clientCa`, clients must show a certificate that it signed. */
@@ -154,7 +154,7 @@ async function isServed(path: string): Promise<boolean> {
     // One that was killed and cannot end still has its socket.
     const server = peerPid((socket as unknown as { fd: number }).fd);
     socket.terminate();
-    return server === 0 || !isEnding(server);
+    return zombieStatus(server) === undefined;
   } catch {
     // Refused: the process that made the file is gone.
     return false;
