@@ -15,6 +15,9 @@ const numbers: Readonly<Record<ErrorCode, number>> = {
   unauthorized: 16,
 };
 
+/** Those that our errors have no word for. */
+export const grpcNumbers = { alreadyExists: 6, outOfRange: 11 } as const;
+
 const codes = new Map<number, ErrorCode>(
   Object.entries(numbers).map(([code, number]) => [number, code as ErrorCode]),
 );

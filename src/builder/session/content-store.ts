@@ -8,7 +8,7 @@ import {
   writeActions,
 } from "../../api/buildkit/content.ts";
 import type { GrpcCall } from "../../api/grpc/client.ts";
-import { GrpcError } from "../../api/grpc/status.ts";
+import { GrpcError, grpcNumbers } from "../../api/grpc/status.ts";
 import { internal, invalidArgument, isEngineError, notFound } from "../../base/errors.ts";
 import type { BlobDescriptor, BlobStore } from "../../images/blobs.ts";
 import type { Digest } from "../../oci/digest.ts";
@@ -16,8 +16,6 @@ import type { Descriptor } from "../../oci/manifest.ts";
 import type { CacheReader, FetchOptions } from "../remote-cache/cache-reader.ts";
 import type { ClientSession } from "./client-session.ts";
 
-/** gRPC's `AlreadyExists`. */
-const alreadyExists = 6;
 /** gRPC messages of Go have at most 4 MB where nobody says otherwise. */
 const pieceSize = 512 * 1024;
 
@@ -107,7 +105,7 @@ export class ClientContent implements CacheReader {
       }
       await ask(call, answers, { ...request, action: writeActions.commit, offset });
     } catch (error) {
-      if (!(error instanceof GrpcError) || error.number !== alreadyExists) throw error;
+      if (!(error instanceof GrpcError) || error.number !== grpcNumbers.alreadyExists) throw error;
     } finally {
       call.end();
       await answers.return(undefined);

@@ -12,17 +12,13 @@ import {
 } from "../../api/buildkit/content.ts";
 import { Empty } from "../../api/buildkit/control.ts";
 import { type Method, type ServerCall, unary } from "../../api/grpc/server.ts";
-import { GrpcError } from "../../api/grpc/status.ts";
+import { GrpcError, grpcNumbers } from "../../api/grpc/status.ts";
 import { invalidArgument, notFound } from "../../base/errors.ts";
 import type { Digest } from "../../oci/digest.ts";
 import type { ContentFolder, ContentWriter } from "./content-store.ts";
 
 /** Folders with caches, by the name that the builder calls them. */
 export type Stores = ReadonlyMap<string, ContentFolder>;
-
-/** gRPC's numbers for what our errors have no word for. */
-const alreadyExists = 6;
-const outOfRange = 11;
 
 /** The methods by which a builder reads and writes the caches in folders of the client. */
 export function contentServices(stores: Stores): [string, Method][] {
@@ -83,7 +79,7 @@ async function write(call: ServerCall, stores: Stores): Promise<void> {
       if (request.expected !== "" && request.expected !== expected) {
         expected = request.expected;
         if (store.size(expected as Digest) !== undefined) {
-          throw new GrpcError(alreadyExists, `blob with expected digest ${expected} exists`);
+          throw new GrpcError(grpcNumbers.alreadyExists, `blob with expected digest ${expected} exists`);
         }
       }
       writer ??= store.writer(expected as Digest);
@@ -103,7 +99,10 @@ async function write(call: ServerCall, stores: Stores): Promise<void> {
 function put(writer: ContentWriter, offset: number, data: Uint8Array): void {
   if (offset === 0 && writer.offset > 0 && data.length > 0) writer.restart();
   else if (offset > 0 && offset !== writer.offset) {
-    throw new GrpcError(outOfRange, `write @${offset} must occur at current offset ${writer.offset}`);
+    throw new GrpcError(
+      grpcNumbers.outOfRange,
+      `write @${offset} must occur at current offset ${writer.offset}`,
+    );
   }
   writer.write(data);
 }
