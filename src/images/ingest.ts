@@ -24,7 +24,7 @@ export class Ingest implements BlobWriter, AsyncDisposable {
   #written = 0;
   #buffered = 0;
   #buffer: Buffer | undefined;
-  #arrival: Arrival | undefined;
+  #arrival = new Arrival();
   #isWhole = false;
 
   constructor(blob: BlobDescriptor, path: string, signal: AbortSignal, onProgress: (offset: number) => void) {
@@ -57,6 +57,7 @@ export class Ingest implements BlobWriter, AsyncDisposable {
       this.#hash.update(buffer.subarray(0, bytesRead));
       this.#written += bytesRead;
     }
+    this.#arrival.advance(this.#written);
   }
 
   #handle(): FileHandle {
@@ -88,24 +89,21 @@ export class Ingest implements BlobWriter, AsyncDisposable {
     }
     this.#written += this.#buffered;
     this.#buffered = 0;
-    this.#arrival?.advance(this.#written);
+    this.#arrival.advance(this.#written);
   }
 
   async restart(): Promise<void> {
-    this.#arrival?.abort();
-    this.#arrival = undefined;
+    this.#arrival.abort();
+    this.#arrival = new Arrival();
+    this.#isWhole = false;
     this.#hash = createHash(algorithmOf(this.digest));
     this.#written = 0;
     this.#buffered = 0;
     await this.#handle().truncate(0);
   }
 
-  /** For a Worker that reads the file while it grows. */
+  /** For a Worker that reads the file while it grows; it is told of the end also when it asks after it. */
   arrival(): SharedArrayBuffer {
-    if (!this.#arrival) {
-      this.#arrival = new Arrival();
-      this.#arrival.advance(this.#written);
-    }
     return this.#arrival.shared;
   }
 
@@ -116,7 +114,7 @@ export class Ingest implements BlobWriter, AsyncDisposable {
   async finish(): Promise<void> {
     await this.#flush();
     if (this.#written < this.size) throw unavailable("unexpected EOF");
-    this.#arrival?.complete();
+    this.#arrival.complete();
     this.#isWhole = true;
     const actual = `${algorithmOf(this.digest)}:${this.#hash.digest("hex")}`;
     if (actual !== this.digest) {
@@ -132,7 +130,7 @@ export class Ingest implements BlobWriter, AsyncDisposable {
       if (this.#file && this.#buffered > 0) await this.#flush();
     } finally {
       // Whoever reads along must not wait for more.
-      if (!this.#isWhole) this.#arrival?.abort();
+      if (!this.#isWhole) this.#arrival.abort();
       await this.#file?.close();
     }
   }
