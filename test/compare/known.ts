@@ -67,7 +67,7 @@ export const said: readonly [RegExp, string][] = [
 export const done: readonly [command: RegExp, reason: string][] = [
   [/^docker exec --privileged one/, "it has what the daemon has, where Docker asks for more and fails"],
   [/cp -L one:\/etc\/mtab/, "the link is followed in the container, and not on the host"],
-  [/filter container=ev --filter event=die/, "it tells how long it ran now"],
+  [/filter container=ev1 --filter event=die/, "it tells how long it ran now"],
   [/^docker exec one ''/, "127 for what is not there"],
   [/^docker network create ''/, "an empty name is refused now"],
   [/^docker network create --subnet x/, "all that is wrong with a network is told at once now"],

@@ -7,6 +7,15 @@ import type { TestRegistry } from "../harness/registry.ts";
 
 export const dockerd = "/usr/sbin/dockerd";
 
+/**
+ * Runs what follows in a mount namespace of its own without the host's plugins: Docker asks every one that it finds, on
+ * many occasions, and waits half a minute for one that another test has just ended.
+ */
+const withoutPlugins = [
+  ...["unshare", "--mount", "--propagation", "slave", "sh", "-ec"],
+  'mkdir -p /run/docker/plugins; mount --make-rshared /; mount -t tmpfs none /run/docker/plugins; exec "$0" "$@"',
+];
+
 /** True where docker.io is installed. */
 export const hasReference = existsSync(dockerd);
 
@@ -46,7 +55,7 @@ export class ReferenceDaemon implements AsyncDisposable {
       `--registry-mirror=${mirror}`,
     ];
     const log = Bun.file(join(this.#root, "log"));
-    this.#child = Bun.spawn([dockerd, ...flags], { stdout: "ignore", stderr: log });
+    this.#child = Bun.spawn([...withoutPlugins, dockerd, ...flags], { stdout: "ignore", stderr: log });
     const env = { DOCKER_HOST: this.host };
     await until("Docker answers", async () => (await run(["docker", "version"], { env })).code === 0, 60);
   }
