@@ -1,0 +1,3 @@
+import { compareScript } from "./compare.ts";
+
+compareScript("create");
