@@ -1,5 +1,7 @@
 import { createHash } from "node:crypto";
 import { cancelled, invalidArgument } from "../base/errors.ts";
+import { makeFilesAs } from "../linux/file-maker.ts";
+import { type IdMaps, idOutside } from "../linux/user-namespace.ts";
 import type { Digest } from "../oci/digest.ts";
 import { type ArchiveSource, openArchive } from "./archive-source.ts";
 import { type ExtractOptions, Extractor } from "./extractor.ts";
@@ -40,6 +42,7 @@ export function unpack(
   isCancelled: () => boolean = () => false,
 ): Unpacked {
   using source = openArchive(job.sources, job);
+  using _ = job.options.ids && makeFilesAs(rootOf(job.options.ids));
   using extractor = new Extractor(job.directory, job.options);
   const decoder = new TarDecoder();
   const hash = createHash("sha256");
@@ -58,6 +61,9 @@ export function unpack(
   }
   return { diffId, tarSize, ...extractor.finish() };
 }
+
+/** Who makes the files where the ids are not the host's; each gets its own owner after that. */
+const rootOf = ({ uids, gids }: IdMaps) => ({ uid: idOutside(uids, 0) ?? 0, gid: idOutside(gids, 0) ?? 0 });
 
 function feed(decoder: TarDecoder, extractor: Extractor, chunk: Uint8Array): void {
   for (const event of decoder.push(chunk)) {

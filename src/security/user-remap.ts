@@ -1,7 +1,7 @@
 import { appendFileSync, readFileSync, statSync } from "node:fs";
 import { release } from "node:os";
 import { dirname } from "node:path";
-import { errnoOf, internal, invalidArgument, unavailable } from "../base/errors.ts";
+import { errnoOf, internal, invalidArgument, messageOf, unavailable } from "../base/errors.ts";
 import { cloneMount } from "../linux/detached-mount.ts";
 import { closeFd, openFlags, openPath } from "../linux/file-at.ts";
 import {
@@ -81,6 +81,8 @@ export function checkRemap({ root, namespace }: UserRemap, { dataRoot, execRoot 
   try {
     using mount = cloneMount(fd, false);
     mount.mapOwners(namespace, dataRoot);
+  } catch (error) {
+    throw unavailable(`--userns-remap needs another data root: ${messageOf(error)}`, error);
   } finally {
     closeFd(fd);
   }

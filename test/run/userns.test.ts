@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { lstatSync, readdirSync, statSync } from "node:fs";
-import { chown, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { chmod, chown, mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { TestDaemon } from "../harness/daemon.ts";
-import { run } from "../harness/process.ts";
+import { dist, mustRun, run } from "../harness/process.ts";
 
 // The user `dockremap` and its ranges, which the daemon makes, stay: other daemons of the host may use them.
 let daemon: TestDaemon;
@@ -73,6 +73,24 @@ test("cp, export, diff and commit tell the container's ids", async () => {
   expect(await daemon.must("run", "--userns", "host", ...look)).toBe("0:0\n33:44");
 });
 
+test("cp brings files into what the container has mounted by itself", async () => {
+  const flags = ["--name", "mounts", "--tmpfs", "/quick:mode=0755", "--shm-size", "1m"];
+  await daemon.must("run", "-d", ...flags, "busybox", "sleep", "1000");
+  const tree = join(folder, "tree");
+  await mkdir(join(tree, "sub"), { recursive: true });
+  await writeFile(join(tree, "sub/file"), "text\n");
+  await symlink("file", join(tree, "sub/link"));
+  await chown(join(tree, "sub/file"), 33, 44);
+  for (const target of ["/quick", "/dev/shm", "/root"]) {
+    await daemon.must("cp", "-a", tree, `mounts:${target}`);
+    await daemon.must("cp", join(tree, "sub/file"), `mounts:${target}/plain`);
+    const names = ["tree/sub", "tree/sub/file", "tree/sub/link", "plain"].map((name) => `${target}/${name}`);
+    const seen = (await daemon.must("exec", "mounts", "stat", "-c", "%u:%g", ...names)).split("\n");
+    expect([target, ...seen]).toEqual([target, "0:0", "33:44", "0:0", "33:44"]);
+  }
+  await daemon.must("rm", "-f", "mounts");
+});
+
 test("a build's steps are remapped, its layers are not", async () => {
   const dockerfile =
     "FROM busybox\nRUN cat /proc/self/uid_map >/map; touch /mine; chown 7:8 /mine\nWORKDIR /w\n";
@@ -137,4 +155,28 @@ test("after a kill the daemon goes on with the containers that run, and no mount
   expect(await daemon.must("exec", "up", "stat", "-c", "%u:%g", "/root/copy")).toBe("33:44");
   const staged = join(daemon.execRoot, "mounts");
   expect(readdirSync(staged).filter((name) => name !== "empty")).toEqual([]);
+});
+
+test("a data root that cannot show other owners is named when the daemon starts", async () => {
+  const root = join(folder, "plain");
+  await chmod(folder, 0o711);
+  await mkdir(root);
+  await mustRun(["mount", "-t", "ramfs", "-o", "mode=711", "ramfs", root]);
+  try {
+    const flags = [`--host=unix://${folder}/sock`, `--data-root=${root}`, `--exec-root=${folder}/exec`];
+    const started = await run([
+      join(dist, "dockerd"),
+      ...flags,
+      `--pidfile=${folder}/pid`,
+      "--userns-remap=default",
+    ]);
+    expect(started).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining(
+        `--userns-remap needs another data root: cannot map the owners of ${root}: its file system, or one that is mounted below it, does not support ID-mapped mounts`,
+      ),
+    });
+  } finally {
+    await mustRun(["umount", root]);
+  }
 });
