@@ -121,7 +121,10 @@ export class ManagedProcess {
   begin(own: OwnStdio): void {
     const log = this.#log;
     if (log?.progress && !this.state.tty) {
-      this.#journal = new OutputJournal(this.files.journal, () => (log.progress as () => LogProgress)());
+      this.#journal = new OutputJournal(this.files.journal, {
+        progress: () => (log.progress as () => LogProgress)(),
+        onFailure: (error) => this.#journalFailed(error),
+      });
     }
     if (own.stdout !== undefined) this.#readFrom(own.stdout, "stdout");
     if (own.stderr !== undefined) this.#readFrom(own.stderr, "stderr");
@@ -130,6 +133,13 @@ export class ManagedProcess {
       this.#input = new InputWriter(this.#deps.poller, own.stdin, { terminal: false });
     if (own.master === undefined) this.#connectWaiting();
     else this.setMaster(own.master);
+  }
+
+  #journalFailed(error: unknown): void {
+    this.#deps.log.warn("output is logged without a journal: a supervisor that is killed loses some", {
+      container: this.state.id,
+      error: messageOf(error),
+    });
   }
 
   /** Takes over the master of its terminal. */

@@ -1,4 +1,13 @@
-import { closeSync, constants, fstatSync, ftruncateSync, openSync, readFileSync, writeSync } from "node:fs";
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  ftruncateSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  writeSync,
+} from "node:fs";
 import { errnoOf } from "../../base/errors.ts";
 import { moveFromPipe, readAt, readNow } from "../../linux/fd.ts";
 import type { LogProgress, LogStream } from "../logs/log-driver.ts";
@@ -23,8 +32,13 @@ interface StreamJournal {
   /** How many of them were handed out, and how many are in the log. */
   read: number;
   logged: number;
-  /** The files cannot be written (a full disk, a file system without splice): output is read past them. */
-  broken: boolean;
+}
+
+export interface JournalOwner {
+  /** Tells how far the log is. */
+  progress: () => LogProgress;
+  /** Told when the files cannot be written (a full disk, a file system without splice): from then on there is no journal. */
+  onFailure: (error: unknown) => void;
 }
 
 /**
@@ -37,15 +51,17 @@ interface StreamJournal {
  */
 export class OutputJournal {
   #path: string;
-  #progress: () => LogProgress;
+  #owner: JournalOwner;
+  /** Output is read past the files. */
+  #broken = false;
   #note: number | undefined;
   #numbers = new Float64Array(6);
   #streams: Record<LogStream, StreamJournal>;
 
-  /** Files are made when there is output: `<path>.note`, `<path>.stdout.0`, … `progress` tells how far the log is. */
-  constructor(path: string, progress: () => LogProgress) {
+  /** Files are made when there is output: `<path>.note`, `<path>.stdout.0`, … */
+  constructor(path: string, owner: JournalOwner) {
     this.#path = path;
-    this.#progress = progress;
+    this.#owner = owner;
     const note = readNote(path);
     if (note) this.#note = openNote(path);
     this.#streams = { stdout: this.#resume("stdout", note), stderr: this.#resume("stderr", note) };
@@ -54,7 +70,7 @@ export class OutputJournal {
   /** What a supervisor that was killed has left. */
   #resume(stream: LogStream, note: Note | undefined): StreamJournal {
     const fds: StreamJournal["fds"] = [undefined, undefined];
-    const journal: StreamJournal = { fds, file: 0, size: 0, read: 0, logged: 0, broken: false };
+    const journal: StreamJournal = { fds, file: 0, size: 0, read: 0, logged: 0 };
     if (!note) return journal;
     const { file, logged } = note.streams[stream];
     journal.file = file;
@@ -82,12 +98,11 @@ export class OutputJournal {
   /** Reads of `pipe`, without waiting, as `readNow` does. What it gives must be logged before the next call. */
   read(stream: LogStream, pipe: number, buffer: Uint8Array): number | undefined {
     const journal = this.#streams[stream];
-    if (!journal.broken && journal.read === journal.size) {
-      const count = this.#take(stream, journal, pipe, buffer.length);
-      if (count === undefined) this.#empty(stream, journal);
-      if (!count && !journal.broken) return count;
+    if (journal.read === journal.size) {
+      const count = this.#tried(() => this.#take(stream, journal, pipe, buffer.length));
+      if (this.#broken) return readNow(pipe, buffer);
+      if (!count) return count;
     }
-    if (journal.broken) return readNow(pipe, buffer);
     const rest = buffer.subarray(0, Math.min(buffer.length, journal.size - journal.read));
     const count = readAt(this.#open(stream, journal), rest, journal.read);
     journal.read += count;
@@ -95,25 +110,43 @@ export class OutputJournal {
   }
 
   #take(stream: LogStream, journal: StreamJournal, pipe: number, length: number): number | undefined {
+    if (this.#note === undefined) this.#write();
+    const count = moveFromPipe(pipe, this.#open(stream, journal), journal.size, length);
+    if (count === undefined) this.#empty(stream, journal);
+    journal.size += count ?? 0;
+    return count;
+  }
+
+  /** Writes to the files, unless they are broken; they are when it throws. */
+  #tried<T>(write: () => T): T | undefined {
+    if (this.#broken) return undefined;
     try {
-      if (this.#note === undefined) this.#write();
-      const count = moveFromPipe(pipe, this.#open(stream, journal), journal.size, length);
-      journal.size += count ?? 0;
-      return count;
-    } catch {
-      journal.broken = true;
+      return write();
+    } catch (error) {
+      this.#breakOff(error);
       return undefined;
+    }
+  }
+
+  /** A note that is not kept up would have the next supervisor take new lines for old ones: it goes, with all files. */
+  #breakOff(why: unknown): void {
+    this.#broken = true;
+    this.#owner.onFailure(why);
+    try {
+      for (const file of journalFiles(this.#path)) rmSync(file, { force: true });
+    } catch (error) {
+      this.#owner.onFailure(error);
     }
   }
 
   /** All that was read is in the log, but for a line without an end. */
   logged(stream: LogStream): void {
+    if (this.#note === undefined) return;
     const journal = this.#streams[stream];
-    if (journal.broken || this.#note === undefined) return;
-    const { position, pending } = this.#progress();
+    const { position, pending } = this.#owner.progress();
     journal.logged = Math.max(0, journal.read - pending[stream]);
-    if (journal.size >= longestFile && journal.read === journal.size) this.#change(stream, journal, position);
-    else this.#write(position);
+    const isLong = journal.size >= longestFile && journal.read === journal.size;
+    this.#tried(() => (isLong ? this.#change(stream, journal, position) : this.#write(position)));
   }
 
   /** The pipe is empty, and so is the file when no line is unfinished. */
@@ -139,7 +172,7 @@ export class OutputJournal {
     ftruncateSync(old, 0);
   }
 
-  #write(position: LogPosition = this.#progress().position): void {
+  #write(position: LogPosition = this.#owner.progress().position): void {
     this.#note ??= openNote(this.#path);
     const { stdout, stderr } = this.#streams;
     const { inode, offset } = position;
@@ -151,10 +184,8 @@ export class OutputJournal {
     const { stdout, stderr } = this.#streams;
     for (const fd of [this.#note, ...stdout.fds, ...stderr.fds]) if (fd !== undefined) closeSync(fd);
     this.#note = undefined;
-    for (const journal of [stdout, stderr]) {
-      journal.fds = [undefined, undefined];
-      journal.broken = true;
-    }
+    for (const journal of [stdout, stderr]) journal.fds = [undefined, undefined];
+    this.#broken = true;
   }
 }
 
