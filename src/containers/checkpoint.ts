@@ -11,6 +11,7 @@ import {
   unavailable,
 } from "../base/errors.ts";
 import { run } from "../linux/spawn.ts";
+import { partialOf, removePartial } from "../runtime/supervisor/checkpoints.ts";
 import type { CheckpointRequest, RuntimeBinary } from "../runtime/supervisor/protocol.ts";
 import { type Container, isRunning } from "./container.ts";
 import type { ContainerDeps } from "./deps.ts";
@@ -69,11 +70,28 @@ async function dump(deps: ContainerDeps, container: Container, request: Checkpoi
   const { stoppedByUser } = container.state;
   // Who has it ended does not want it to be started again, whatever its restart policy says.
   if (!request.leaveRunning) deps.set.setState(container, { stoppedByUser: true });
+  const partial = partialOf(request.directory);
+  deps.resources.claim({ kind: "checkpoint", key: partial, owner: container.id });
   try {
     await deps.supervisor.checkpoint(request);
   } catch (error) {
     deps.set.setState(container, { stoppedByUser });
     throw error;
+  } finally {
+    dropPartial(deps, partial);
+  }
+}
+
+/** Removes what crashes have left of checkpoints that they cut off. */
+export function dropPartialCheckpoints(deps: ContainerDeps): void {
+  for (const { key } of deps.resources.ofKind("checkpoint")) dropPartial(deps, key);
+}
+
+function dropPartial(deps: ContainerDeps, key: string): void {
+  try {
+    if (removePartial(key)) deps.resources.release({ kind: "checkpoint", key });
+  } catch (error) {
+    deps.log.warn("what is left of a checkpoint cannot be removed", { path: key, error: messageOf(error) });
   }
 }
 

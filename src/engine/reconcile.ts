@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { Limiter, waitAtMost } from "../base/async.ts";
 import { rfc3339Nano, zeroTime } from "../base/clock.ts";
 import { messageOf } from "../base/errors.ts";
+import { dropPartialCheckpoints } from "../containers/checkpoint.ts";
 import { type Container, isRunning } from "../containers/container.ts";
 import type { ContainerDeps } from "../containers/deps.ts";
 import { containerExited } from "../containers/exit.ts";
@@ -55,6 +56,7 @@ export async function reconcile(deps: ContainerDeps, inits: Inits): Promise<void
   await dropUnknown(deps, await deps.supervisor.list());
   await dropOrphanMounts(deps);
   await dropOrphanDirectories(deps);
+  dropPartialCheckpoints(deps);
   const running = deps.set.everything().filter(isRunning);
   await deps.volumes.reconcile(
     new Set(deps.set.everything().map(({ id }) => id)),

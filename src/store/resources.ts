@@ -11,6 +11,8 @@ export const resourceKinds = [
   "nftTable",
   "cgroup",
   "process",
+  // The folder of a checkpoint that is being written.
+  "checkpoint",
   // What plugins have made for networks.
   "pluginNetwork",
   "pluginEndpoint",

@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "bun:test";
-import { mkdirSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { TestDaemon } from "../harness/daemon.ts";
 import { until } from "../harness/process.ts";
@@ -96,6 +96,43 @@ describe.skipIf(reason !== undefined)("checkpoints", () => {
       stdin: Buffer.from(""),
     });
     expect(asked.stdout.toString()).toBe("served\n");
+  });
+
+  test("a supervisor that dies at its work leaves nothing of the checkpoint", async () => {
+    await run("busybox", "sh", "-c", counting);
+    const checkpoints = join(
+      daemon.dataRoot,
+      "containers",
+      await daemon.inspect("frozen", "{{.Id}}"),
+      "checkpoints",
+    );
+    const partial = () => existsSync(join(checkpoints, ".one-partial"));
+    const made = daemon.docker("checkpoint", "create", "--leave-running", "frozen", "one");
+    await until("it is at work", partial);
+    process.kill(daemon.supervisorPid, "SIGKILL");
+    expect((await made).code).toBe(1);
+    expect(readdirSync(checkpoints)).toEqual([]);
+  });
+
+  test("what daemon and supervisor leave of a checkpoint when both die goes with the next start", async () => {
+    await run("busybox", "sh", "-c", counting);
+    const checkpoints = join(
+      daemon.dataRoot,
+      "containers",
+      await daemon.inspect("frozen", "{{.Id}}"),
+      "checkpoints",
+    );
+    const partial = () => existsSync(join(checkpoints, ".one-partial"));
+    const made = daemon.docker("checkpoint", "create", "--leave-running", "frozen", "one");
+    await until("it is at work", partial);
+    const supervisor = daemon.supervisorPid;
+    process.kill(supervisor, "SIGSTOP");
+    await daemon.end("SIGKILL");
+    process.kill(supervisor, "SIGKILL");
+    expect((await made).code).toBe(1);
+    expect(readdirSync(checkpoints)).toEqual([".one-partial"]);
+    await daemon.launch();
+    expect(readdirSync(checkpoints)).toEqual([]);
   });
 
   test("what cannot be is told, and nothing ends for it", async () => {

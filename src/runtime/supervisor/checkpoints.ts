@@ -1,6 +1,7 @@
-import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { closeSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { errnoOf, notFound } from "../../base/errors.ts";
+import { tryLock } from "../../linux/fd.ts";
 import type { OciRuntime } from "../oci-runtime.ts";
 import { stdioNames, writeCriuConfig } from "./criu.ts";
 import type { ManagedProcess } from "./managed-process.ts";
@@ -9,8 +10,8 @@ import type { CheckpointConfig, CheckpointRequest } from "./protocol.ts";
 /** For CRIU's logs. */
 const workFolder = "criu.work";
 const configFile = "config.json";
-/** Images that are not complete; no checkpoint is called so. */
-const partialOf = (directory: string) => join(dirname(directory), `.${basename(directory)}-partial`);
+/** Images that are not complete; no checkpoint is called so. Who writes them has the lock on their folder. */
+export const partialOf = (directory: string) => join(dirname(directory), `.${basename(directory)}-partial`);
 
 /** Makes a checkpoint: its folder is there when all of it is. Throws `unavailable` with the reason. */
 export async function writeCheckpoint(
@@ -22,7 +23,9 @@ export async function writeCheckpoint(
   const work = join(partial, workFolder);
   rmSync(partial, { recursive: true, force: true });
   mkdirSync(work, { recursive: true, mode: 0o700 });
+  const writing = openSync(partial, "r");
   try {
+    tryLock(writing);
     const stdio = stdioNames(files, state);
     writeCriuConfig(state.bundle, stdio, false);
     await runtime.checkpoint({ images: partial, work, leaveRunning });
@@ -33,6 +36,26 @@ export async function writeCheckpoint(
   } catch (error) {
     rmSync(partial, { recursive: true, force: true });
     throw error;
+  } finally {
+    closeSync(writing);
+  }
+}
+
+/** Removes what a supervisor that was killed has left of a checkpoint; false while one is at work on it. */
+export function removePartial(partial: string): boolean {
+  let folder: number;
+  try {
+    folder = openSync(partial, "r");
+  } catch (error) {
+    if (errnoOf(error) === "ENOENT") return true;
+    throw error;
+  }
+  try {
+    if (!tryLock(folder)) return false;
+    rmSync(partial, { recursive: true, force: true });
+    return true;
+  } finally {
+    closeSync(folder);
   }
 }
 
