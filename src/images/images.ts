@@ -1,6 +1,6 @@
-import { KeyedQueue } from "../base/async.ts";
+import { KeyedQueue, waitAtMost } from "../base/async.ts";
 import type { Clock } from "../base/clock.ts";
-import { internal, invalidArgument, notFound } from "../base/errors.ts";
+import { internal, invalidArgument, messageOf, notFound } from "../base/errors.ts";
 import type { Logger } from "../base/log.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { Descriptor } from "../oci/manifest.ts";
@@ -46,6 +46,9 @@ export interface PruneOptions {
   /** Which of them (the filters `until` and `label`). */
   filter?: (image: Image) => boolean;
 }
+
+/** For how long an answer waits for files to be deleted, in milliseconds: whoever needs the space mostly has it then. */
+const deletionPatience = 1000;
 
 /** The images: what has a name or had one, out of the blobs and layers. */
 export class ImageStore {
@@ -294,11 +297,17 @@ export class ImageStore {
     });
   }
 
-  /** Sweeps what neither an image, nor a container, nor a lease refers to. Resolves when the space is free. */
+  /**
+   * Sweeps what neither an image, nor a container, nor a lease refers to. Resolves when the space is free; where there is
+   * much to delete, that goes on behind.
+   */
   async collect(): Promise<{ reclaimed: number }> {
     const roots = this.#table.all().map(({ id }) => id);
     const collected = collect([...roots, ...this.#used(), ...this.#retained()], this.#stores());
-    await this.#trash.empty();
+    const emptied = this.#trash.empty().catch((error: unknown) => {
+      this.#log.warn("cannot empty the trash", { error: messageOf(error) });
+    });
+    await waitAtMost(deletionPatience, emptied);
     return collected;
   }
 
