@@ -1,4 +1,4 @@
-import { type BodyReader, bodyOf, chunkOf, emptyBody, lastChunk, wholeBody } from "../api/http1/body.ts";
+import { type BodyReader, bodyOf, chunkParts, emptyBody, lastChunk, wholeBody } from "../api/http1/body.ts";
 import type { Connection } from "../api/http1/connection.ts";
 import { type Headers, listsWord, readHead } from "../api/http1/head.ts";
 import { isEngineError, unavailable } from "../base/errors.ts";
@@ -72,7 +72,7 @@ export async function exchange(connection: Connection, request: OutgoingRequest)
 async function sendBody(connection: Connection, body: AsyncIterable<Uint8Array>): Promise<void> {
   try {
     for await (const bytes of body) {
-      if (!(await connection.write(chunkOf(bytes)))) return;
+      for (const part of chunkParts(bytes)) if (!(await connection.write(part))) return;
     }
     await connection.write(lastChunk);
   } catch (error) {

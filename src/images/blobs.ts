@@ -312,14 +312,14 @@ export class BlobStore {
   }
 
   /**
-   * Where a blob can be read while it is still coming (`arrival` says how far), or not durable yet; undefined when it is
-   * not on its way.
+   * Where a blob can be read while it is still coming (`arrival` says how far), or not durable yet (`digest`: it has been
+   * verified just now); undefined when it is not on its way.
    */
-  arriving(digest: Digest): { path: string; arrival?: SharedArrayBuffer } | undefined {
+  arriving(digest: Digest): { path: string; arrival?: SharedArrayBuffer; digest?: Digest } | undefined {
     const ingest = this.#ingests.get(digest);
     if (ingest) return { path: ingest.path, arrival: ingest.arrival() };
     const received = this.#received.path(digest);
-    return received === undefined ? undefined : { path: received };
+    return received === undefined ? undefined : { path: received, digest };
   }
 
   /**

@@ -232,12 +232,12 @@ export class LayerStore {
     return difference ?? undefined;
   }
 
-  #source(blob: Digest): Pick<UnpackJob, "sources" | "arrival"> {
+  #source(blob: Digest): Pick<UnpackJob, "sources" | "arrival" | "digest"> {
     // When the blob is there by the time the Worker opens the file, it has moved to its final place.
     const arriving = this.#blobs.arriving(blob);
     if (arriving) {
-      const { path, ...progress } = arriving;
-      return { sources: [path, this.#blobs.path(blob)], ...progress };
+      const { path, ...known } = arriving;
+      return { sources: [path, this.#blobs.path(blob)], ...known };
     }
     if (!this.#blobs.has(blob)) throw notFound(`content digest ${blob}: not found`);
     return { sources: [this.#blobs.path(blob)] };

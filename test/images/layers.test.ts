@@ -7,6 +7,7 @@ import {
   readFileSync,
   readlinkSync,
   renameSync,
+  writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
 import { gzipSync, zstdCompressSync } from "node:zlib";
@@ -276,4 +277,23 @@ test("a layer whose folder has vanished is not claimed to be there", async () =>
   renameSync(folder, join(before.root, "elsewhere"));
   await using after = new Stores(before.root);
   expect(after.layers.list()).toEqual([]);
+});
+
+test("a plain tar whose digest its writer tells is not hashed again, a compressed one is", async () => {
+  await using stores = new Stores();
+  const tar = tarOf(file("a", "content"));
+  // A wrong one, so that it can be told from what a hash gives.
+  const told = sha256Of(Buffer.from("told"));
+  const options = { whiteouts: "overlay", devices: true } as const;
+  const diffIdOf = async (name: string, bytes: Buffer) => {
+    const path = join(stores.root, name);
+    writeFileSync(path, bytes);
+    mkdirSync(`${path}.layer`);
+    const job = { sources: [path], digest: told, directory: `${path}.layer`, options };
+    const { diffId } = await stores.workers.run("unpack", job);
+    expect(readFileSync(join(`${path}.layer`, "a"), "utf8")).toBe("content");
+    return diffId;
+  };
+  expect(await diffIdOf("plain", tar)).toBe(told);
+  expect(await diffIdOf("gzip", gzipSync(tar))).toBe(sha256Of(tar));
 });
