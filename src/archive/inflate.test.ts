@@ -40,6 +40,21 @@ test("streams of several members or frames are one, and zeros may follow", () =>
   expect(inflate("zstd", frames, 4096).equals(data)).toBe(true);
 });
 
+test("garbage after a finished stream is refused, wherever the pieces end", () => {
+  const member = gzipSync(data.subarray(0, 10_000));
+  for (const garbage of ["garbage", "\0\0garbage", "\x1fgarbage"]) {
+    const bytes = Buffer.concat([member, Buffer.from(garbage)]);
+    for (const withIgzip of [false, true]) {
+      for (const pieceSize of [1, member.length, member.length + 1, bytes.length]) {
+        const inflating = () => inflateBy(withIgzip, "gzip", bytes, pieceSize);
+        expect(inflating).toThrow(/incorrect header check|unexpected end of file/);
+      }
+    }
+  }
+  const frame = zstdCompressSync(data.subarray(0, 10_000));
+  expect(() => inflate("zstd", Buffer.concat([frame, Buffer.from("garbage")]), 4096)).toThrow();
+});
+
 test("gzip that is cut off or corrupt is refused", () => {
   const bytes = gzipSync(data);
   for (const withIgzip of [false, true]) {

@@ -21,6 +21,14 @@ export interface ZlibHandle {
 const gzipMagic = 0x1f;
 const outputSize = 1024 * 1024;
 
+/**
+ * What follows a finished stream: zeros may pad it, as gzip(1) has it. Throws `invalidArgument` for anything else, which
+ * Go's reader refuses: others must not read more in a layer than we do.
+ */
+function checkPadding(rest: Uint8Array): void {
+  if (rest.some((byte) => byte !== 0)) throw invalidArgument("incorrect header check");
+}
+
 /** Decompresses synchronously, piece by piece with bounded memory. */
 export interface Inflater extends Disposable {
   /** What `input` gives. Each piece is valid until the next is asked for. Throws `invalidArgument` on corrupt data. */
@@ -46,13 +54,12 @@ class IgzipInflater implements Inflater {
   }
 
   *push(input: Uint8Array): Generator<Uint8Array> {
-    for (let at = 0; at < input.length && this.#at !== "end"; ) {
+    for (let at = 0; at < input.length; ) {
       if (this.#at === "between") {
-        // Zeros may pad a finished stream.
         this.#at = input[at] === gzipMagic ? "inside" : "end";
-        if (this.#at === "end") return;
-        this.#igzip.begin();
+        if (this.#at === "inside") this.#igzip.begin();
       }
+      if (this.#at === "end") return checkPadding(input.subarray(at));
       // What is made of the last bytes may not all have had room.
       for (let full = true; full && this.#at === "inside"; ) {
         const { used, made, finished, failure } = this.#igzip.step(input.subarray(at), this.#output);
@@ -105,6 +112,7 @@ class ZlibInflater implements Inflater {
   }
 
   *push(input: Uint8Array): Generator<Uint8Array> {
+    if (this.#ended) return checkPadding(input);
     let at = 0;
     for (;;) {
       const left = input.length - at;
@@ -113,9 +121,9 @@ class ZlibInflater implements Inflater {
       at += used;
       if (made > 0) yield this.#output.subarray(0, made);
       if (made < outputSize) {
-        // Zeros may pad a finished stream; the decoder leaves them.
+        // What the decoder leaves is no part of the stream.
         this.#ended = at < input.length;
-        return;
+        return checkPadding(input.subarray(at));
       }
     }
   }
