@@ -42,19 +42,16 @@ export class Filters {
   }
 
   /**
-   * A boolean filter (`dangling`): undefined when not given. Throws `invalidArgument` on anything but a truth value.
+   * A boolean filter (`dangling`): undefined when not given. Throws `invalidArgument` when its values say neither true nor
+   * false, or both.
    */
   boolean(name: string): boolean | undefined {
     if (!this.has(name)) return undefined;
-    const truths = this.get(name).map((value) => {
-      if (["1", "t", "true", "True", "TRUE"].includes(value)) return true;
-      if (["0", "f", "false", "False", "FALSE"].includes(value)) return false;
-      throw invalidArgument(`invalid filter '${name}=[${this.get(name).join(" ")}]'`);
-    });
-    if (new Set(truths).size > 1) {
-      throw invalidArgument(`invalid filter '${name}=[${this.get(name).join(" ")}]'`);
-    }
-    return truths[0];
+    const values = this.get(name);
+    const isTrue = values.some((value) => value === "1" || value === "true");
+    const isFalse = values.some((value) => value === "0" || value === "false");
+    if (isTrue === isFalse) throw invalidArgument(`invalid filter '${name}=[${values.join(" ")}]'`);
+    return isTrue;
   }
 
   /** True when every `label` filter (`key` or `key=value`) holds of `labels`. */

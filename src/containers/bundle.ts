@@ -120,11 +120,11 @@ function writeNetworkFiles(
 /** The processes whose namespaces are joined. Throws when one of their containers cannot be joined. */
 function joinedPids(deps: ContainerDeps, container: Container): JoinedPids {
   const { IpcMode = "", PidMode = "" } = container.spec.hostConfig;
-  const ipc = joined(deps, IpcMode, (id) => `can't join IPC of container ${id}`);
-  const pid = joined(deps, PidMode, () => "failed to join PID namespace");
+  const ipc = joined(deps, IpcMode, "failed to join IPC namespace");
+  const pid = joined(deps, PidMode, "failed to join PID namespace");
   if (ipc && sharedMemory(deps, ipc) === undefined) {
     const hint = "non-shareable IPC (hint: use IpcMode:shareable for the donor container)";
-    throw internal(`can't join IPC of container ${ipc.id}: ${hint}`);
+    throw internal(`failed to join IPC namespace: container ${ipc.id}: ${hint}`);
   }
   return { ...(ipc && { ipc: ipc.state.pid }), ...(pid && { pid: pid.state.pid }) };
 }
@@ -140,11 +140,11 @@ function sharedMemory(deps: ContainerDeps, { id, spec }: Container): string | un
 }
 
 /** The container that a mode names. `what` begins the error when it is not there or does not run. */
-function joined(deps: ContainerDeps, mode: string, what: (id: string) => string): Container | undefined {
+function joined(deps: ContainerDeps, mode: string, what: string): Container | undefined {
   if (!mode.startsWith("container:")) return undefined;
   const reference = mode.slice("container:".length);
   const other = deps.set.get(reference) ?? (deps.set.has(reference) ? deps.set.find(reference) : undefined);
-  if (!other) throw internal(`${what(reference)}: No such container: ${reference}`);
-  if (!isRunning(other)) throw internal(`${what(other.id)}: container ${other.id} is not running`);
+  if (!other) throw internal(`${what}: No such container: ${reference}`);
+  if (!isRunning(other)) throw internal(`${what}: container ${other.id} is not running`);
   return other;
 }

@@ -55,7 +55,7 @@ function checkNetworkMode(config: ContainerConfig, host: HostConfig): void {
   const mode = host.NetworkMode ?? "";
   const borrowed = mode.startsWith("container:");
   if (borrowed && mode === "container:") {
-    throw invalidArgument("Invalid network mode: invalid container format container:<name|id>");
+    throw invalidArgument("invalid network mode: invalid container format container:<name|id>");
   }
   if (borrowed && config.Hostname) {
     throw invalidArgument("conflicting options: hostname and the network mode");

@@ -62,7 +62,7 @@ function filtered(deps: ContainerDeps, even: boolean, filters: Filters): Contain
 
 function checkFilterValues(filters: Filters): void {
   for (const status of filters.get("status")) {
-    if (!statuses.includes(status)) throw invalidArgument(`invalid filter 'status=${status}'`);
+    if (!statuses.includes(status)) throw unknownValue("status", "state", status, statuses);
   }
   for (const code of filters.get("exited")) {
     if (!/^[+-]?\d+$/.test(code)) {
@@ -72,9 +72,14 @@ function checkFilterValues(filters: Filters): void {
   }
   filters.boolean("is-task");
   for (const health of filters.get("health")) {
-    if (!healths.includes(health)) throw invalidArgument(`unrecognized filter value for health: ${health}`);
+    if (!healths.includes(health)) throw unknownValue("health", "health", health, healths);
   }
   for (const key of ["publish", "expose"]) for (const port of filters.get(key)) checkPort(key, port);
+}
+
+function unknownValue(filter: string, kind: string, value: string, known: readonly string[]) {
+  const why = `invalid value for ${kind} (${value}): must be one of ${known.join(", ")}`;
+  return invalidArgument(`invalid filter '${filter}=${value}': ${why}`);
 }
 
 /** `80`, `80/udp`, `80-90/tcp`. Throws `invalidArgument`. */

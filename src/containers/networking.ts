@@ -1,6 +1,6 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import type { ContainerConfig, EndpointSettings, HostConfig } from "../api/containers.ts";
-import { conflict, EngineError, forbidden, invalidArgument, messageOf } from "../base/errors.ts";
+import { conflict, EngineError, forbidden, internal, invalidArgument, messageOf } from "../base/errors.ts";
 import { shortId } from "../base/ids.ts";
 import { etcResolvConf, ownHosts, withHosts, withoutHosts } from "../network/files.ts";
 import type { Connection, ConnectRequest, EndpointRequest } from "../network/types.ts";
@@ -140,9 +140,14 @@ function ownerOfMode(deps: ContainerDeps, mode: string): string {
     deps.network.inspect(mode);
     return mode;
   }
-  const other = deps.set.find(mode.slice("container:".length));
+  const reference = mode.slice("container:".length);
+  if (!deps.set.has(reference)) {
+    throw internal(`joining network namespace of container: No such container: ${reference}`);
+  }
+  const other = deps.set.find(reference);
   if (!isRunning(other)) {
-    throw conflict(`cannot join network of a non running container: ${other.id}`);
+    const why = `container ${other.name} is ${other.state.status}`;
+    throw conflict(`cannot join network namespace of a non running container: ${why}`);
   }
   return `container:${other.id}`;
 }
@@ -186,9 +191,9 @@ export function connectContainer(
     if (isAttached(deps, container)) {
       const request = endpointRequest(container, network, asked);
       await changeNetworks(deps, container, () => deps.network.plug(container.id, request));
-    } else if (container.spec.endpoints[network]) {
-      throw forbidden(`endpoint with name ${container.name} already exists in network ${network}`);
     } else {
+      // As in Docker, what was asked for before counts.
+      if (container.spec.endpoints[network]) return;
       deps.network.check({ network, settings: asked });
     }
     save(deps, container, { ...container.spec.endpoints, [network]: asked });
@@ -202,14 +207,15 @@ export function disconnectContainer(
   reference: string,
 ): Promise<void> {
   return deps.turns.run(container.id, async () => {
-    const { Name: network } = deps.network.inspect(reference);
+    // Of a network that is gone the container may still know the name.
+    const network = deps.network.nameOf(reference) ?? reference;
     if (network === "host" && container.spec.hostConfig.NetworkMode === "host") {
       throw invalidArgument(
         "cannot disconnect container from host network - container was created in host network mode",
       );
     }
     const { [network]: gone, ...others } = container.spec.endpoints;
-    if (!gone) throw forbidden(`container ${container.id} is not connected to network ${network}`);
+    if (!gone) throw forbidden(`container ${container.id} is not connected to the network ${network}`);
     if (isAttached(deps, container)) {
       await changeNetworks(deps, container, () => deps.network.unplug(container.id, network));
     }

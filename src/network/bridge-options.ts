@@ -1,4 +1,5 @@
-import { invalidArgument } from "../base/errors.ts";
+import { parseBoolean } from "../base/booleans.ts";
+import { invalidArgument, messageOf } from "../base/errors.ts";
 import { type Family, parseIp } from "../base/ip.ts";
 
 /** How packets get in and out of a bridge. */
@@ -71,11 +72,11 @@ export function mtuOf(options: Readonly<Record<string, string>>): number | undef
 function flag(options: Readonly<Record<string, string>>, key: string, initial: boolean): boolean {
   const text = options[key];
   if (text === undefined || text === "") return initial;
-  if (["1", "t", "T", "true", "TRUE", "True"].includes(text)) return true;
-  if (["0", "f", "F", "false", "FALSE", "False"].includes(text)) return false;
-  throw invalidArgument(
-    `failed to parse ${key} value: ${text} (strconv.ParseBool: parsing "${text}": invalid syntax)`,
-  );
+  try {
+    return parseBoolean(text);
+  } catch (error) {
+    throw invalidArgument(`failed to parse ${key} value: ${text} (${messageOf(error)})`, error);
+  }
 }
 
 function modeOf(options: Readonly<Record<string, string>>, family: Family, internal: boolean): GatewayMode {

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import type { NetworkCreateRequest, NetworkInspect } from "../api/networks.ts";
-import { conflict, forbidden, internal, messageOf } from "../base/errors.ts";
+import { conflict, EngineError, forbidden, internal, messageOf } from "../base/errors.ts";
 import { newId } from "../base/ids.ts";
 import { formatIp } from "../base/ip.ts";
 import { SyscallError } from "../linux/libc.ts";
@@ -238,10 +238,20 @@ export class NetworkManager {
       .filter((row) => !predefinedNames.includes(row.name) && !this.#networks.specOf(row).configOnly)
       .filter((row) => this.#usersOf(row.id).length === 0)
       .filter((row) => wanted(this.#inspect(row)));
-    for (const row of victims) await this.remove(row.id);
+    const removed: string[] = [];
+    for (const { id, name } of victims) {
+      try {
+        await this.remove(id);
+        removed.push(name);
+      } catch (error) {
+        // Somebody has removed it meanwhile, or uses it again, or its plugin does not let go of it.
+        if (!(error instanceof EngineError)) throw error;
+        this.#deps.log.warn("a network was not pruned", { network: name, error: error.message });
+      }
+    }
     // A prune is of no single network.
     this.#deps.events("prune", { id: "", name: "", driver: "" }, { reclaimed: "0" });
-    return victims.map(({ name }) => name);
+    return removed;
   }
 
   /** The name of a network, by name or id; undefined when there is none. */
@@ -409,7 +419,7 @@ export class NetworkManager {
     const attached = this.#running(containerId);
     const row = this.#networks.find(reference);
     const gone = attached.endpoints.find(({ networkId }) => networkId === row.id);
-    if (!gone) throw forbidden(`container ${containerId} is not connected to network ${row.name}`);
+    if (!gone) throw forbidden(`container ${containerId} is not connected to the network ${row.name}`);
     const { netns } = attached.sandbox;
     attached.endpoints = attached.endpoints.filter((one) => one !== gone);
     this.#table.deleteEndpoint(gone);

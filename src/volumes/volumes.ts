@@ -1,8 +1,16 @@
 import { join } from "node:path";
 import type { VolumeCreateRequest } from "../api/volumes.ts";
 import { KeyedQueue } from "../base/async.ts";
+import { parseBoolean } from "../base/booleans.ts";
 import { type Clock, systemClock } from "../base/clock.ts";
-import { conflict, EngineError, isEngineError, messageOf, notFound } from "../base/errors.ts";
+import {
+  conflict,
+  EngineError,
+  invalidArgument,
+  isEngineError,
+  messageOf,
+  notFound,
+} from "../base/errors.ts";
 import { type Filters, matchesPattern } from "../base/filters.ts";
 import { cryptoRandom, newId, type RandomBytes } from "../base/ids.ts";
 import type { Logger } from "../base/log.ts";
@@ -239,7 +247,7 @@ export class VolumeStore {
    * Only those of the driver `local`. Filters: `all`, `label`, `label!`. Throws `invalidArgument`.
    */
   async prune(filters: Filters): Promise<PruneResult> {
-    const all = filters.boolean("all") ?? false;
+    const all = isAskedForAll(filters);
     const result: PruneResult = { deleted: [], reclaimed: 0 };
     for (const volume of this.all()) {
       if (this.containersOf(volume.name).length > 0 || !(all || volume.anonymous)) continue;
@@ -248,9 +256,13 @@ export class VolumeStore {
       if (Object.keys(volume.options).length > 0) continue;
       if (filters.has("label!") && filters.labels(volume.labels, "label!")) continue;
       const size = await this.#size(volume);
-      // A container may have taken it while its files were counted.
-      if (this.containersOf(volume.name).length > 0 || !this.find(volume.name)) continue;
-      await this.remove(volume.name);
+      try {
+        await this.remove(volume.name);
+      } catch (error) {
+        // A container has taken it, or somebody has removed it, while its files were counted.
+        if (isEngineError(error, "conflict") || isEngineError(error, "notFound")) continue;
+        throw error;
+      }
       result.deleted.push(volume.name);
       result.reclaimed += Math.max(size, 0);
     }
@@ -290,5 +302,22 @@ export class VolumeStore {
   /** Takes away what is mounted on volumes of the driver `local`, but for those named. */
   unmountOthers(mounted: ReadonlySet<string>): void {
     this.#local.unmountOthers(mounted);
+  }
+}
+
+/** The filter `all`, in the words that Docker has for what is no truth value. Throws `invalidArgument`. */
+function isAskedForAll(filters: Filters): boolean {
+  const values = filters.get("all");
+  if (values.length > 1) {
+    throw invalidArgument(
+      `invalid filter 'all=[${values.toSorted().join(" ")}]': only one value is expected`,
+    );
+  }
+  const [value] = values;
+  if (value === undefined) return false;
+  try {
+    return parseBoolean(value);
+  } catch (error) {
+    throw invalidArgument(`invalid filter 'all': ${messageOf(error)}`, error);
   }
 }

@@ -21,13 +21,19 @@ const refusals: Row[] = [
   ["GET", "/containers/nosuch/json", undefined, 404, "No such container: nosuch"],
   ["GET", "/containers/json?limit=x", undefined, 400, 'strconv.Atoi: parsing "x": invalid syntax'],
   ["GET", '/containers/json?filters={"x":["y"]}', undefined, 400, "invalid filter 'x'"],
-  ["GET", '/containers/json?filters={"status":["x"]}', undefined, 400, "invalid filter 'status=x'"],
+  [
+    "GET",
+    '/containers/json?filters={"status":["x"]}',
+    undefined,
+    400,
+    /invalid filter 'status=x': invalid value for state \(x\): must be one of created, running/,
+  ],
   [
     "GET",
     '/containers/json?filters={"health":["x"]}',
     undefined,
     400,
-    /unrecognized filter value for health: x/,
+    /invalid filter 'health=x': invalid value for health \(x\)/,
   ],
   ["GET", "/containers/running/logs", undefined, 400, /you must choose at least one stream/],
   ["POST", "/containers/create", undefined, 400, /got EOF while reading request body/],
@@ -135,6 +141,63 @@ const refusals: Row[] = [
   ["GET", "/volumes/nosuch", undefined, 404, /no such volume/],
   ["GET", "/networks/nosuch", undefined, 404, "network nosuch not found"],
   ["DELETE", "/networks/bridge", undefined, 403, "bridge is a pre-defined network and cannot be removed"],
+  [
+    "GET",
+    '/networks?filters={"dangling":["maybe"]}',
+    undefined,
+    400,
+    /^invalid value for filter 'dangling', must/,
+  ],
+  [
+    "GET",
+    '/networks?filters={"dangling":["t"]}',
+    undefined,
+    400,
+    /^invalid value for filter 'dangling', must/,
+  ],
+  [
+    "GET",
+    '/networks?filters={"dangling":["true","0"]}',
+    undefined,
+    400,
+    /^got more than one value for filter key/,
+  ],
+  ["GET", '/volumes?filters={"dangling":["t"]}', undefined, 400, "invalid filter 'dangling=[t]'"],
+  [
+    "POST",
+    '/volumes/prune?filters={"all":["maybe"]}',
+    undefined,
+    400,
+    `invalid filter 'all': strconv.ParseBool: parsing "maybe": invalid syntax`,
+  ],
+  [
+    "POST",
+    '/volumes/prune?filters={"all":["t","f"]}',
+    undefined,
+    400,
+    "invalid filter 'all=[f t]': only one value is expected",
+  ],
+  [
+    "GET",
+    '/images/search?term=x&filters={"is-official":["maybe"]}',
+    undefined,
+    400,
+    "invalid filter 'is-official=[maybe]'",
+  ],
+  [
+    "POST",
+    "/containers/create",
+    { Image: "busybox", HostConfig: { NetworkMode: "container:" } },
+    400,
+    "invalid network mode: invalid container format container:<name|id>",
+  ],
+  [
+    "POST",
+    "/networks/nosuch/disconnect",
+    { Container: "idle" },
+    403,
+    /^container \w{64} is not connected to the network nosuch$/,
+  ],
   ["GET", "/nodes", undefined, 503, /^This node is not a swarm manager/],
 ];
 
@@ -158,6 +221,28 @@ describe("what cannot be done", () => {
       { message: "failed to set up container networking: network nosuch not found" },
     ]);
     expect((await call(daemon, "DELETE", "/containers/lost")).status).toBe(204);
+  });
+
+  test("a container joins the network of one that is there and runs, or is not started", async () => {
+    const joining = async (owner: string) => {
+      const body = { Image: "busybox", HostConfig: { NetworkMode: `container:${owner}` } };
+      await call(daemon, "POST", "/containers/create?name=joining", body);
+      const { status, json } = await call(daemon, "POST", "/containers/joining/start");
+      await call(daemon, "DELETE", "/containers/joining");
+      return [status, json];
+    };
+    const none = "joining network namespace of container: No such container: nosuch";
+    expect(await joining("nosuch")).toEqual([500, { message: none }]);
+    const idle = "cannot join network namespace of a non running container: container idle is created";
+    expect(await joining("idle")).toEqual([409, { message: idle }]);
+  });
+
+  test("a container that is connected already is left as it is where it does not run", async () => {
+    const body = { Container: "idle", EndpointConfig: { Aliases: ["later"] } };
+    const { status } = await call(daemon, "POST", "/networks/bridge/connect", body);
+    expect(status).toBe(200);
+    const { json } = await call(daemon, "GET", "/containers/idle/json");
+    expect(JSON.stringify(json)).not.toContain("later");
   });
 
   test("a container that is paused cannot be started", async () => {

@@ -274,7 +274,10 @@ const filters: Record<string, [value: string, found: readonly string[] | string]
     ["unhealthy", ["connected"]],
     ["starting", []],
     ["none", without("running", "connected")],
-    ["x", "unrecognized filter value for health: x"],
+    [
+      "x",
+      "invalid filter 'health=x': invalid value for health (x): must be one of none, starting, healthy, unhealthy",
+    ],
   ],
   id: [
     ["{ended}", ["ended"]],
@@ -309,7 +312,7 @@ const filters: Record<string, [value: string, found: readonly string[] | string]
     ["exited", ["ended", "hungry"]],
     ["dead", []],
     ["removing", []],
-    ["x", "invalid filter 'status=x'"],
+    ["x", "invalid filter 'status=x': invalid value for state (x): must be one of created, running"],
   ],
   volume: [
     ["kept", ["running"]],

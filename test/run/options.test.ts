@@ -80,7 +80,7 @@ describe("options that may not be had", () => {
       "true",
     );
     expect(stderr).toMatch(
-      /can't join IPC of container \w{64}: non-shareable IPC \(hint: use IpcMode:shareable/,
+      /failed to join IPC namespace: container \w{64}: non-shareable IPC \(hint: use IpcMode:shareable/,
     );
     expect(code).toBe(125);
     await daemon.must(

@@ -1,5 +1,6 @@
 import { decode } from "../../api/decode.ts";
 import { any, bool, input, int64, list, map, type Schema, string } from "../../api/schema.ts";
+import { parseBoolean } from "../../base/booleans.ts";
 import { invalidArgument } from "../../base/errors.ts";
 import { keyValue } from "../../base/key-value.ts";
 import { parseBytes } from "../../base/units.ts";
@@ -47,21 +48,6 @@ function option<T>(
   };
 }
 
-const truths: Record<string, boolean> = {
-  "1": true,
-  t: true,
-  T: true,
-  true: true,
-  TRUE: true,
-  True: true,
-  "0": false,
-  f: false,
-  F: false,
-  false: false,
-  FALSE: false,
-  False: false,
-};
-
 export const boolOption = (flag: string | undefined, help: string, extra?: Extra<boolean>): Option<boolean> =>
   option(
     flag,
@@ -70,13 +56,7 @@ export const boolOption = (flag: string | undefined, help: string, extra?: Extra
       initial: false,
       placeholder: "",
       schema: bool,
-      parse: (text) => {
-        const value = truths[text];
-        if (value === undefined) {
-          throw invalidArgument(`strconv.ParseBool: parsing ${JSON.stringify(text)}: invalid syntax`);
-        }
-        return value;
-      },
+      parse: parseBoolean,
     },
     extra,
   );

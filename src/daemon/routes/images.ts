@@ -187,15 +187,15 @@ export function imageHandlers(engine: Engine): Handlers {
 
     async ImageSearch({ query, registryAuth, signal }) {
       const filters = Filters.from(query.filters, searchFilters);
+      const stars = Math.max(0, ...filters.get("stars").map(starsOf));
+      const official = filters.boolean("is-official");
+      const automated = filters.boolean("is-automated");
       const found = await search(transport, {
         term: query.term,
         ...(query.limit === undefined ? {} : { limit: query.limit }),
         credentials: (registryAuth ?? {}) as Credentials,
         signal,
       });
-      const stars = Math.max(0, ...filters.get("stars").map(starsOf));
-      const official = filters.boolean("is-official");
-      const automated = filters.boolean("is-automated");
       return found
         .filter((one) => one.starCount >= stars)
         .filter((one) => official === undefined || one.isOfficial === official)

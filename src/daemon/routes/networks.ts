@@ -10,9 +10,20 @@ const listFilters = ["dangling", "driver", "id", "label", "name", "scope", "type
 const pruneFilters = ["label", "label!", "until"];
 const predefined = ["bridge", "host", "none"];
 
+/** As `Filters.boolean`, in the words that Docker has for networks. */
+function danglingOf(filters: Filters): boolean | undefined {
+  const values = filters.get("dangling");
+  if (values.length > 1) throw invalidArgument('got more than one value for filter key "dangling"');
+  const [value] = values;
+  if (value === undefined) return undefined;
+  if (value === "true" || value === "1") return true;
+  if (value === "false" || value === "0") return false;
+  throw invalidArgument(`invalid value for filter 'dangling', must be "true" (or "1"), or "false" (or "0")`);
+}
+
 function isListed(network: NetworkInspect, filters: Filters): boolean {
   const builtin = predefined.includes(network.Name);
-  const dangling = filters.boolean("dangling");
+  const dangling = danglingOf(filters);
   const isDangling = !builtin && Object.keys(network.Containers).length === 0;
   return (
     filters.exact("driver", network.Driver) &&

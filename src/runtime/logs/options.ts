@@ -1,7 +1,8 @@
+import { parseBoolean } from "../../base/booleans.ts";
 import { invalidArgument } from "../../base/errors.ts";
 import { within } from "./rotation.ts";
 import { parseSyslogOptions } from "./syslog-options.ts";
-import { parseBoolean, parseSize } from "./values.ts";
+import { parseSize } from "./values.ts";
 
 type Options = Readonly<Record<string, string>>;
 

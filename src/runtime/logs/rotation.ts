@@ -1,5 +1,6 @@
+import { parseBoolean } from "../../base/booleans.ts";
 import { EngineError, invalidArgument, isEngineError, messageOf } from "../../base/errors.ts";
-import { parseBoolean, parseInteger, parseSize } from "./values.ts";
+import { parseInteger, parseSize } from "./values.ts";
 
 /** How a log is kept from growing without end. */
 export interface Rotation {

@@ -24,10 +24,3 @@ export function parseInteger(text: string): number {
   }
   return Number(text);
 }
-
-/** Throws `invalidArgument`, as strconv.ParseBool says it. */
-export function parseBoolean(text: string): boolean {
-  if (/^(?:1|t|T|true|TRUE|True)$/.test(text)) return true;
-  if (/^(?:0|f|F|false|FALSE|False)$/.test(text)) return false;
-  throw invalidArgument(`strconv.ParseBool: parsing ${JSON.stringify(text)}: invalid syntax`);
-}
