@@ -1,9 +1,15 @@
 import { expect, test } from "bun:test";
 import { markdown } from "./markdown.ts";
 
+const cells = (...[a, b, c, d]: string[]) =>
+  `<div class="scroll"><table><thead><tr><th>${a}</th><th>${b}</th></tr></thead><tbody><tr><td>${c}</td><td>${d}</td></tr></tbody></table></div>`;
+
 test.each([
   ["## Use #\n\ntext", "<h3>Use</h3>\n<p>text</p>"],
   ["a **b** `c*d*` _e_", "<p>a <strong>b</strong> <code>c*d*</code> <em>e</em></p>"],
+  ["``a ` b`` `` `c` `` `d", "<p><code>a ` b</code> <code>`c`</code> `d</p>"],
+  ["a | b\n:-- | --:\n`c` | d\n", cells("a", "b", "<code>c</code>", "d")],
+  ["a | b\n", "<p>a | b</p>"],
   ["- a\n- b", "<ul><li>a</li><li>b</li></ul>"],
   ["1. a\n2. b", "<ol><li>a</li><li>b</li></ol>"],
   ["> a\n> b", "<blockquote><p>a b</p></blockquote>"],
@@ -39,4 +45,11 @@ test.each(patterns)("a long text of %p is read in a moment", (piece) => {
     // The test itself would take minutes if an expression tried its ways through the text.
     expect(markdown(text).text.length).toBeGreaterThanOrEqual(0);
   }
+});
+
+test.each([
+  ["backticks", `x${"`".repeat(4000)}\n\n`],
+  ["spaces below a head", `a|b\n-${" ".repeat(4000)}x\n\n`],
+])("long lines of %s are read in a moment", (_, lines) => {
+  expect(markdown(lines.repeat(200)).text.length).toBeGreaterThan(0);
 });

@@ -43,14 +43,7 @@ function block(lines: readonly string[], at: number, out: string[]): number {
   }
   const item = /^\s*(?:[-*+]|(\d+)[.)])\s+/.exec(line);
   if (item) return list(lines, at, item[1] === undefined ? "ul" : "ol", out);
-  if (
-    line.includes("|") &&
-    (lines[at + 1] ?? "").length <= maxLine &&
-    /^\s*\|?\s*:?-+:?\s*(?:\|\s*:?-+:?\s*)*\|?\s*$/.test(lines[at + 1] ?? "") &&
-    (lines[at + 1] ?? "").includes("-")
-  ) {
-    return table(lines, at, out);
-  }
+  if (line.includes("|") && isDelimiterRow(lines[at + 1] ?? "")) return table(lines, at, out);
   const end = runEnd(
     lines,
     at + 1,
@@ -58,6 +51,19 @@ function block(lines: readonly string[], at: number, out: string[]): number {
   );
   out.push(`<p>${inline(lines.slice(at, end).join("\n"))}</p>`);
   return end;
+}
+
+/** The line below a table's head: `| --- | :-: |`. */
+function isDelimiterRow(line: string): boolean {
+  return line.length <= maxLine && cellsOf(line).every((cell) => /^:?-+:?$/.test(cell));
+}
+
+function cellsOf(line: string): string[] {
+  return line
+    .trim()
+    .replace(/^\||\|$/g, "")
+    .split("|")
+    .map((cell) => cell.trim());
 }
 
 /** A heading's text without the marks that may close it. */
@@ -94,12 +100,7 @@ function list(lines: readonly string[], at: number, tag: "ul" | "ol", out: strin
 }
 
 function table(lines: readonly string[], at: number, out: string[]): number {
-  const cells = (line: string) =>
-    line
-      .trim()
-      .replace(/^\||\|$/g, "")
-      .split("|")
-      .map((cell) => inline(cell.trim()));
+  const cells = (line: string) => cellsOf(line).map(inline);
   const end = runEnd(lines, at + 2, (line) => line.includes("|"));
   const head = cells(lines[at] ?? "")
     .map((cell) => `<th>${cell}</th>`)
@@ -116,16 +117,40 @@ function table(lines: readonly string[], at: number, out: string[]): number {
   return end;
 }
 
-/** Code first: nothing is read within it. Each piece is escaped before anything is put around it. */
+/**
+ * Code first: nothing is read within it. Each piece is escaped before anything is put around it. Code ends at as many
+ * backticks as it begins with (CommonMark, 6.1).
+ */
 function inline(text: string): string {
-  return text
-    .split(/(`+[^`]+`+)/)
-    .map((part) =>
-      /^`/.test(part) && part.length > 2
-        ? `<code>${escapeHtml(part.replace(/^`+|`+$/g, ""))}</code>`
-        : spans(escapeHtml(part)),
-    )
-    .join("");
+  const marks = [...text.matchAll(/`+/g)];
+  const closing = closingMarks(marks.map(([mark]) => mark.length));
+  let out = "";
+  let from = 0;
+  for (let at = 0; at < marks.length; at++) {
+    const close = closing[at];
+    const [open, end] = [marks[at], close === undefined ? undefined : marks[close]];
+    if (close === undefined || !open || !end) continue;
+    // A space on both sides is there for code that begins or ends with a backtick.
+    const code = text.slice(open.index + open[0].length, end.index).replace(/^ (.*[^ ].*) $/s, "$1");
+    out += `${spans(escapeHtml(text.slice(from, open.index)))}<code>${escapeHtml(code)}</code>`;
+    from = end.index + end[0].length;
+    at = close;
+  }
+  return out + spans(escapeHtml(text.slice(from)));
+}
+
+/** For each run of backticks, of these lengths, the next one that is as long. */
+function closingMarks(lengths: readonly number[]): (number | undefined)[] {
+  const next = new Map<number, number>();
+  return lengths
+    .map((length, at) => ({ length, at }))
+    .toReversed()
+    .map(({ length, at }) => {
+      const close = next.get(length);
+      next.set(length, at);
+      return close;
+    })
+    .toReversed();
 }
 
 function spans(escaped: string): string {
