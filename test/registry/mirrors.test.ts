@@ -1,4 +1,6 @@
 import { expect, test } from "bun:test";
+import { once } from "node:events";
+import { connect } from "node:net";
 import { sha256Of } from "../../src/oci/digester.ts";
 import { mediaTypes } from "../../src/oci/media-types.ts";
 import { Accounts } from "../../src/registry/auth/accounts.ts";
@@ -148,3 +150,27 @@ test("an upstream that wants Basic credentials is asked without them only once",
   const basic = `Basic ${Buffer.from("company:secret").toString("base64")}`;
   expect(seen).toEqual([null, basic, basic]);
 });
+
+test("a client that takes nothing holds up nobody else, and gets all when it goes on", async () => {
+  await using upstream = await TestRegistry.start();
+  await using own = await TestRegistry.start({ upstreams: [mirrorOf("hub", upstream)] });
+  const content = "0123456789abcdef".repeat(2_000_000);
+  const { document } = await upstream.pushImage("app", "1", content);
+  const path = `/v2/hub/app/blobs/${document.layers[0]?.digest}`;
+  const { hostname, port } = new URL(own.url);
+  const slow = connect({ host: hostname, port: Number(port) });
+  const got: Buffer[] = [];
+  const begun = Promise.withResolvers<void>();
+  slow.on("data", (piece: Buffer) => {
+    if (got.push(piece) === 1) slow.pause();
+    begun.resolve();
+  });
+  slow.write(`GET ${path} HTTP/1.1\r\nHost: ${hostname}\r\nConnection: close\r\n\r\n`);
+  await begun.promise;
+  const other = await (await fetch(`${own.url}${path}`)).text();
+  expect(other === content).toBe(true);
+  slow.resume();
+  await once(slow, "end");
+  const answer = Buffer.concat(got).toString("latin1");
+  expect(answer.slice(answer.indexOf("\r\n\r\n") + 4) === content).toBe(true);
+}, 60_000);

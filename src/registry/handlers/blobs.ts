@@ -45,26 +45,62 @@ export async function getBlob(exchange: Exchange, { name, digest: text }: BlobPa
 
 const blobType = "application/octet-stream";
 
+/** How long a client that takes less than its upstream sends may hold up the copy, all in all. */
+const patienceMillis = 3000;
+
 /**
  * Fetches a blob from its upstream and sends it on as it comes. False when it is here now, and nothing was sent: another
- * client has fetched it meanwhile, or only a part was wanted.
+ * client has fetched it meanwhile, or only a part was wanted. A client that is too slow gets the rest from the copy, so
+ * that nobody else waits for it.
  */
-function passOn(exchange: Exchange, mirror: Mirror, { name, digest }: { name: string; digest: Digest }) {
+async function passOn(
+  exchange: Exchange,
+  mirror: Mirror,
+  { name, digest }: { name: string; digest: Digest },
+): Promise<boolean> {
   const { request, response, store } = exchange;
-  return mirror.oneAtATime(digest, async () => {
-    if ((await store.blobs.size(name, digest)) !== undefined) return false;
+  const passed = await mirror.oneAtATime(digest, async () => {
+    if ((await store.blobs.size(name, digest)) !== undefined) return undefined;
     const { size, pass } = await mirror.blob(name, digest);
     if (size === undefined || request.headers.range !== undefined) {
       await pass(async () => {});
-      return false;
+      return undefined;
     }
     response.writeHead(200, { ...headersOf(digest), "Content-Length": size });
-    const gone = goneSignal(response);
     // The copy is completed even if this client goes.
-    await pass((piece) => write(response, piece, gone));
-    response.end();
-    return true;
+    const follower = new Follower(response);
+    await pass((piece) => follower.take(piece));
+    return { sent: follower.sent, size };
   });
+  if (!passed) return false;
+  const { sent, size } = passed;
+  if (sent < size) {
+    await using blob = await store.blobs.open(name, digest);
+    await sendPieces(response, blob, { start: sent, end: size - 1 });
+  } else response.end();
+  return true;
+}
+
+/** A client that gets a blob while it comes, until it has kept the blob waiting for too long. */
+class Follower {
+  readonly #response: ServerResponse;
+  readonly #gone: AbortSignal;
+  #patience = patienceMillis;
+  /** Bytes that the client has been given. */
+  sent = 0;
+
+  constructor(response: ServerResponse) {
+    this.#response = response;
+    this.#gone = goneSignal(response);
+  }
+
+  async take(piece: Uint8Array): Promise<void> {
+    if (this.#patience <= 0) return;
+    this.sent += piece.length;
+    const began = performance.now();
+    await write(this.#response, piece, AbortSignal.any([this.#gone, AbortSignal.timeout(this.#patience)]));
+    this.#patience -= performance.now() - began;
+  }
 }
 
 async function headBlob(exchange: Exchange, name: string, digest: Digest): Promise<void> {
