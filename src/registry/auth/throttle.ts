@@ -23,6 +23,9 @@ export function clientOf(remote: string): string {
   return `${[...groups(front), ...middle, ...ends].slice(0, 4).join(":")}::/64`;
 }
 
+/** A longer name than this is nobody's; as a subject it would only fill the index. */
+const maxName = 255;
+
 /** How many failures each of these may have in a window: one guesser, one address, one account attacked by many. */
 function subjectsOf(account: string, remote: string): Subject[] {
   return [
@@ -51,8 +54,9 @@ export class Throttle {
    * who sends many at once must not get more than who sends one after the other. Throws TOOMANYREQUESTS while there
    * have been too many failures.
    */
-  attempt<T>(account: string, from: string, verify: () => Promise<T | undefined>): Promise<T | undefined> {
+  attempt<T>(name: string, from: string, verify: () => Promise<T | undefined>): Promise<T | undefined> {
     const remote = clientOf(from);
+    const account = name.slice(0, maxName);
     return this.#queue.run(remote, async () => {
       const subjects = subjectsOf(account, remote);
       await this.#check(subjects, "failed log-ins");
