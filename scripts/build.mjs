@@ -33,6 +33,8 @@ export function build(outdir = join(root, "dist")) {
     "--minify",
     "--bytecode",
     "--format=esm",
+    // Compiling what runs once costs a short command a third of its time (src/main/longshore.ts ends this).
+    "--compile-jit-policy=50",
     // Otherwise the executable would load code from the directory that it is started in.
     "--no-compile-autoload-dotenv",
     "--no-compile-autoload-bunfig",

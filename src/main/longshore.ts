@@ -12,6 +12,13 @@ const programs: Record<string, () => Promise<{ main(argv: string[]): Promise<num
   "longshore-resolver": () => import("./resolver.ts"),
 };
 
+/**
+ * The executable starts with a compiler that waits fifty times as long before it compiles a function: most commands end
+ * sooner than that would pay. A program that is still there after so many milliseconds gets the usual one.
+ */
+const startUp = 100;
+setTimeout(() => Bun.unsafe.setJITPolicy(1), startUp).unref();
+
 let argv = process.argv.slice(2);
 let load = programs[basename(process.argv0)];
 // Called by another name, run from source, or by a daemon that stands alone: the program is the first argument.
