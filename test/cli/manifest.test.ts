@@ -84,3 +84,11 @@ test("lists of manifests are made, annotated and pushed, as Docker's client does
   expect(of("inspect --insecure M")).toContain('"schemaVersion": 2');
   expect(of("rm L")).toStartWith("rm L: 0");
 });
+
+test.each(clients)("%s: a registry that is not there", async (_, docker) => {
+  const { stderr, code } = await run([docker, "manifest", "inspect", "127.0.0.1:1/x"]);
+  expect(stderr).toMatch(
+    /^failed to configure transport: error pinging v2 registry: Get "https?:\/\/127\.0\.0\.1:1\/v2\/": dial tcp 127\.0\.0\.1:1: connect: connection refused\n$/,
+  );
+  expect(code).toBe(1);
+});

@@ -1,5 +1,5 @@
 import { dockerRelease } from "../../base/build.ts";
-import { notFound } from "../../base/errors.ts";
+import { isEngineError, notFound, unavailable } from "../../base/errors.ts";
 import type { Credentials } from "../../distribution/credentials.ts";
 import { putManifest, startUpload } from "../../distribution/registry-client.push.ts";
 import type { FetchedManifest, RegistryClient } from "../../distribution/registry-client.ts";
@@ -49,7 +49,7 @@ export class ManifestRegistry {
     } catch (error) {
       const missing = error instanceof RegistryError && (error.status === 404 || error.status === 401);
       if (missing) throw notFound(`no such manifest: ${fullString(reference)}`, error);
-      throw error instanceof RegistryError ? new StatusError(1, error.message, { cause: error }) : error;
+      throw told(error);
     }
   }
 
@@ -77,9 +77,16 @@ export class ManifestRegistry {
         await putManifest(client, target.tag ?? "latest", list);
       });
     } catch (error) {
-      throw error instanceof RegistryError ? new StatusError(1, error.message, { cause: error }) : error;
+      throw told(error);
     }
   }
+}
+
+/** What goes wrong with a registry, in the words of Docker's client, which asks for `/v2/` before anything else. */
+function told(error: unknown): unknown {
+  if (error instanceof RegistryError) return new StatusError(1, error.message, { cause: error });
+  if (!isEngineError(error, "unavailable") || !/^Get "[^"]*\/v2\/": /.test(error.message)) return error;
+  return unavailable(`failed to configure transport: error pinging v2 registry: ${error.message}`, error);
 }
 
 async function entryOf(
