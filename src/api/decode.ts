@@ -1,6 +1,6 @@
 import { invalidArgument } from "../base/errors.ts";
 import { jsonSyntaxError } from "./json-syntax.ts";
-import { asField, type Field, type Infer, integerRange, type Schema, type Struct } from "./schema.ts";
+import { asField, type Infer, integerRange, type Schema, type Struct } from "./schema.ts";
 
 /** Where in the JSON a value stands, for error texts: a field of a struct, within another one. */
 interface Place {
@@ -13,6 +13,7 @@ const root: Place = { struct: "", name: "", within: undefined };
 /**
  * A value from parsed JSON, as Go's `encoding/json` decodes it: keys in any case (an exact match wins), unknown keys
  * ignored, `null` leaves the zero value. Throws `invalidArgument` with Go's text for a value of the wrong type.
+ * `value` is taken over: objects that are right already, as nearly all are, become part of the result.
  */
 export function decode<S extends Schema>(schema: S, value: unknown): Infer<S> {
   return decodeAt(schema, value, root) as Infer<S>;
@@ -68,9 +69,7 @@ function decodeAt(schema: Schema, value: unknown, place: Place): unknown {
     case "nullable":
       return decodeAt(schema.of, value, place);
     case "list":
-      return Array.isArray(value)
-        ? value.map((item) => decodeAt(schema.of, item, place))
-        : wrongType(value, goType(schema), place);
+      return decodeList(schema, value, place);
     case "map":
       return decodeMap(schema, value, place);
     case "struct":
@@ -101,75 +100,115 @@ function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
+function decodeList(schema: Schema & { kind: "list" }, value: unknown, place: Place): unknown {
+  if (!Array.isArray(value)) return wrongType(value, goType(schema), place);
+  for (let at = 0; at < value.length; at++) value[at] = decodeAt(schema.of, value[at], place);
+  return value;
+}
+
 function decodeMap(schema: Schema & { kind: "map" }, value: unknown, place: Place): unknown {
   if (!isObject(value)) return wrongType(value, goType(schema), place);
-  // fromEntries makes own properties: a key `__proto__` stays a key.
-  return Object.fromEntries(
-    Object.entries(value).map(([key, item]) => [key, decodeAt(schema.of, item, place)]),
-  );
+  // A key `__proto__` of parsed JSON is a property of its own, and stays one.
+  for (const key of Object.keys(value)) value[key] = decodeAt(schema.of, value[key], place);
+  return value;
+}
+
+/** What decoding asks of a field, worked out once. */
+interface TableField {
+  readonly name: string;
+  readonly of: Schema;
+  /** Gets its zero value when it is absent. */
+  readonly isFilled: boolean;
+  /** `null` is a value of its own. */
+  readonly keepsNull: boolean;
+  /** What `typeof` says of a value that needs no decoding. */
+  readonly plain: "string" | "boolean" | "number" | undefined;
 }
 
 interface Table {
+  readonly fields: readonly TableField[];
   /** By the exact name. */
-  fields: Map<string, Field>;
+  readonly exact: ReadonlyMap<string, TableField>;
   /** From the lower-case form of a field's name to the name. */
-  names: Map<string, string>;
-  /** Those that are filled in when they are absent. */
-  filled: [name: string, of: Schema][];
+  readonly names: ReadonlyMap<string, string>;
 }
 const tables = new WeakMap<Struct<unknown>, Table>();
 
 function tableOf(schema: Struct<unknown>): Table {
   let table = tables.get(schema);
   if (!table) {
-    const entries = Object.entries(schema.fields).map(([name, entry]) => [name, asField(entry)] as const);
+    const fields = Object.entries(schema.fields).map(([name, entry]): TableField => {
+      const { of, optional } = asField(entry);
+      const keepsNull = of.kind === "nullable" || of.kind === "any";
+      return { name, of, isFilled: schema.complete && !optional, keepsNull, plain: plainType(of) };
+    });
     table = {
-      fields: new Map(entries),
-      names: new Map(entries.map(([name]) => [name.toLowerCase(), name])),
-      filled: schema.complete
-        ? entries.flatMap(([name, field]): Table["filled"] => (field.optional ? [] : [[name, field.of]]))
-        : [],
+      fields,
+      exact: new Map(fields.map((field) => [field.name, field])),
+      names: new Map(fields.map(({ name }) => [name.toLowerCase(), name])),
     };
     tables.set(schema, table);
   }
   return table;
 }
 
-/** Most fields of a long list are such: nothing is made for them that only an error would need. */
-function isDecoded(schema: Schema, value: unknown): boolean {
-  switch (schema.kind) {
-    case "string":
-      return typeof value === "string";
-    case "bool":
-      return typeof value === "boolean";
-    case "int":
-      return schema.go === "int64" && Number.isSafeInteger(value);
-    default:
-      return false;
-  }
+function plainType(schema: Schema): TableField["plain"] {
+  if (schema.kind === "string") return "string";
+  if (schema.kind === "bool") return "boolean";
+  // All that a number holds exactly fits into 64 bits with a sign.
+  return schema.kind === "int" && (schema.go === "int64" || schema.go === "int") ? "number" : undefined;
 }
 
 function decodeStruct(schema: Struct<unknown>, value: unknown, place: Place): unknown {
   if (!isObject(value)) return wrongType(value, schema.name, place);
-  const result: Record<string, unknown> = {};
-  const { fields, names, filled } = tableOf(schema);
-  for (const key of Object.keys(value)) {
-    const exact = fields.get(key);
-    const name = exact ? key : names.get(key.toLowerCase());
-    // Of several keys that mean the same field the exact one wins, wherever it stands.
-    if (name === undefined || (!exact && Object.hasOwn(value, name))) continue;
-    const field = exact ?? fields.get(name);
-    if (!field) continue;
-    const item = value[key];
-    if (isDecoded(field.of, item)) {
-      result[name] = item;
+  const { fields } = tableOf(schema);
+  const given = Object.keys(value).length;
+  let known = 0;
+  let isFull = true;
+  // A loop over indices: this runs for each field of each row of a list, most of the time before it is compiled.
+  for (let at = 0; at < fields.length; at++) {
+    const { name, of, keepsNull, plain } = fields[at] as TableField;
+    const item = value[name];
+    if (item === undefined && !Object.hasOwn(value, name)) {
+      isFull = false;
       continue;
     }
-    const decoded = decodeAt(field.of, item, { struct: schema.name, name, within: place });
-    if (item !== null || field.of.kind === "nullable" || field.of.kind === "any") result[name] = decoded;
-    else delete result[name];
+    known++;
+    if (typeof item === plain && (plain !== "number" || Number.isSafeInteger(item))) continue;
+    if (item !== null) value[name] = decodeAt(of, item, { struct: schema.name, name, within: place });
+    else if (!keepsNull) {
+      isFull = false;
+      delete value[name];
+    }
   }
-  for (const [name, of] of filled) if (result[name] === undefined) result[name] = zeroOf(of);
+  if (known === given) return isFull ? value : filled(fields, value);
+  return filled(fields, rebuilt(schema, value, place));
+}
+
+function filled(fields: readonly TableField[], value: Record<string, unknown>): Record<string, unknown> {
+  for (const { name, of, isFilled } of fields) {
+    if (isFilled && !Object.hasOwn(value, name)) value[name] = zeroOf(of);
+  }
+  return value;
+}
+
+/** The fields of an object that has others too, or some whose names are written otherwise. */
+function rebuilt(
+  schema: Struct<unknown>,
+  value: Readonly<Record<string, unknown>>,
+  place: Place,
+): Record<string, unknown> {
+  const { exact, names } = tableOf(schema);
+  const result: Record<string, unknown> = {};
+  for (const [key, item] of Object.entries(value)) {
+    const name = exact.has(key) ? key : names.get(key.toLowerCase());
+    // Of several keys that mean the same field the exact one wins, wherever it stands.
+    if (name === undefined || (name !== key && Object.hasOwn(value, name))) continue;
+    const field = exact.get(name);
+    if (!field) continue;
+    if (item === null && !field.keepsNull) delete result[name];
+    else result[name] = decodeAt(field.of, item, { struct: schema.name, name, within: place });
+  }
   return result;
 }
 
