@@ -138,11 +138,17 @@ export function checkFormat<R>(kind: RowKind<R>, format: string): Set<string> {
 }
 
 /**
- * A template of nothing but text and columns (`{{.ID}}\t{{.Names}}`), as all standard tables are, without its
- * interpretation for each of a thousand rows. Undefined when there is more to it; so is the line of a row of which a
- * column is no text.
+ * A template of nothing but text and columns (`{{.ID}}\t{{.Names}}`), as all standard tables are: neither a thousand
+ * rows nor a client that is to end at once have to wait for its interpretation.
  */
-function columnsOnly<R>(kind: RowKind<R>, text: string): ((row: R) => string | undefined) | undefined {
+interface PlainTemplate<R> {
+  /** Undefined for a row of which a column is no text. */
+  line(row: R): string | undefined;
+  /** The titles of the columns; undefined when one has none. */
+  readonly header: string | undefined;
+}
+
+function plainTemplate<R>(kind: RowKind<R>, text: string): PlainTemplate<R> | undefined {
   // Texts at even places, names of columns at odd ones.
   const parts = text.split(/\{\{\.(\w+)\}\}/);
   const columns = parts.map((name, at) => (at % 2 === 1 ? kind.columns[name] : undefined));
@@ -150,7 +156,8 @@ function columnsOnly<R>(kind: RowKind<R>, text: string): ((row: R) => string | u
     at % 2 === 0 ? !part.includes("{{") : typeof columns[at] === "function",
   );
   if (!isPlain) return undefined;
-  return (row) => {
+  const titles = parts.map((part, at) => (at % 2 === 0 ? part : kind.headers[part]));
+  const line = (row: R) => {
     let line = "";
     for (let at = 0; at < parts.length; at++) {
       const column = columns[at];
@@ -160,6 +167,24 @@ function columnsOnly<R>(kind: RowKind<R>, text: string): ((row: R) => string | u
     }
     return line;
   };
+  return { line, header: titles.includes(undefined) ? undefined : titles.join("") };
+}
+
+/** What a template needs the interpreter for. */
+function interpreted<R>(kind: RowKind<R>, text: string) {
+  const template = parse(text);
+  const type = rowType(kind, marshalJson);
+  return {
+    line: (row: R): string => run(template, { type, raw: row }),
+    header: (): string => {
+      try {
+        return template.execute(headerValue(kind.headers), { functions: headerFunctions });
+      } catch (error) {
+        // A column that needs a row, such as an index into one: the titles end there.
+        return outputOf(error);
+      }
+    },
+  };
 }
 
 /**
@@ -167,20 +192,16 @@ function columnsOnly<R>(kind: RowKind<R>, text: string): ((row: R) => string | u
  * where the template is wrong.
  */
 export function formatRows<R>(kind: RowKind<R>, rows: readonly R[], format: string): string {
-  const table = isTable(format);
   const text = templateText(format);
-  const template = parse(text);
-  const type = rowType(kind, marshalJson);
-  const interpret = (row: R) => run(template, { type, raw: row });
-  const line = columnsOnly(kind, text);
-  const lines = rows.map((row) => `${line?.(row) ?? interpret(row)}\n`);
-  if (!table) return lines.join("");
-  let header: string;
-  try {
-    header = template.execute(headerValue(kind.headers), { functions: headerFunctions });
-  } catch (error) {
-    // A column that needs a row, such as an index into one: the titles end there.
-    header = outputOf(error);
-  }
-  return alignTabs(`${header}\n${lines.join("")}`);
+  const plain = plainTemplate(kind, text);
+  let made: ReturnType<typeof interpreted<R>> | undefined;
+  const full = () => {
+    made ??= interpreted(kind, text);
+    return made;
+  };
+  // One that is wrong is refused even where there is no row.
+  if (!plain) full();
+  const lines = rows.map((row) => `${plain?.line(row) ?? full().line(row)}\n`);
+  if (!isTable(format)) return lines.join("");
+  return alignTabs(`${plain?.header ?? full().header()}\n${lines.join("")}`);
 }

@@ -6,15 +6,17 @@ export interface TabOptions {
 
 const dockerTable: TabOptions = { minWidth: 10, padding: 3 };
 
-/** What is plain ASCII, as nearly all is, need not be asked for. */
-const widthOf = (text: string) =>
-  /^[ -~]*$/.test(text) ? text.length : Bun.stringWidth(text, { countAnsiEscapeCodes: true });
+/** In plain ASCII, as nearly all is, a cell is as wide as it is long. */
+const plain = /^[ -~\t\n]*$/;
 
 /**
  * Aligns cells that end with a tab. As in Go's text/tabwriter, a column is a run of lines that have a cell there: its
  * width is that of its widest cell, and what follows the last tab of a line is in no column.
  */
 export function alignTabs(text: string, options: TabOptions = dockerTable): string {
+  const isPlain = plain.test(text);
+  const widthOf = (cell: string) =>
+    isPlain || plain.test(cell) ? cell.length : Bun.stringWidth(cell, { countAnsiEscapeCodes: true });
   const lines = text.split("\n").map((line) => line.split("\t"));
   const widths: number[] = [];
   let out = "";
@@ -22,11 +24,12 @@ export function alignTabs(text: string, options: TabOptions = dockerTable): stri
   const write = (from: number, to: number) => {
     for (let at = from; at < to; at++) {
       const cells = lines[at] ?? [];
-      cells.forEach((cell, column) => {
+      for (let column = 0; column < cells.length; column++) {
+        const cell = cells[column] as string;
         const width = widths[column];
         out += cell;
         if (width !== undefined) out += " ".repeat(Math.max(0, width - widthOf(cell)));
-      });
+      }
       if (at < lines.length - 1) out += "\n";
     }
   };
