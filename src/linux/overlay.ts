@@ -88,16 +88,35 @@ class FsContext implements Disposable {
   }
 }
 
-/** One `lowerdir+` a layer, of Linux 6.7 and later: no limit of a page, no escaping. False when the kernel is older. */
-function mountWithContext(overlay: OverlayMount): boolean {
-  using context = new FsContext("overlay");
-  context.set("source", "overlay");
+/**
+ * Whether an overlay takes its layers one by one (`lowerdir+`, Linux 6.8). Before 6.5 it keeps options of any name as
+ * text and refuses them only when it is mounted, so that a kernel which takes a name that means nothing is an older one.
+ */
+function takesLayersOneByOne(): boolean {
+  const accepts = (key: string) => {
+    using context = new FsContext("overlay");
+    try {
+      context.set(key, "/");
+    } catch (error) {
+      if (error instanceof SyscallError && error.code === "EINVAL") return false;
+      throw error;
+    }
+    return true;
+  };
   try {
-    for (const layer of overlay.lower) context.set("lowerdir+", layer);
+    return accepts("lowerdir+") && !accepts("no-such-option");
   } catch (error) {
-    if (error instanceof SyscallError && error.code === "EINVAL") return false;
+    // There is no mount API before Linux 5.2.
+    if (error instanceof SyscallError && error.code === "ENOSYS") return false;
     throw error;
   }
+}
+
+/** One `lowerdir+` a layer: no limit of a page, no escaping. */
+function mountWithContext(overlay: OverlayMount): void {
+  using context = new FsContext("overlay");
+  context.set("source", "overlay");
+  for (const layer of overlay.lower) context.set("lowerdir+", layer);
   if (overlay.upper) {
     context.set("upperdir", overlay.upper.directory);
     context.set("workdir", overlay.upper.work);
@@ -108,11 +127,10 @@ function mountWithContext(overlay: OverlayMount): boolean {
   }
   context.create();
   context.attach(overlay.target);
-  return true;
 }
 
 /**
- * The way of kernels before 6.7: mount(2), whose options have to fit on a page, so each directory is named by a
+ * The way of kernels before 6.8: mount(2), whose options have to fit on a page, so each directory is named by a
  * descriptor.
  */
 export function mountOverlayWithOptions({ target, lower, upper, options = [] }: OverlayMount): void {
@@ -125,23 +143,16 @@ export function mountOverlayWithOptions({ target, lower, upper, options = [] }: 
   });
 }
 
-let contextWorks = true;
+let oneByOne: boolean | undefined;
 
 /**
- * Mounts an overlay; costs about 0.4 ms. Takes the mount API of Linux 6.7 where it is there, else mount(2), which has
+ * Mounts an overlay; costs about 0.4 ms. Takes the mount API where it takes a layer at a time, else mount(2), which has
  * room for about 220 layers. Without an upper directory the kernel asks for at least two layers. Images can have a
  * layer several times, which the kernel refuses: the topmost has it all.
  */
 export function mountOverlay({ lower, ...others }: OverlayMount): void {
   const overlay: OverlayMount = { lower: [...new Set(lower)], ...others };
-  if (contextWorks) {
-    try {
-      if (mountWithContext(overlay)) return;
-      contextWorks = overlay.lower.length === 0;
-    } catch (error) {
-      if (!(error instanceof SyscallError && error.code === "ENOSYS")) throw error;
-      contextWorks = false;
-    }
-  }
-  mountOverlayWithOptions(overlay);
+  oneByOne ??= takesLayersOneByOne();
+  if (oneByOne) mountWithContext(overlay);
+  else mountOverlayWithOptions(overlay);
 }
