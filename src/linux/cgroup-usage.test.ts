@@ -1,5 +1,5 @@
 import { afterEach, expect, test } from "bun:test";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import type { Cgroups } from "./cgroup.ts";
@@ -8,14 +8,19 @@ import { readCgroupUsage } from "./cgroup-usage.ts";
 const folder = mkdtempSync(join(tmpdir(), "cgroup-usage-"));
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
-/** A cgroup v2 file system in which this process's own cgroup has these files. */
+const pid = 4711;
+const procfs = join(folder, "proc");
+
+function write(path: string, text: string): void {
+  mkdirSync(dirname(path), { recursive: true });
+  writeFileSync(path, text);
+}
+
+/** A cgroup v2 file system in which the cgroup of process `pid` has these files, and the root has others. */
 function hierarchy(files: Record<string, string>): Cgroups {
-  const own = /^0::(.*)$/m.exec(readFileSync("/proc/self/cgroup", "utf8"))?.[1] ?? "/";
-  for (const [name, text] of Object.entries(files)) {
-    const path = join(folder, own, name);
-    mkdirSync(dirname(path), { recursive: true });
-    writeFileSync(path, text);
-  }
+  write(join(procfs, String(pid), "cgroup"), "0::/docker/abc\n");
+  for (const [name, text] of Object.entries(files)) write(join(folder, "docker/abc", name), text);
+  write(join(folder, "cpu.stat"), "usage_usec 7\n");
   const controllers = ["cpu", "io", "memory", "pids"];
   return {
     mode: "v2",
@@ -25,7 +30,7 @@ function hierarchy(files: Record<string, string>): Cgroups {
   };
 }
 
-test.skipIf(!/^0::/m.test(readFileSync("/proc/self/cgroup", "utf8")))("cgroup v2", () => {
+test("cgroup v2", () => {
   const cgroups = hierarchy({
     "cpu.stat":
       "usage_usec 5000\nuser_usec 3000\nsystem_usec 2000\nnr_periods 4\nnr_throttled 1\nthrottled_usec 7\n",
@@ -37,7 +42,7 @@ test.skipIf(!/^0::/m.test(readFileSync("/proc/self/cgroup", "utf8")))("cgroup v2
     "pids.max": "10\n",
     "io.stat": "8:0 rbytes=4096 wbytes=0 rios=1 wios=0 dbytes=0 dios=0\n",
   });
-  expect(readCgroupUsage(cgroups, process.pid)).toEqual({
+  expect(readCgroupUsage(cgroups, pid, procfs)).toEqual({
     cpu: { total: 5_000_000, user: 3_000_000, system: 2_000_000, perCpu: undefined },
     throttling: { periods: 4, throttledPeriods: 1, throttledTime: 7000 },
     memory: {
@@ -60,6 +65,6 @@ test.skipIf(!/^0::/m.test(readFileSync("/proc/self/cgroup", "utf8")))("cgroup v2
 });
 
 test("a process that has gone has used nothing that can be told", () => {
-  const usage = readCgroupUsage(hierarchy({}), 2 ** 22 + 1);
+  const usage = readCgroupUsage(hierarchy({}), pid + 1, procfs);
   expect([usage.cpu.total, usage.memory, usage.pids]).toEqual([0, undefined, undefined]);
 });

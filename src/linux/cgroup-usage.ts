@@ -38,15 +38,10 @@ class CgroupFiles {
   readonly #paths: Map<string, string>;
   readonly version: Cgroups["version"];
 
-  constructor(cgroups: Cgroups, pid: number) {
+  constructor(cgroups: Cgroups, pid: number, procfs: string) {
     this.version = cgroups.version;
-    const lines = readIfThere(`/proc/${pid}/cgroup`).split("\n");
-    const own = new Map(
-      lines.map((line) => {
-        const [, controllers = "", ...path] = line.split(":");
-        return [controllers, path.join(":")] as const;
-      }),
-    );
+    const lines = readIfThere(`${procfs}/${pid}/cgroup`).matchAll(/^\d+:([^:]*):(.+)$/gm);
+    const own = new Map(Array.from(lines, ([, controllers = "", path = ""]) => [controllers, path] as const));
     this.#paths = new Map();
     for (const hierarchy of cgroups.hierarchies) {
       const names = hierarchy.version === 2 ? [""] : hierarchy.controllers;
@@ -82,9 +77,12 @@ class CgroupFiles {
   }
 }
 
-/** What the cgroups of process `pid` have used: cgroup-v1/*.rst and cgroup-v2.rst of the kernel's documentation. */
-export function readCgroupUsage(cgroups: Cgroups, pid: number): CgroupUsage {
-  const files = new CgroupFiles(cgroups, pid);
+/**
+ * What the cgroups of process `pid` have used: cgroup-v1/*.rst and cgroup-v2.rst of the kernel's documentation. `procfs`
+ * is a parameter for tests.
+ */
+export function readCgroupUsage(cgroups: Cgroups, pid: number, procfs = "/proc"): CgroupUsage {
+  const files = new CgroupFiles(cgroups, pid, procfs);
   return files.version === "2" ? usageV2(files) : usageV1(files);
 }
 
