@@ -1,6 +1,6 @@
-import { existsSync, readFileSync } from "node:fs";
-import { dirname, join, resolve } from "node:path";
-import { invalidArgument } from "../../base/errors.ts";
+import { existsSync, readFileSync, realpathSync } from "node:fs";
+import { basename, dirname, join, resolve } from "node:path";
+import { errnoOf, invalidArgument } from "../../base/errors.ts";
 import type { LogLevel } from "../../base/log.ts";
 import { proxiesOfEnvironment } from "../../distribution/proxies.ts";
 import type { EngineSettings } from "../../engine/engine.ts";
@@ -24,8 +24,8 @@ export function logLevelOf(config: DaemonConfig): LogLevel {
 /** The configuration as the engine takes it. */
 export function engineSettings(config: DaemonConfig): EngineSettings {
   return {
-    dataRoot: resolve(config.dataRoot),
-    execRoot: resolve(config.execRoot),
+    dataRoot: realPath(resolve(config.dataRoot)),
+    execRoot: realPath(resolve(config.execRoot)),
     debug: config.debug,
     experimental: config.experimental,
     labels: config.labels,
@@ -50,6 +50,19 @@ export function engineSettings(config: DaemonConfig): EngineSettings {
     entitlements: entitlementsOf(config.builder),
     cdiDirectories: config.cdiSpecDirs.length > 0 ? config.cdiSpecDirs : defaultCdiDirectories,
   };
+}
+
+/**
+ * An absolute path without symbolic links (`/var/run` is one), as the kernel names mounts; what is not there yet is taken
+ * by its name.
+ */
+function realPath(path: string): string {
+  try {
+    return realpathSync(path);
+  } catch (error) {
+    if (errnoOf(error) !== "ENOENT") throw error;
+    return join(realPath(dirname(path)), basename(path));
+  }
 }
 
 /**
