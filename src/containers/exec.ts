@@ -132,6 +132,7 @@ export async function runExec(deps: ContainerDeps, exec: Exec, options: ExecStar
           privileged: config.Privileged ?? false,
           consoleSize: console,
           defaultUlimits: deps.settings.ulimits,
+          securityDefaults: deps.settings.securityDefaults,
         },
         deps.specHost,
       ),

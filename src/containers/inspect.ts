@@ -4,12 +4,15 @@ import type {
   MountPoint as MountPointSummary,
   NetworkSettings,
 } from "../api/containers.ts";
+import { zeroTime } from "../base/clock.ts";
+import { parseSecurityOptions } from "../security/security-opt.ts";
 import type { MountPoint } from "../volumes/mount-point.ts";
 import { type Container, processArguments } from "./container.ts";
 import type { ContainerDeps } from "./deps.ts";
 import type { Health } from "./health.ts";
 import { shownLinks } from "./links.ts";
 import { containerPaths } from "./paths.ts";
+import { apparmorProfileOf } from "./spec/process.ts";
 
 /** `GET /containers/{id}/json`. */
 export function inspectContainer(deps: ContainerDeps, container: Container): ContainerInspectResponse {
@@ -47,7 +50,7 @@ export function inspectContainer(deps: ContainerDeps, container: Container): Con
     Platform: "linux",
     MountLabel: "",
     ProcessLabel: "",
-    AppArmorProfile: "",
+    AppArmorProfile: apparmorProfile(deps, container),
     ExecIDs: deps.execs.ofContainer(id),
     HostConfig: spec.links
       ? { ...spec.hostConfig, Links: shownLinks(deps.set, container) ?? undefined }
@@ -65,6 +68,13 @@ export function inspectContainer(deps: ContainerDeps, container: Container): Con
     Config: spec.config,
     NetworkSettings: networkSettings(deps, container),
   };
+}
+
+/** What was asked for until the first start, and from then on what confines it. */
+function apparmorProfile({ specHost, settings }: ContainerDeps, { spec, state }: Container): string {
+  const options = parseSecurityOptions(spec.hostConfig.SecurityOpt ?? [], settings.securityDefaults);
+  if (state.startedAt === zeroTime) return options.apparmor ?? "";
+  return apparmorProfileOf(options, spec.hostConfig.Privileged ?? false, specHost) ?? "";
 }
 
 function healthOf({ status, failingStreak, log }: Health) {

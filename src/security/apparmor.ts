@@ -51,7 +51,8 @@ export function apparmorProfileText(name = defaultApparmorProfile): string {
 
 /**
  * Makes sure that the kernel has the profile; one that is there already, as that of a Docker beside us, is left alone.
- * Throws `unavailable` when it cannot be loaded. Only where AppArmor is enabled.
+ * `aa-remove-unknown` takes it away at any time, so this is asked before each process. Throws `unavailable` when it cannot
+ * be loaded. Only where AppArmor is enabled.
  */
 export function ensureDefaultApparmorProfile(): void {
   if (isApparmorProfileLoaded(defaultApparmorProfile)) return;

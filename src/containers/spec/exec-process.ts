@@ -46,7 +46,8 @@ export function buildExecProcess(input: ExecInput, host: SpecHost): ProcessSpec 
     capabilities: processCapabilities(user.uid, bounding),
     ...mergedRlimits(input.defaultUlimits, hostConfig, host),
     ...(options.noNewPrivileges && { noNewPrivileges: true }),
-    ...apparmorOf(options, input.privileged || (hostConfig.Privileged ?? false), host),
+    // `exec --privileged` stays in the container's profile, as in Docker.
+    ...apparmorOf(options, hostConfig.Privileged ?? false, host),
     oomScoreAdj: Math.max(hostConfig.OomScoreAdj ?? 0, host.leastOomScoreAdj ?? -1000),
   };
 }

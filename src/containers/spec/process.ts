@@ -1,5 +1,6 @@
 import type { HostConfig, Ulimit } from "../../api/host-config.ts";
 import type { ProcessCapabilities, ProcessSpec } from "../../oci/runtime-spec.ts";
+import { defaultApparmorProfile, ensureDefaultApparmorProfile } from "../../security/apparmor.ts";
 import { containerCapabilities } from "../../security/capabilities.ts";
 import type { SecurityOptions } from "../../security/security-opt.ts";
 import { environment } from "./environment.ts";
@@ -33,10 +34,16 @@ export function mergedRlimits(
   return limits.length > 0 ? { rlimits: limits } : {};
 }
 
-/** The profile that confines a process; none where the kernel has no AppArmor. */
+/** The AppArmor profile of a container's processes; undefined where the kernel has no AppArmor. */
+export function apparmorProfileOf(options: SecurityOptions, privileged: boolean, host: SpecHost) {
+  if (!host.security.apparmor) return undefined;
+  return options.apparmor || (privileged ? "unconfined" : host.apparmorProfile);
+}
+
+/** The same for a process that is about to start: the default profile is there then. Throws `unavailable`. */
 export function apparmorOf(options: SecurityOptions, privileged: boolean, host: SpecHost) {
-  if (!host.security.apparmor) return {};
-  const profile = options.apparmor || (privileged ? "unconfined" : host.apparmorProfile);
+  const profile = apparmorProfileOf(options, privileged, host);
+  if (profile === defaultApparmorProfile) ensureDefaultApparmorProfile();
   return profile ? { apparmorProfile: profile } : {};
 }
 
