@@ -20,12 +20,18 @@ const c = libc({
 export class UnixDatagram implements Disposable {
   #fd: number;
 
-  /** Throws `SyscallError`: `ENOENT`, `ECONNREFUSED`, `EPROTOTYPE` when it is a stream's. */
+  /**
+   * A path that begins with `@` is a name without a file (unix(7), abstract). Throws `SyscallError`: `ENOENT`,
+   * `ECONNREFUSED`, `EPROTOTYPE` when it is a stream's.
+   */
   constructor(path: string) {
+    const abstract = path.startsWith("@");
     const bytes = Buffer.from(path);
+    if (abstract) bytes[0] = 0;
     if (bytes.length > longestPath) throw new Error(`socket path is too long: ${path}`);
     this.#fd = check(c.socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), "socket", "unixgram");
-    const address = Buffer.concat([Buffer.from([AF_UNIX, 0]), bytes, Buffer.from([0])]);
+    // An abstract name ends with its length, a path with a NUL.
+    const address = Buffer.concat([Buffer.from([AF_UNIX, 0]), bytes, Buffer.alloc(abstract ? 0 : 1)]);
     try {
       check(c.connect(this.#fd, address, address.length), "connect", path);
     } catch (error) {

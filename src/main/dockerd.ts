@@ -14,6 +14,7 @@ import { ApiServer } from "../daemon/http/server.ts";
 import { allHandlers } from "../daemon/routes/all.ts";
 import { openEngine } from "../engine/open.ts";
 import { verifyStore } from "../engine/verify.ts";
+import { notifyServiceManager } from "../linux/service-manager.ts";
 
 /** For requests that are under way when the daemon is asked to end; streams are cut after it. */
 const shutdownGraceMillis = 1000;
@@ -95,11 +96,22 @@ async function serve(
   const listening = await Promise.all(endpoints.map((endpoint) => listen(server, endpoint, log)));
   for (const { address } of listening) log.info(`API listen on ${address}`);
   log.info("Daemon has completed initialization");
+  notify("READY=1", log);
   const signal = await stopped;
   log.info("Processing signal", { signal });
+  notify("STOPPING=1", log);
   for (const one of listening) one[Symbol.dispose]();
   await server.close(shutdownGraceMillis);
   return 0;
+}
+
+/** A service manager that is not told kills the daemon after a while, or waits: the log says why. */
+function notify(state: "READY=1" | "STOPPING=1", log: Logger): void {
+  try {
+    notifyServiceManager(state);
+  } catch (error) {
+    log.warn(`could not tell the service manager ${state}`, { error: messageOf(error) });
+  }
 }
 
 /** `DOCKERD_TRACE=FILE`: what the daemon does, as OpenTelemetry's spans. Loaded only then. */
