@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 import type { JSONMessage } from "../api/progress.ts";
 import { ProgressDisplay, progressText } from "./progress.ts";
 
-function shown(isTerminal: boolean, messages: JSONMessage[]): string {
+function shown(isTerminal: boolean, messages: JSONMessage[], width = () => 200): string {
   let text = "";
   const out = {
     fd: -1,
@@ -11,7 +11,7 @@ function shown(isTerminal: boolean, messages: JSONMessage[]): string {
       text += data;
     },
   };
-  const display = new ProgressDisplay(out, 200);
+  const display = new ProgressDisplay(out, width);
   for (const message of messages) display.show(message);
   return text;
 }
@@ -41,6 +41,17 @@ describe("the messages of a pull", () => {
         `\x1b[2A\x1b[2K\ra: Downloading [${"=".repeat(25)}>${" ".repeat(25)}]     500B/1kB\r\x1b[2B`,
         "\x1b[2A\x1b[2K\ra: Pull complete \r\x1b[2B",
         "Digest: sha256:1\n",
+      ].join(""),
+    );
+  });
+
+  test("are cut to the terminal, however wide it is by then", () => {
+    let width = 30;
+    const pushed = { status: "Mounted from library/busybox", progressDetail: {}, id: "0123456789ab" };
+    expect(shown(true, [pushed, pushed], () => width++)).toBe(
+      [
+        "\n\x1b[1A\x1b[2K\r0123456789ab: Mounted from lib\r\x1b[1B",
+        "\x1b[1A\x1b[2K\r0123456789ab: Mounted from libr\r\x1b[1B",
       ].join(""),
     );
   });

@@ -6,6 +6,9 @@ import type { Output } from "./streams.ts";
 /** Columns of the terminal that progress is drawn on; the bar appears from 111 on. */
 type Width = number;
 
+/** Where nobody says how wide the terminal is. */
+const unknownWidth: Width = 200;
+
 const right = (text: string) => text.padStart(8);
 
 function counts(progress: ProgressDetail): string {
@@ -39,11 +42,12 @@ export function progressText(progress: ProgressDetail, width: Width, now: number
  */
 export class ProgressDisplay {
   readonly #out: Output;
-  readonly #width: Width;
+  readonly #width: () => Width;
   /** The line of each step that is on the screen. */
   #lines = new Map<string, number>();
 
-  constructor(out: Output, width: Width) {
+  /** `width` is asked for each line: terminals are resized. */
+  constructor(out: Output, width: () => Width) {
     this.#out = out;
     this.#width = width;
   }
@@ -74,13 +78,14 @@ export class ProgressDisplay {
 
   #line(message: JSONMessage): string {
     const { progressDetail, status = "", stream = "", id = "" } = message;
-    const drawn = progressDetail ? progressText(progressDetail, this.#width, Date.now()) : "";
+    const width = this.#width();
+    const drawn = progressDetail ? progressText(progressDetail, width, Date.now()) : "";
     const moves = this.#out.isTerminal && stream === "" && progressDetail !== undefined;
     if (!moves && drawn !== "") return "";
-    const head = (moves ? "\x1b[2K\r" : "") + (id === "" ? "" : `${id}: `);
-    const end = moves ? "\r" : "";
-    if (moves) return `${head}${status} ${drawn}${end}`;
-    if (message.progress) return `${head}${status} ${message.progress}${end}`;
+    const head = id === "" ? "" : `${id}: `;
+    // One that went on in the next line would leave a part of itself there.
+    if (moves) return `\x1b[2K\r${`${head}${status} ${drawn}`.slice(0, width)}\r`;
+    if (message.progress) return `${head}${status} ${message.progress}`;
     return stream === "" ? `${head}${status}\n` : head + stream;
   }
 }
@@ -91,10 +96,10 @@ export async function displayMessages(
   out: Output,
   onAux: (aux: unknown) => void = () => {},
 ): Promise<void> {
-  let width = 200;
+  let width = () => unknownWidth;
   if (out.isTerminal) {
     const { terminalSize } = await import("../linux/terminal.ts");
-    width = terminalSize(out.fd)?.columns ?? 200;
+    width = () => terminalSize(out.fd)?.columns || unknownWidth;
   }
   const display = new ProgressDisplay(out, width);
   for await (const message of messages) {
