@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
@@ -50,14 +51,28 @@ async function answers(url: string): Promise<boolean> {
   }
 }
 
-/** A TCP port of loopback that nobody uses. */
-export function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
+/** Lower ones are those of servers that a host may have. */
+const lowestPort = 10_000;
+
+/**
+ * A TCP port that nobody uses on any address. It is none of those that the kernel gives to outgoing connections and to
+ * who asks for any port: one of these could be taken by another test before it is used.
+ */
+export async function freePort(): Promise<number> {
+  const [ephemeral = 0] = readFileSync("/proc/sys/net/ipv4/ip_local_port_range", "utf8")
+    .split(/\s+/)
+    .map(Number);
+  const end = Math.max(ephemeral, lowestPort + 10_000);
+  for (;;) {
+    const port = lowestPort + Math.floor(Math.random() * (end - lowestPort));
+    if (await isFree(port)) return port;
+  }
+}
+
+function isFree(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
     const server = createServer();
-    server.once("error", reject);
-    server.listen(0, "127.0.0.1", () => {
-      const address = server.address();
-      server.close(() => (typeof address === "object" && address ? resolve(address.port) : reject()));
-    });
+    server.once("error", () => resolve(false));
+    server.listen(port, "0.0.0.0", () => server.close(() => resolve(true)));
   });
 }

@@ -3,6 +3,7 @@ import { mkdirSync, rmdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { TestDaemon } from "../harness/daemon.ts";
 import { run, until, untilEmpty } from "../harness/process.ts";
+import { ownSubnets } from "../harness/subnets.ts";
 
 const sockets = "/run/docker/plugins";
 type Body = Record<string, unknown>;
@@ -15,6 +16,7 @@ type Named = { NetworkID: string; EndpointID: string };
 class TestPlugin {
   readonly name = `lsnet${process.pid}`;
   readonly bridge = `lsp${process.pid}`;
+  readonly subnet = ownSubnets()();
   readonly calls: string[] = [];
   readonly published: Body[] = [];
   readonly given = new Set<string>();
@@ -45,6 +47,10 @@ class TestPlugin {
     rmSync(join(sockets, `${this.name}.sock`), { force: true });
   }
 
+  address(host: number): string {
+    return this.subnet.replace("0/24", String(host));
+  }
+
   #give(what: string): void {
     if (this.given.has(what)) throw new Error(`${what} is given already`);
     this.given.add(what);
@@ -59,7 +65,7 @@ class TestPlugin {
     "IpamDriver.GetDefaultAddressSpaces": () => ({ LocalDefaultAddressSpace: "here" }),
     "IpamDriver.RequestPool": ({ Pool }) => {
       this.#give("pool");
-      return { PoolID: "here/1", Pool: Pool || "10.241.7.0/24" };
+      return { PoolID: "here/1", Pool: Pool || this.subnet };
     },
     "IpamDriver.ReleasePool": () => {
       this.#take("pool");
@@ -67,7 +73,7 @@ class TestPlugin {
     },
     "IpamDriver.RequestAddress": ({ Address, Options }) => {
       const isGateway = (Options as Body).RequestAddressType === "com.docker.network.gateway";
-      const ip = Address || `10.241.7.${isGateway ? 254 : this.#next++}`;
+      const ip = Address || this.address(isGateway ? 254 : this.#next++);
       this.#give(`address ${ip}`);
       return { Address: `${ip}/24` };
     },
@@ -103,8 +109,8 @@ class TestPlugin {
       await run(["ip", "link", "set", `p${id}`, "master", this.bridge, "up"]);
       return {
         InterfaceName: { SrcName: `c${id}`, DstPrefix: "far" },
-        Gateway: "10.241.7.254",
-        StaticRoutes: [{ Destination: "10.99.0.0/16", RouteType: 0, NextHop: "10.241.7.254" }],
+        Gateway: this.address(254),
+        StaticRoutes: [{ Destination: "10.99.0.0/16", RouteType: 0, NextHop: this.address(254) }],
       };
     },
     "NetworkDriver.ProgramExternalConnectivity": (body) => {
@@ -166,22 +172,22 @@ test("a driver and addresses of plugins: containers reach each other by name, an
     "net",
   );
   expect([...plugin.given].map((one) => one.replace(/[0-9a-f]{64}/, "ID")).sort()).toEqual([
-    "address 10.241.7.254",
+    `address ${plugin.address(254)}`,
     'network ID {"speed":"1"}',
     "pool",
   ]);
   const template =
     "{{.Driver}} {{.IPAM.Driver}} {{(index .IPAM.Config 0).Subnet}} {{(index .IPAM.Config 0).Gateway}}";
   expect(await daemon.must("network", "inspect", "-f", template, "net")).toBe(
-    `${plugin.name} ${plugin.name} 10.241.7.0/24 10.241.7.254`,
+    `${plugin.name} ${plugin.name} ${plugin.subnet} ${plugin.address(254)}`,
   );
   await sleeper("one", "--network", "net");
   await sleeper("two", "--network", "net");
   await sleeper("both");
   await daemon.must("network", "connect", "net", "both");
-  expect(await inside("one", "ip", "-o", "-4", "addr", "show", "far0")).toContain("10.241.7.2/24");
-  expect(await inside("one", "ip", "route")).toContain("10.99.0.0/16 via 10.241.7.254 dev far0");
-  expect(await inside("one", "ip", "route")).toContain("default via 10.241.7.254");
+  expect(await inside("one", "ip", "-o", "-4", "addr", "show", "far0")).toContain(`${plugin.address(2)}/24`);
+  expect(await inside("one", "ip", "route")).toContain(`10.99.0.0/16 via ${plugin.address(254)} dev far0`);
+  expect(await inside("one", "ip", "route")).toContain(`default via ${plugin.address(254)}`);
   await inside("one", "ping", "-c1", "-W2", "two");
   await inside("both", "ping", "-c1", "-W2", "one");
   await daemon.end("SIGKILL");

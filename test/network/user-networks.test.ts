@@ -5,6 +5,7 @@ import { connectSocket } from "../../src/linux/inet-socket.ts";
 import { inNetns } from "../../src/linux/namespace.ts";
 import { TestDaemon } from "../harness/daemon.ts";
 import { until } from "../harness/process.ts";
+import { ownSubnets } from "../harness/subnets.ts";
 
 let daemon: TestDaemon;
 
@@ -14,8 +15,7 @@ beforeAll(async () => {
 
 afterAll(() => daemon[Symbol.asyncDispose]());
 
-let count = 0;
-const subnet = () => `10.231.${count++}.0/24`;
+const subnet = ownSubnets();
 const sleeper = (name: string, ...flags: string[]) =>
   daemon.must("run", "-d", "--name", name, ...flags, "busybox", "sleep", "1000");
 const inside = (name: string, ...command: string[]) => daemon.docker("exec", name, ...command);
@@ -215,7 +215,7 @@ describe("networks that users create", () => {
     expect(await error(...taken)).toContain("Address already in use");
     await daemon.must("rm", "-f", "owner");
     await daemon.must("network", "rm", "full");
-    await daemon.must("network", "create", "--subnet", "10.231.250.0/30", "tiny");
+    await daemon.must("network", "create", "--subnet", subnet().replace("/24", "/30"), "tiny");
     await sleeper("only", "--network", "tiny");
     expect(await error("run", "--rm", "--network", "tiny", "busybox", "true")).toContain(
       "no available IPv4 addresses on this network's address pools: tiny",
