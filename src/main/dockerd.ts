@@ -71,6 +71,7 @@ async function serve(
   argv: readonly string[],
 ): Promise<number> {
   const log = createLogger(logLevelOf(config));
+  if (config.selinuxEnabled) log.warn("Docker could not enable SELinux on the host system");
   // What Bun would take from it must not reach the programs that the daemon starts.
   for (const name of ["BUN_OPTIONS", "BUN_BE_BUN"]) delete process.env[name];
   survive(log);

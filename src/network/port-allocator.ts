@@ -2,6 +2,7 @@ import { closeSync } from "node:fs";
 import { isIPv6 } from "node:net";
 import type { PortMap } from "../api/endpoints.ts";
 import { EngineError, internal, messageOf } from "../base/errors.ts";
+import { goErrno } from "../base/go-errno.ts";
 import type { Family } from "../base/ip.ts";
 import { bindSocket, type Transport } from "../linux/inet-socket.ts";
 import { SyscallError } from "../linux/libc.ts";
@@ -27,12 +28,6 @@ export interface PortTarget extends Pick<PublishedPort, "containerIp" | "network
 }
 
 const inUse = "port is already allocated";
-const goErrors: Record<string, string> = {
-  EADDRINUSE: "address already in use",
-  EADDRNOTAVAIL: "cannot assign requested address",
-  EACCES: "permission denied",
-};
-
 const shown = (ip: string) => (isIPv6(ip) ? `[${ip}]` : ip);
 
 function sameAddress(a: string, b: string): boolean {
@@ -263,7 +258,7 @@ function openPort(port: PublishedPort): number | undefined {
     return bindSocket(transport, { ip: hostIp, port: hostPort });
   } catch (error) {
     if (!(error instanceof SyscallError)) throw error;
-    const why = goErrors[error.code] ?? messageOf(error);
+    const why = goErrno(error.code) ?? messageOf(error);
     const where = `${shown(hostIp)}:${hostPort}:${containerIp}:${containerPort}/${protocol}`;
     const message = `failed to bind host port for ${where}: ${why}`;
     throw error.code === "EADDRINUSE" ? new PortTaken(message, error) : internal(message, error);

@@ -1,3 +1,4 @@
+import { parseBoolean } from "../base/booleans.ts";
 import { invalidArgument } from "../base/errors.ts";
 
 /** What `--security-opt` and the daemon's own defaults ask for. */
@@ -14,9 +15,11 @@ export interface SecurityOptions {
 }
 
 function parseBool(text: string, option: string): boolean {
-  if (/^(?:1|t|T|true|TRUE|True)$/.test(text)) return true;
-  if (/^(?:0|f|F|false|FALSE|False)$/.test(text)) return false;
-  throw invalidArgument(`invalid --security-opt 2: ${JSON.stringify(option)}`);
+  try {
+    return parseBoolean(text);
+  } catch (error) {
+    throw invalidArgument(`invalid --security-opt 2: ${JSON.stringify(option)}`, error);
+  }
 }
 
 /**

@@ -1,8 +1,10 @@
 import { expect, test } from "bun:test";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { silentLogger } from "../../src/base/log.ts";
 import { createClient } from "../../src/client/create.ts";
 import { defineHandlers } from "../../src/daemon/http/handler.ts";
+import { listen } from "../../src/daemon/http/listeners.ts";
 import { RawClient, serve } from "./fixture.ts";
 
 const source = join(import.meta.dir, "../../src");
@@ -68,4 +70,20 @@ test("a server that closes lets answers finish, and ends who waits in vain", asy
   await closing;
   await waiting.all();
   expect(server.server.connections).toBe(0);
+});
+
+test("an address that cannot be had is told in Docker's words", async () => {
+  await using server = await serve({});
+  using taken = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data() {} } });
+  const refused = (host: string, port: number) =>
+    listen(server.server, { kind: "tcp", host, port }, silentLogger).then(
+      () => "",
+      (error: Error) => error.message,
+    );
+  expect(await refused("127.0.0.1", taken.port)).toBe(
+    `listen tcp 127.0.0.1:${taken.port}: bind: address already in use`,
+  );
+  expect(await refused("203.0.113.9", 1)).toBe(
+    "listen tcp 203.0.113.9:1: bind: cannot assign requested address",
+  );
 });

@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { invalidArgument, notImplemented } from "../../base/errors.ts";
 import { validateLogOptions } from "../../runtime/logs/options.ts";
 import { within } from "../../runtime/logs/rotation.ts";
@@ -43,6 +44,8 @@ export function checkConfig({ config, given }: LoadedConfig): void {
 /** What promises a protection that is not there must not be accepted in silence. */
 function refuse(config: LoadedConfig["config"]): void {
   if (config.authorizationPlugins.length > 0) throw notImplemented("authorization plugins are not supported");
-  if (config.selinuxEnabled) throw notImplemented("SELinux is not supported");
+  // Where the host has none there is nothing to enable, as Docker finds, too.
+  if (config.selinuxEnabled && existsSync("/sys/fs/selinux/enforce"))
+    throw notImplemented("SELinux is not supported");
   if (config.rootless) throw notImplemented("rootless mode is not supported");
 }

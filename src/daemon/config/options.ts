@@ -202,7 +202,7 @@ export const options = {
   authorizationPlugins: listOption("authorization-plugin", "Authorization plugin (not supported)", {
     key: "authorization-plugins",
   }),
-  selinuxEnabled: boolOption("selinux-enabled", "Enable SELinux (not supported)"),
+  selinuxEnabled: boolOption("selinux-enabled", "Enable SELinux (not supported where the host has it)"),
   rootless: boolOption("rootless", "Run without root (not supported)", { key: undefined }),
 
   configFile: stringOption("config-file", "Configuration file", {

@@ -1,6 +1,7 @@
 import { chmodSync, chownSync, lstatSync, unlinkSync } from "node:fs";
 import type { Connection } from "../../api/http1/connection.ts";
 import { errnoOf, internal, messageOf } from "../../base/errors.ts";
+import { goErrno } from "../../base/go-errno.ts";
 import type { Logger } from "../../base/log.ts";
 import { peerPid } from "../../linux/peer.ts";
 import { zombieStatus } from "../../linux/process.ts";
@@ -174,7 +175,11 @@ function listenTcp(server: ApiServer, endpoint: Endpoint & { kind: "tcp" }, log:
     const shown = host.includes(":") ? `[${host}]` : host;
     return { address: `tcp://${shown}:${listener.port}`, [Symbol.dispose]: () => listener.stop() };
   } catch (error) {
-    throw internal(`listen tcp ${host}:${port}: ${messageOf(error)}`, error);
+    const reason = goErrno(errnoOf(error));
+    throw internal(
+      `listen tcp ${host}:${port}: ${reason === undefined ? messageOf(error) : `bind: ${reason}`}`,
+      error,
+    );
   }
 }
 
