@@ -14,6 +14,7 @@ import { ApiServer } from "../daemon/http/server.ts";
 import { allHandlers } from "../daemon/routes/all.ts";
 import { openEngine } from "../engine/open.ts";
 import { verifyStore } from "../engine/verify.ts";
+import { IdleMemory } from "../linux/idle-memory.ts";
 import { notifyServiceManager } from "../linux/service-manager.ts";
 
 /** For requests that are under way when the daemon is asked to end; streams are cut after it. */
@@ -88,10 +89,12 @@ async function serve(
   onReload = () => {
     current = reload(engine, current, argv, log);
   };
+  using memory = new IdleMemory();
   const server = new ApiServer({
     handlers: allHandlers(engine),
     serverName: `Docker/${dockerRelease} (linux)`,
     experimental: config.experimental,
+    onRequest: () => memory.requested(),
     log,
   });
   const listening = await Promise.all(endpoints.map((endpoint) => listen(server, endpoint, log)));

@@ -12,6 +12,8 @@ export interface ApiServerOptions {
   /** The `Server` header: `Docker/28.2.2 (linux)`. */
   readonly serverName: string;
   readonly experimental?: boolean;
+  /** Called for each request that comes. */
+  readonly onRequest?: () => void;
   readonly log: Logger;
 }
 
@@ -27,11 +29,13 @@ const lingerMillis = 1000;
 /** Serves the Engine API on the connections that listeners give it. */
 export class ApiServer {
   readonly #context: ExchangeContext;
+  readonly #onRequest: () => void;
   readonly #connections = new Set<Connection>();
   readonly #idle = new Set<Connection>();
   #closing = false;
 
   constructor(options: ApiServerOptions) {
+    this.#onRequest = options.onRequest ?? (() => {});
     this.#context = {
       router: new Router(operations),
       handlers: options.handlers,
@@ -74,6 +78,7 @@ export class ApiServer {
         const head = await readHead(connection);
         this.#idle.delete(connection);
         if (!head) break;
+        this.#onRequest();
         current = new Exchange(this.#context, connection, head);
         more = await current.run();
         refused = current.hasUnreadBody;

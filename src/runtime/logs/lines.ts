@@ -16,7 +16,8 @@ export interface LineSink {
  * bytes long, or until the stream ends. Long lines are cut between characters, not within.
  */
 export class LineSplitter {
-  #pending: Buffer;
+  /** Made for the first line that comes in pieces: most streams never bring one. */
+  #pending: Buffer | undefined;
   #pendingLength = 0;
   #sink: LineSink;
   #longest: number;
@@ -24,7 +25,6 @@ export class LineSplitter {
   constructor(sink: LineSink, longest = longestPiece) {
     this.#sink = sink;
     this.#longest = longest;
-    this.#pending = Buffer.allocUnsafeSlow(longest);
   }
 
   /** Bytes of a line whose end has not come yet. */
@@ -34,16 +34,23 @@ export class LineSplitter {
 
   /** The beginning of a line whose end has not come yet; a copy. */
   get pending(): Uint8Array {
-    return Uint8Array.from(this.#pending.subarray(0, this.#pendingLength));
+    return Uint8Array.from(this.#begun);
+  }
+
+  get #begun(): Uint8Array {
+    return this.#pending?.subarray(0, this.#pendingLength) ?? new Uint8Array();
   }
 
   write(chunk: Uint8Array): void {
     const bytes =
       this.#pendingLength > 0
-        ? Buffer.concat([this.#pending.subarray(0, this.#pendingLength), chunk])
+        ? Buffer.concat([this.#begun, chunk])
         : Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length);
     const rest = this.#emit(bytes);
-    rest.copy(this.#pending);
+    if (rest.length > 0) {
+      this.#pending ??= Buffer.allocUnsafeSlow(this.#longest);
+      rest.copy(this.#pending);
+    }
     this.#pendingLength = rest.length;
   }
 

@@ -3,6 +3,7 @@ import { systemClock } from "../../base/clock.ts";
 import { messageOf } from "../../base/errors.ts";
 import { createLogger } from "../../base/log.ts";
 import { tryLock } from "../../linux/fd.ts";
+import { IdleMemory } from "../../linux/idle-memory.ts";
 import { Poller } from "../../linux/poller.ts";
 import { becomeSubreaper } from "../../linux/process.ts";
 import { prepareRuntimes } from "../oci-runtime.ts";
@@ -50,11 +51,13 @@ export async function runSupervisor(options: { execRoot: string; debug: boolean 
   process.on("SIGPIPE", () => {});
   const ownsFolder = () => statSync(paths.lock, { throwIfNoEntry: false })?.ino === fstatSync(lock).ino;
   await adoptAll(supervisor, execRoot, log);
+  using memory = new IdleMemory();
   using server = new SupervisorServer({
     socketPath: paths.socket,
     supervisor,
     log,
     ownsFolder,
+    onRequest: () => memory.requested(),
     onShutdown: () => end(0),
   });
   await server.listen();

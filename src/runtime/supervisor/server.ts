@@ -26,6 +26,8 @@ export interface ServerOptions {
   log: Logger;
   /** False when the folder has been removed, and perhaps belongs to another supervisor by now. */
   ownsFolder: () => boolean;
+  /** Called for each request that comes. */
+  onRequest: () => void;
   /** dockerd asks for the end, and nothing runs. */
   onShutdown: () => void;
 }
@@ -110,6 +112,7 @@ export class SupervisorServer implements Disposable {
   }
 
   async #request(socket: Socket, { number, operation, request }: RequestLine): Promise<void> {
+    this.#options.onRequest();
     try {
       const handler = this.#handlers[operation] as ((request: unknown) => unknown) | undefined;
       if (!handler) throw internal(`the supervisor does not know the operation ${operation}`);
