@@ -34,18 +34,22 @@ export function collect(roots: Iterable<Digest>, stores: CollectedStores): Colle
   return { reclaimed };
 }
 
-/** What neither `roots` nor a lease refers to. */
+/** What neither `roots` nor a lease refers to. Either may name blobs as well as layers. */
 export function unreachable(
   roots: Iterable<Digest>,
   { blobs, layers, content }: CollectedStores,
 ): { blobs: BlobDescriptor[]; layers: Digest[] } {
-  const marked = new Set<Digest>();
-  for (const root of [...blobs.leased(), ...roots]) {
-    for (const digest of content.reachable(root)) marked.add(digest);
+  const named = [...blobs.leased(), ...roots];
+  const [markedBlobs, markedLayers] = [new Set(named), new Set(named)];
+  for (const root of named) {
+    for (const reached of content.reachable(root)) {
+      if ("blob" in reached) markedBlobs.add(reached.blob);
+      else markedLayers.add(reached.layer);
+    }
   }
-  for (const { plain, digest } of blobs.compressed()) if (marked.has(plain)) marked.add(digest);
+  for (const { plain, digest } of blobs.compressed()) if (markedBlobs.has(plain)) markedBlobs.add(digest);
   return {
-    blobs: blobs.list().filter(({ digest }) => !marked.has(digest)),
-    layers: layers.list().filter((diffId) => !marked.has(diffId)),
+    blobs: blobs.list().filter(({ digest }) => !markedBlobs.has(digest)),
+    layers: layers.list().filter((diffId) => !markedLayers.has(diffId)),
   };
 }

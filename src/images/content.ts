@@ -118,33 +118,42 @@ export class ImageContent {
   }
 
   /**
-   * Everything that `target` needs and that may be there: documents, configurations, layers as blobs, and layers as
-   * diffIds. Also what is no image for a platform (attestations). `target` itself comes always, whatever it is.
+   * Everything that `target` needs and that may be there: documents, configurations and layers as blobs, and layers as
+   * they are unpacked. Also what is no image for a platform (attestations). `target` itself comes always, whatever it is.
    */
-  *reachable(target: Digest, seen = new Set<Digest>(), depth = 0): Generator<Digest> {
+  *reachable(target: Digest, seen = new Set<Digest>(), depth = 0): Generator<Reached> {
     if (seen.has(target)) return;
     seen.add(target);
-    yield target;
+    yield { blob: target };
     const document = depth > maxDepth ? undefined : this.#tryDocument(target);
     if (document === undefined) return;
     if (isIndex(document)) {
       for (const child of document.manifests) yield* this.reachable(child.digest, seen, depth + 1);
       return;
     }
-    yield document.config.digest;
-    for (const layer of document.layers) yield layer.digest;
-    if (isImageConfigType(document.config.mediaType)) {
-      yield* this.#tryConfig(document.config.digest)?.rootfs.diff_ids ?? [];
-    }
+    yield { blob: document.config.digest };
+    for (const { digest } of document.layers) yield { blob: digest };
+    if (!isImageConfigType(document.config.mediaType)) return;
+    for (const layer of this.#tryConfig(document.config.digest)?.rootfs.diff_ids ?? []) yield { layer };
+  }
+
+  /** The blobs among what is reachable, each once. */
+  blobsOf(target: Digest): Set<Digest> {
+    const blobs = new Set<Digest>();
+    for (const reached of this.reachable(target)) if ("blob" in reached) blobs.add(reached.blob);
+    return blobs;
   }
 
   /** Bytes of the blobs below `target` that are there, each once. */
   blobSize(target: Digest): number {
     let sum = 0;
-    for (const digest of new Set(this.reachable(target))) sum += this.#blobs.size(digest) ?? 0;
+    for (const digest of this.blobsOf(target)) sum += this.#blobs.size(digest) ?? 0;
     return sum;
   }
 }
+
+/** A blob, or a layer by its diffId: of a plain layer both have the same digest, and one may be there without the other. */
+export type Reached = { blob: Digest } | { layer: Digest };
 
 /** The descriptor of a blob that is there. */
 export function describe(blobs: BlobStore, digest: Digest, mediaType: string): Descriptor {

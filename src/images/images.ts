@@ -1,6 +1,6 @@
 import { KeyedQueue, waitAtMost } from "../base/async.ts";
 import type { Clock } from "../base/clock.ts";
-import { internal, invalidArgument, messageOf, notFound } from "../base/errors.ts";
+import { internal, invalidArgument, isEngineError, messageOf, notFound } from "../base/errors.ts";
 import type { Logger } from "../base/log.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { Descriptor } from "../oci/manifest.ts";
@@ -305,6 +305,8 @@ export class ImageStore {
     const roots = this.#table.all().map(({ id }) => id);
     const collected = collect([...roots, ...this.#used(), ...this.#retained()], this.#stores());
     const emptied = this.#trash.empty().catch((error: unknown) => {
+      // What a shutdown leaves is deleted at the next start.
+      if (isEngineError(error, "cancelled")) return;
       this.#log.warn("cannot empty the trash", { error: messageOf(error) });
     });
     await waitAtMost(deletionPatience, emptied);

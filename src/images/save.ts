@@ -89,7 +89,7 @@ export function selectContent(
   const tops =
     chosen.length === 0 ? roots.map(({ digest }) => digest) : images.map((one) => one.manifestDigest);
   const content = new Set<Digest>(roots.map(({ digest }) => digest));
-  for (const top of tops) for (const digest of source.content.reachable(top)) content.add(digest);
+  for (const top of tops) for (const digest of source.content.blobsOf(top)) content.add(digest);
   return { selections, roots, images, content };
 }
 

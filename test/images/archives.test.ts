@@ -132,6 +132,33 @@ test("Docker's older archive, with links for shared layers, becomes an image", a
   expect(stores.blobs.list()).toHaveLength(3);
 });
 
+test("of an image in two forms, plain and compressed, each keeps only its own", async () => {
+  await using stores = new Stores();
+  const compressed = stores.image([base]);
+  stores.images.put(compressed, parseReference("gzip:1"));
+  const { contentSize } = stores.images.resolve("gzip:1");
+  const saved = await gather(stores.images.save(["gzip:1"]));
+  const blobs = stores.blobs.list().length;
+  const config = Buffer.from(stores.blobs.read(stores.images.resolve("gzip:1").configDigest)).toString();
+  const manifest = [{ Config: "config.json", RepoTags: ["plain:1"], Layers: ["layer.tar"] }];
+  await stores.images.load(
+    pieces(
+      tarOf(
+        { name: "layer.tar", type: "file", content: base },
+        file("config.json", config),
+        file("manifest.json", JSON.stringify(manifest)),
+      ),
+    ),
+  );
+  expect(stores.images.resolve("plain:1").id).not.toBe(compressed.digest);
+  expect(stores.images.resolve("gzip:1").contentSize).toBe(contentSize);
+  expect(await gather(stores.images.save(["gzip:1"]))).toEqual(saved);
+  await stores.images.remove("plain:1");
+  expect(stores.blobs.list()).toHaveLength(blobs);
+  // The layer, as it is unpacked, is both.
+  expect(stores.layers.has(sha256Of(base))).toBe(true);
+});
+
 const bad: [string, Buffer, string][] = [
   ["no archive", Buffer.alloc(2048, "x"), "invalid tar header"],
   ["an archive of something else", base, "neither index.json nor manifest.json"],
