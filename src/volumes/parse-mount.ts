@@ -57,7 +57,9 @@ function problemOfType(mount: Mount, type: string, options: ParseMountOptions): 
   if (type === "image")
     return source === "" ? mustBe("Source") : problemOfSubpath(mount.ImageOptions?.Subpath);
   if (source === "" && mount.ReadOnly) return "must not set ReadOnly mode when using anonymous volumes";
-  return problemOfSubpath(mount.VolumeOptions?.Subpath);
+  const subpath = mount.VolumeOptions?.Subpath;
+  if (source === "" && subpath) return "must not set Subpath when using anonymous volumes";
+  return problemOfSubpath(subpath);
 }
 
 function problemOfBind(mount: Mount, source: string, options: ParseMountOptions): string | undefined {

@@ -65,6 +65,10 @@ const mountErrors: [NonNullable<HostConfig["Mounts"]>[number], string][] = [
     { Type: "volume", Target: "/x", ReadOnly: true },
     "must not set ReadOnly mode when using anonymous volumes",
   ],
+  [
+    { Type: "volume", Target: "/x", VolumeOptions: { Subpath: "y" } },
+    "must not set Subpath when using anonymous volumes",
+  ],
   [{ Type: "tmpfs", Target: "/x", Source: "y" }, "field Source must not be specified"],
   [{ Target: "/x" }, "mount type unknown"],
 ];
