@@ -96,7 +96,7 @@ ${rows.map((row) => {
 <td data-label="Platforms">${platformText(row)}</td>
 <td class="num" data-label="Size">${size(row.content_size)}</td>
 <td class="nowrap" data-label="Pushed">${ago(row.updated_at, now)}</td>
-<td data-label="Digest"><code title="${row.digest}">${shortId(row.digest)}</code></td>
+<td data-label="Digest"><code class="digest" title="${row.digest}">${shortId(row.digest)}</code></td>
 <td class="nowrap"><button class="plain" type="button" data-copy="${pull}" aria-label="Copy ${pull}">Copy pull</button>
 ${mayDelete && html`<form class="inline" method="post" action="/r/${name}/-/delete-tag" data-confirm="Delete the tag ${row.name}?">${guard(visitor)}<input type="hidden" name="tag" value="${row.name}"><button class="plain danger" type="submit" aria-label="Delete the tag ${row.name}">Delete</button></form>`}</td></tr>`;
 })}</tbody></table>`;

@@ -81,6 +81,7 @@ main .search { max-width: 24rem; margin-bottom: .75rem; }
 .command button { border: 0; border-left: 1px solid var(--line); border-radius: 0; min-width: 5rem; }
 code, pre, .mono { font-family: ui-monospace, "Cascadia Mono", Menlo, Consolas, monospace; font-size: .875rem; }
 code { background: var(--code); border-radius: 5px; padding: .1em .35em; overflow-wrap: anywhere; }
+.digest { overflow-wrap: normal; white-space: nowrap; }
 pre { background: var(--code); border: 1px solid var(--line); border-radius: 8px; padding: .8rem 1rem; overflow-x: auto; }
 pre code { background: none; padding: 0; overflow-wrap: normal; }
 .scroll { overflow-x: auto; }
