@@ -27,7 +27,7 @@ export interface Profile {
 const client: Phase = { title: "client starts", budget: 6, steps: ["client starts"] };
 const clientEnds: Phase = {
   title: "client: between requests, end",
-  steps: ["client, between", "client ends"],
+  steps: ["client, between", "client ends", "HEAD /_ping"],
 };
 const create: Phase = {
   title: "create: names, configuration, row",
@@ -39,6 +39,11 @@ const start: readonly Phase[] = [
   { title: "network", budget: 2, steps: ["network."] },
   { title: "runtime: bundle, crun", budget: 8, steps: ["runtime."] },
   { title: "start, the rest", steps: ["POST /containers/{id}/start"] },
+];
+const stop: readonly Phase[] = [
+  { title: "signal", budget: 1, steps: ["stop.signal"] },
+  { title: "the process dies, its output is read", steps: ["stop.death"] },
+  { title: "stop, the rest", steps: ["POST /containers/{id}/stop"] },
 ];
 const process: Phase = { title: "the container's own process", steps: ["the container's process"] };
 const exit: Phase = { title: "exit recorded, client told", budget: 1, steps: ["exit."] };
@@ -55,6 +60,7 @@ export const profiles: Readonly<Record<string, Profile>> = {
   start: {
     title: "start",
     rounds: 30,
+    budget: 18,
     phases: [client, ...start, process, clientEnds],
     async command(contestant) {
       await contestant.output("create", "--name", "started", ...sleeper);
@@ -65,10 +71,11 @@ export const profiles: Readonly<Record<string, Profile>> = {
   exec: {
     title: "exec true",
     rounds: 30,
+    budget: 25,
     phases: [
       client,
-      { title: "exec created", steps: ["POST /containers/{id}/exec"] },
-      { title: "runtime: crun exec", steps: ["runtime."] },
+      { title: "exec created", budget: 1, steps: ["POST /containers/{id}/exec"] },
+      { title: "runtime: crun exec", budget: 8, steps: ["runtime."] },
       { title: "exec started and asked for, the rest", steps: ["POST /exec/", "GET /exec/", "api."] },
       process,
       exit,
@@ -76,6 +83,16 @@ export const profiles: Readonly<Record<string, Profile>> = {
     ],
     prepare: (contestant) => contestant.output("run", "-d", "--name", "target", ...sleeper),
     command: async () => ["exec", "target", "true"],
+  },
+  stop: {
+    title: "stop -t 0",
+    rounds: 30,
+    phases: [client, ...stop, exit, clientEnds],
+    async command(contestant) {
+      await contestant.output("run", "-d", "--name", "stopped", ...sleeper);
+      return ["stop", "-t", "0", "stopped"];
+    },
+    after: (contestant) => contestant.output("rm", "-f", "stopped"),
   },
   ps: {
     title: "ps -a, 100 stopped",

@@ -5,11 +5,13 @@ import type { CopyFrom, CopyJob, Owner } from "./copy.ts";
 import type { LookJob, Seen } from "./look.ts";
 import type { PackKind, PackSource } from "./pack.ts";
 import type { RecompressJob } from "./recompress.ts";
-import type { Unpacked, UnpackJob } from "./unpack.ts";
+import type { ExtractJob, Unpacked, UnpackJob } from "./unpack.ts";
 
 /** What the workers do, each by its name: the kinds of disk work that would hold up the event loop. */
 export interface DiskJobs {
   unpack: { ask: UnpackJob; answer: Unpacked };
+  /** As `unpack`, of archives that are no layers. */
+  extract: { ask: ExtractJob; answer: null };
   /** Removes a directory with all that it holds. */
   removeTree: { ask: { path: string }; answer: null };
   /** Writes the tar of a directory to a new file; what is newer than `newest` (seconds since 1970) gets that time. */

@@ -11,7 +11,7 @@ import { packToFile } from "./pack.ts";
 import { sendPieces } from "./pack-stream.ts";
 import { recompress } from "./recompress.ts";
 import { removeTree } from "./remove-tree.ts";
-import { unpack } from "./unpack.ts";
+import { extract, unpack } from "./unpack.ts";
 
 declare const self: Worker;
 
@@ -33,6 +33,9 @@ function run(request: DiskRequest): DiskJobs[DiskRequest["kind"]]["answer"] {
   switch (request.kind) {
     case "unpack":
       return unpack(request.ask, onProgress, () => Atomics.load(flag, 0) !== 0);
+    case "extract":
+      extract(request.ask, () => Atomics.load(flag, 0) !== 0);
+      return null;
     case "pack": {
       const { directory, kind, output, newest } = request.ask;
       return packToFile(directory, kind, output, newest);

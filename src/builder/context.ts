@@ -102,7 +102,7 @@ async function unpack(
   signal: AbortSignal,
 ): Promise<void> {
   const options = { whiteouts: "plain", devices: false } as const;
-  await deps.workers.run("unpack", { sources: [archive], programs: true, directory, options }, { signal });
+  await deps.workers.run("extract", { sources: [archive], programs: true, directory, options }, { signal });
   rmSync(archive);
 }
 

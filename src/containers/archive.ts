@@ -6,7 +6,7 @@ import { pipeline } from "node:stream/promises";
 import type { DiskWorkers } from "../archive/disk-workers.ts";
 import type { PackSource } from "../archive/pack.ts";
 import { packStream } from "../archive/pack-stream.ts";
-import type { UnpackJob } from "../archive/unpack.ts";
+import type { ExtractJob } from "../archive/unpack.ts";
 import { errnoOf, forbidden, invalidArgument, notFound } from "../base/errors.ts";
 import { newId } from "../base/ids.ts";
 import { closeFd } from "../linux/file-at.ts";
@@ -88,7 +88,7 @@ export async function extractArchive(
   const file = join(folder, `archive-${newId(deps.random)}`);
   await reach(deps, container, absolutePath(request.path));
   try {
-    // The container's turn must not be held for as long as a client takes to send.
+    // The container's turn must not be held for as long as a client takes to send, and what is cut off changes nothing.
     await pipeline(Readable.from(request.archive), createWriteStream(file, { mode: 0o600 }), {
       signal: request.signal,
     });
@@ -138,7 +138,7 @@ async function extract(
 ): Promise<void> {
   using _ = view;
   checkTarget(view, path, request);
-  const job: UnpackJob = {
+  const job: ExtractJob = {
     sources: [file],
     programs: true,
     directory: view.root,
@@ -153,7 +153,7 @@ async function extract(
       },
     },
   };
-  await deps.workers.run("unpack", job, { signal: request.signal });
+  await deps.workers.run("extract", job, { signal: request.signal });
 }
 
 function checkTarget(view: FileView, path: string, request: ExtractRequest): void {

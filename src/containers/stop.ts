@@ -7,6 +7,7 @@ import {
   notModified,
 } from "../base/errors.ts";
 import { signalNumber } from "../base/signals.ts";
+import { tracer } from "../base/trace.ts";
 import { type Container, isRunning } from "./container.ts";
 import type { ContainerDeps } from "./deps.ts";
 
@@ -159,14 +160,14 @@ async function endsAfter(
   if (!isRunning(container) || !deps.set.get(container.id)) return true;
   const giveUp = new AbortController();
   const exit = deps.waiters.wait(container.id, "exit", giveUp.signal).then(() => true);
-  await sendSignal(deps, container, signal);
+  await tracer.span("stop.signal", () => sendSignal(deps, container, signal), container.id);
   void thaw(deps, container);
   // Another client's pause may come between a signal and its effect.
   const thawing = setInterval(() => void thaw(deps, container), thawInterval);
   const { promise: late, resolve } = Promise.withResolvers<boolean>();
   const timer = timeout < 0 ? undefined : setTimeout(() => resolve(false), timeout * 1000);
   try {
-    return await Promise.race([exit, late]);
+    return await tracer.span("stop.death", () => Promise.race([exit, late]), container.id);
   } finally {
     clearInterval(thawing);
     clearTimeout(timer);

@@ -22,7 +22,7 @@ export async function importMount(context: StepContext, name: string, directory:
     await save(descriptor, reader.stream(descriptor, signal), tar);
     mkdirSync(unpacked);
     const unpack = { whiteouts: "plain", devices: true } as const;
-    await deps.workers.run("unpack", { sources: [tar], directory: unpacked, options: unpack }, { signal });
+    await deps.workers.run("extract", { sources: [tar], directory: unpacked, options: unpack }, { signal });
     renameSync(unpacked, directory);
     return true;
   } catch (error) {
