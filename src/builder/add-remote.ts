@@ -27,7 +27,8 @@ export function isRemote(source: string): boolean {
 
 interface FetchOptions {
   checksum: string | undefined;
-  keepGitDir: boolean;
+  /** Undefined where the flag is not given. */
+  keepGitDir: boolean | undefined;
   folder: string;
 }
 
@@ -42,12 +43,19 @@ async function fetchGit(
   { checksum, keepGitDir, folder }: FetchOptions,
 ): Promise<Fetched> {
   const address = parseGitAddress(url);
-  const { directory, commit } = await checkOut(address, { folder, keepGitDir, signal });
-  if (checksum !== undefined && !commit.startsWith(checksum)) {
-    throw invalidArgument(`expected checksum to match ${checksum}, got ${commit}`);
+  if (checksum !== undefined && checksum !== (address.checksum ?? checksum)) {
+    throw invalidArgument(
+      `checksum mismatch ${JSON.stringify(checksum)} != ${JSON.stringify(address.checksum)}`,
+    );
   }
+  if (keepGitDir !== undefined && keepGitDir !== (address.keepGitDir ?? keepGitDir)) {
+    throw invalidArgument("inconsistent keep-git-dir configuration");
+  }
+  const keeps = keepGitDir ?? address.keepGitDir ?? false;
+  const wanted = checksum === undefined ? address : { ...address, checksum };
+  const { directory, commit } = await checkOut(wanted, { folder, keepGitDir: keeps, signal });
   return {
-    key: cacheKey("git", commit, address.folder, keepGitDir),
+    key: cacheKey("git", commit, address.folder, keeps, ...(address.submodules ? [] : ["no submodules"])),
     root: directory,
     path: "/",
     material: { kind: "git", url, commit },

@@ -1,13 +1,13 @@
 import { isEngineError } from "../base/errors.ts";
 import { pull } from "../distribution/pull.ts";
-import { remoteImage } from "../distribution/remote-image.ts";
 import type { Image } from "../images/image.ts";
-import { platformOf } from "../oci/image-config.ts";
 import type { Platform } from "../oci/platform.ts";
 import { familiarString, parseReference, withDefaultTag } from "../oci/reference.ts";
 import type { BuilderDeps } from "./deps.ts";
+import { imageIn } from "./image-in.ts";
 import type { BuildOptions } from "./options.ts";
 import type { BuildProgress, Vertex } from "./progress.ts";
+import { RegistryReader } from "./registry-reader.ts";
 import type { BaseImage } from "./stage-state.ts";
 
 /** What `FROM` and `--from` name: the image that is here, or else (or with `--pull`) what the registry has. */
@@ -44,16 +44,12 @@ export async function unpulledImage(
   if (!options.pull && local(deps, name, platform) !== undefined) return undefined;
   try {
     const reference = withDefaultTag(parseReference(name));
-    const credentials = await options.credentials(reference.domain);
-    const { digest, manifest, config } = await remoteImage(deps.transport, {
-      reference,
+    const credentials = async () => options.credentials(reference.domain);
+    return await imageIn(
+      new RegistryReader(deps.transport, reference, credentials),
       platform,
-      credentials,
-      signal: options.signal,
-    });
-    const layers = config.rootfs.diff_ids;
-    if (layers.length !== manifest.layers.length) return undefined;
-    return { id: digest, manifest, config, layers, platform: platformOf(config) };
+      options.signal,
+    );
   } catch (error) {
     if (isEngineError(error, "cancelled")) throw error;
     // The pull, which is tried next, says it in its own words.

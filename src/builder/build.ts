@@ -5,13 +5,16 @@ import { DockerfileError } from "../dockerfile/errors.ts";
 import type { Instruction } from "../dockerfile/instruction.ts";
 import { nearest } from "../dockerfile/suggest.ts";
 import type { Lease } from "../images/blobs.ts";
+import type { Platform } from "../oci/platform.ts";
 import { fullString, parseReference, withDefaultTag } from "../oci/reference.ts";
 import { baseImage, unpulledImage } from "./base-image.ts";
 import { warnOfFindings } from "./checks.ts";
 import { contextStage } from "./context-stage.ts";
 import type { BuilderDeps } from "./deps.ts";
 import { checkEntitled } from "./entitlements.ts";
-import { contextNamed } from "./named-contexts.ts";
+import { fetchLayer } from "./fetch-layer.ts";
+import { imageIn } from "./image-in.ts";
+import { contextNamed, type ImageLayout } from "./named-contexts.ts";
 import type { BuildContext, BuildOptions } from "./options.ts";
 import { fromNames, type Plan, type PlannedStage, planBuild } from "./plan.ts";
 import type { BuildProgress, Vertex } from "./progress.ts";
@@ -186,6 +189,7 @@ class BuildRun implements AsyncDisposable {
       lease.add(...layers.flatMap(({ diffId, descriptor }) => [diffId, descriptor.digest]));
       return asBase(named.result);
     }
+    if (named !== undefined && "layout" in named) return this.#layout(named, platform, vertex);
     if (named !== undefined && !("image" in named)) {
       const step = { ...this.#shared, vertex, planned, useCache: !options.noCache };
       return contextStage(step, name, named);
@@ -213,6 +217,25 @@ class BuildRun implements AsyncDisposable {
     };
     const state = imageState(known);
     return { ...state, layers: state.layers.map((layer) => ({ ...layer, fetch })) };
+  }
+
+  /** What of its layers nobody reads stays in the client's folder until the result is handed over. */
+  async #layout({ layout, name }: ImageLayout, platform: Platform, vertex: Vertex): Promise<StageState> {
+    const { signal } = this.#shared;
+    const image = await imageIn(layout, platform, signal);
+    this.record.material({ kind: "layout", name, platform, digest: image.id });
+    const state = imageState(image);
+    return {
+      ...state,
+      layers: state.layers.map((layer) => {
+        let fetching: Promise<void> | undefined;
+        const fetch = () => {
+          fetching ??= fetchLayer({ ...this.#shared, vertex }, { ...layer, reader: layout });
+          return fetching;
+        };
+        return { ...layer, fetch };
+      }),
+    };
   }
 
   /** What is no image may be a stage whose name was mistyped. */

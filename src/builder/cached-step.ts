@@ -1,5 +1,5 @@
 import { isDiskFull, messageOf } from "../base/errors.ts";
-import { shortId } from "../base/ids.ts";
+import { fetchLayer } from "./fetch-layer.ts";
 import type { BuildRecord } from "./record.ts";
 import { type ImportedResult, ResultsUnavailable } from "./remote-cache/imported-cache.ts";
 import type { BuiltLayer } from "./stage-state.ts";
@@ -69,26 +69,18 @@ function fromElsewhere(context: CacheContext, keys: readonly string[], result: I
 }
 
 async function fetch(context: CacheContext, keys: readonly string[], result: ImportedResult): Promise<void> {
-  const { deps, lease, signal, progress, vertex } = context;
+  const { deps, signal, progress } = context;
   const { diffId, created, blob } = result;
   if (blob === undefined) throw new ResultsUnavailable([result]);
-  const { descriptor, reader } = blob;
-  const { digest, size } = descriptor;
-  const id = shortId(digest);
-  const told = (status: string, current: number) =>
-    progress.pulling(vertex, { id, status, progressDetail: { current, total: size } });
-  lease.add(diffId, digest);
+  const { descriptor } = blob;
   try {
-    const onProgress = (current: number) => told("Downloading", current);
-    if (!deps.blobs.has(digest)) await reader.fetch(descriptor, deps.blobs, { signal, onProgress });
-    await deps.layers.unpack({ diffId, blob: digest, signal });
+    await fetchLayer(context, { diffId, ...blob });
   } catch (error) {
     if (signal.aborted || isDiskFull(error)) throw error;
-    const message = `the layer ${digest} of an imported cache cannot be had, its step is carried out: ${messageOf(error)}`;
+    const message = `the layer ${descriptor.digest} of an imported cache cannot be had, its step is carried out: ${messageOf(error)}`;
     progress.warn({ rule: "", description: "", url: "", message, line: 0 });
     throw new ResultsUnavailable([result], { cause: error });
   }
-  told("Pull complete", size);
   const layer = { diffId, descriptor, bytes: deps.layers.size(diffId), created };
   deps.cache.put(layer, keys, descriptionOf(context));
 }

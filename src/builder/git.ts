@@ -13,7 +13,7 @@ export interface CheckedOut {
 export interface GitOptions {
   /** An empty folder that is the caller's to remove. */
   folder: string;
-  /** Whether `.git` stays. */
+  /** Whether `.git` stays, where the address does not say. */
   keepGitDir: boolean;
   signal: AbortSignal;
 }
@@ -35,22 +35,29 @@ const commitForm = /^[0-9a-f]{40}([0-9a-f]{24})?$/;
 
 /**
  * Gets one state of a repository with the host's `git`, and its submodules. Throws `unavailable` where there is no
- * `git` or the repository cannot be had, `invalidArgument` for a folder that is not there.
+ * `git` or the repository cannot be had, `invalidArgument` for a folder that is not there, or another commit than the
+ * address's checksum says.
  */
 export async function checkOut(
-  { remote, ref, folder }: GitAddress,
+  { remote, ref, folder, checksum, submodules, keepGitDir }: GitAddress,
   options: GitOptions,
 ): Promise<CheckedOut> {
+  if (checksum !== undefined && !/^[0-9a-f]+$/.test(checksum)) {
+    throw invalidArgument(`invalid checksum ${checksum} for Git URL, expected hex commit hash`);
+  }
   const git = new Git(remote, options);
   const files = join(options.folder, "files");
   await git.must(["init", "--quiet", files]);
   await git.fetch(files, ref);
   await git.must(["-C", files, "checkout", "--quiet", "--force", "FETCH_HEAD"]);
-  if (existsSync(join(files, ".gitmodules"))) {
+  const commit = (await git.must(["-C", files, "rev-parse", "HEAD"])).trim();
+  if (checksum !== undefined && !commit.startsWith(checksum)) {
+    throw invalidArgument(`expected checksum to match ${checksum}, got ${commit}`);
+  }
+  if (submodules && existsSync(join(files, ".gitmodules"))) {
     await git.must(["-C", files, "submodule", "--quiet", "update", "--init", "--recursive", "--depth=1"]);
   }
-  const commit = (await git.must(["-C", files, "rev-parse", "HEAD"])).trim();
-  if (!options.keepGitDir) rmSync(join(files, ".git"), { recursive: true, force: true });
+  if (!(keepGitDir ?? options.keepGitDir)) rmSync(join(files, ".git"), { recursive: true, force: true });
   return { directory: folderIn(files, folder), commit };
 }
 

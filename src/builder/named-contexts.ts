@@ -1,10 +1,18 @@
 import { formatPlatform, type Platform } from "../oci/platform.ts";
 import { familiarString, parseReference, withDefaultTag } from "../oci/reference.ts";
+import type { ContentReader } from "./content-reader.ts";
 import type { BuildContext } from "./options.ts";
 import type { StageState } from "./stage-state.ts";
 
 /** What a name in `FROM` and `--from` stands for: files, an image, or what another build has come to. */
-export type NamedContext = BuildContext | { image: string } | { result: StageState };
+export type NamedContext = BuildContext | { image: string } | ImageLayout | { result: StageState };
+
+/** An image in a folder of the client, an OCI image layout. */
+export interface ImageLayout {
+  layout: ContentReader;
+  /** As messages and attestations call it: with its digest. */
+  name: string;
+}
 
 /** By their names as `contextName` gives them; those of one platform as `name::linux/arm64`. */
 export type NamedContexts = ReadonlyMap<string, NamedContext>;

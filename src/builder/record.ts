@@ -7,6 +7,8 @@ import type { BuiltLayer, StageState } from "./stage-state.ts";
 /** What a build was made from that is not the client's own: whoever has it can tell whether it is the same. */
 export type Material =
   | { kind: "image"; name: string; platform: Platform; digest: Digest }
+  /** In a folder of the client: `name` is what the build calls it, with the digest. */
+  | { kind: "layout"; name: string; platform: Platform; digest: Digest }
   | { kind: "git"; url: string; commit: string }
   | { kind: "http"; url: string; digest: string };
 

@@ -46,7 +46,7 @@ export type Instruction = Origin &
     | ({
         keyword: "ADD";
         checksum: string | undefined;
-        keepGitDir: boolean;
+        keepGitDir: boolean | undefined;
         unpack: boolean | undefined;
       } & CopySource)
     | ({ keyword: "COPY"; from: string | undefined } & CopySource)

@@ -56,7 +56,7 @@ const parsers: { [K in Keyword]: (parts: Parts) => Parsed<K> } = {
   ADD: (parts) => ({
     keyword: "ADD",
     checksum: parts.flags.string("checksum"),
-    keepGitDir: parts.flags.boolean("keep-git-dir") ?? false,
+    keepGitDir: parts.flags.boolean("keep-git-dir"),
     unpack: parts.flags.boolean("unpack"),
     ...parseCopy(parts),
   }),

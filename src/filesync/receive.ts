@@ -3,6 +3,7 @@ import {
   closeSync,
   fchmodSync,
   futimesSync,
+  linkSync,
   lstatSync,
   lutimesSync,
   mkdirSync,
@@ -26,6 +27,8 @@ export type OnBytes = (bytes: number) => void;
 
 const isDirectory = ({ mode }: FileStat) => mode >= goModes.directory;
 const has = (mode: number, bit: number) => Math.floor(mode / bit) % 2 === 1;
+/** A file by its first name. */
+const isPlain = ({ mode, linkname }: FileStat) => mode < goModes.fifo && linkname === "";
 const permissions = (mode: number) =>
   (mode & 0o777) +
   (has(mode, goModes.setuid) ? 0o4000 : 0) +
@@ -74,6 +77,8 @@ class Receiver implements Disposable {
   readonly #found: Manifest = new Map();
   /** Files whose content is on its way, by their number; `fd` once it begins to come. */
   readonly #wanted = new Map<number, { stat: FileStat; fd: number | undefined }>();
+  /** Further names of files, which are given once those are there. */
+  readonly #links: FileStat[] = [];
   #count = 0;
   #changed = false;
   #isListed = false;
@@ -131,6 +136,7 @@ class Receiver implements Disposable {
     } else if (has(stat.mode, goModes.device)) {
       throw notImplemented(`${stat.path}: devices in a build context are not supported`);
     } else if (has(stat.mode, goModes.socket)) this.#found.delete(stat.path);
+    else if (stat.linkname !== "") this.#links.push(stat);
     else {
       this.#wanted.set(number, { stat, fd: undefined });
       await this.#stream.send(Packet.encode({ type: packetTypes.request, ID: number }));
@@ -183,6 +189,13 @@ class Receiver implements Disposable {
   /** Removes what the client no longer has, and gives the directories their times. */
   finish(): Manifest {
     if (!this.#isOver) throw invalidArgument("the build context is cut off");
+    for (const { path, linkname } of this.#links) {
+      const first = this.#found.get(linkname);
+      if (first === undefined || !isPlain(first)) {
+        throw invalidArgument(`invalid link ${JSON.stringify(path)} in the build context`);
+      }
+      linkSync(join(this.#directory, linkname), join(this.#directory, path));
+    }
     for (const path of this.#known.keys()) {
       if (this.#found.has(path)) continue;
       this.#change();

@@ -15,34 +15,42 @@ const everything: Choice = { takes: () => true, mayTakeBelow: () => true };
 
 /**
  * All files below `root`: folders before what is in them, names in the order of their bytes, as receivers check. Looks
- * at each when it is asked for.
+ * at each when it is asked for. A further name of a file that was told is told as a link to the first one, without a size.
  */
 export function walk(root: string, choice: Choice = everything): Generator<FileStat> {
-  return below(root, "", choice, []);
+  return below({ root, choice, linked: new Map() }, "", []);
+}
+
+interface Walk {
+  root: string;
+  choice: Choice;
+  /** The first name of each file that has several; by device and inode. */
+  linked: Map<string, string>;
 }
 
 /** `pending`: folders above that were not told, since nothing in them was taken so far. */
-function* below(root: string, folder: string, choice: Choice, pending: FileStat[]): Generator<FileStat> {
+function* below(all: Walk, folder: string, pending: FileStat[]): Generator<FileStat> {
+  const { root, choice, linked } = all;
   const names = readdirSync(join(root, folder)).map((name) => ({ name, bytes: Buffer.from(name) }));
   for (const { name } of names.sort((one, other) => Buffer.compare(one.bytes, other.bytes))) {
     const path = folder === "" ? name : `${folder}/${name}`;
     const isTaken = choice.takes(path);
     if (!isTaken && !choice.mayTakeBelow(path)) continue;
-    const stat = statOf(join(root, path), path);
+    const stat = statOf(join(root, path), path, isTaken ? linked : undefined);
     if (stat === undefined) continue;
     const isFolder = stat.mode >= goModes.directory;
     if (isTaken) {
       yield* pending.splice(0);
       yield stat;
     } else if (isFolder) pending.push(stat);
-    if (isFolder) yield* below(root, path, choice, pending);
+    if (isFolder) yield* below(all, path, pending);
     const at = pending.indexOf(stat);
     if (at >= 0) pending.splice(at);
   }
 }
 
-/** Undefined for what no client can make: devices, sockets. */
-export function statOf(full: string, path: string): FileStat | undefined {
+/** Undefined for what no client can make: devices, sockets. `linked`: see `Walk`. */
+export function statOf(full: string, path: string, linked?: Map<string, string>): FileStat | undefined {
   const status = lstatSync(full, { bigint: true });
   const isLink = status.isSymbolicLink();
   const isDirectory = status.isDirectory();
@@ -55,17 +63,30 @@ export function statOf(full: string, path: string): FileStat | undefined {
     (bits & 0o1000 ? goModes.sticky : 0) +
     (isLink ? goModes.symlink : 0) +
     (isDirectory ? goModes.directory : 0);
+  const first = status.isFile() && status.nlink > 1n ? firstName(status, path, linked) : undefined;
   return {
     path,
     mode,
     uid: Number(status.uid),
     gid: Number(status.gid),
-    size: status.isFile() ? Number(status.size) : 0,
+    size: status.isFile() && first === undefined ? Number(status.size) : 0,
     modTime: status.mtimeNs,
-    linkname: isLink ? readlinkSync(full) : "",
+    linkname: isLink ? readlinkSync(full) : (first ?? ""),
     devmajor: 0,
     devminor: 0,
     xattrs: {},
     stamp: status.isFile() ? changeStamp(status, Date.now()) : "",
   };
+}
+
+/** The name by which the file was told already; undefined where this is the first one. */
+function firstName(
+  { dev, ino }: { dev: bigint; ino: bigint },
+  path: string,
+  linked: Map<string, string> | undefined,
+): string | undefined {
+  const key = `${dev}:${ino}`;
+  const first = linked?.get(key);
+  if (first === undefined) linked?.set(key, path);
+  return first;
 }

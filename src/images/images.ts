@@ -8,7 +8,7 @@ import { formatPlatform, hostPlatform, type Platform, platformDistance } from ".
 import { familiarName, familiarString, fullName, type Reference } from "../oci/reference.ts";
 import type { Database } from "../store/database.ts";
 import { type ImageRow, ImageTable } from "../store/images.ts";
-import type { BlobStore, Lease } from "./blobs.ts";
+import type { BlobDescriptor, BlobStore, Lease } from "./blobs.ts";
 import { collect, unreachable } from "./collect.ts";
 import { ImageContent, type Variant } from "./content.ts";
 import { historyOf } from "./history.ts";
@@ -391,6 +391,21 @@ export class ImageStore {
       return this.#toImage(row, variant);
     };
     return use(saveImages({ ...this.#saveSource(), resolve, onEvent: () => {} }, [id], [], called));
+  }
+
+  /**
+   * The blobs of all that is here of an image, which need not be an image here: written, but without a row. Throws
+   * `notFound` where a layer has none.
+   */
+  blobsOf({ digest }: Descriptor): BlobDescriptor[] {
+    for (const { manifest } of this.#content.variants(digest)) {
+      const missing = manifest.layers.find((layer) => !this.#blobs.has(layer.digest));
+      if (missing !== undefined) throw notFound(`content digest ${missing.digest}: not found`);
+    }
+    return [...this.#content.blobsOf(digest)].flatMap((one) => {
+      const size = this.#blobs.size(one);
+      return size === undefined ? [] : [{ digest: one, size }];
+    });
   }
 
   #saveSource(): SaveSource {

@@ -1,6 +1,6 @@
 /** `--build-context` and `--annotation`: where files are from besides the context, and what is said of an image. */
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { linkSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { TestDaemon } from "../harness/daemon.ts";
@@ -76,6 +76,96 @@ test("an image stands for another one, and an archive at an address for files", 
   expect(await result("--build-context", `web=http://127.0.0.1:${server.port}/a.tar`, copy)).toBe(
     "archive\n",
   );
+});
+
+test("an image goes out as an OCI layout, and stands for a base image again", async () => {
+  const layout = join(folder, "layout");
+  const made = context({ Dockerfile: "FROM busybox\nCOPY said /said\nENV FROM=layout\n", said: "layout\n" });
+  const output = `type=oci,tar=false,dest=${layout}`;
+  await daemon.must(
+    "build",
+    "-q",
+    "-t",
+    "example.com/made:v2",
+    "--provenance=false",
+    "--output",
+    output,
+    made,
+  );
+  const { manifests } = JSON.parse(readFileSync(join(layout, "index.json"), "utf8")) as {
+    manifests: Described[];
+  };
+  const [{ digest = "", annotations } = {}] = manifests;
+  expect(annotations).toEqual({
+    "org.opencontainers.image.ref.name": "v2",
+    "io.containerd.image.name": "example.com/made:v2",
+  });
+  const path = context({
+    Dockerfile: "FROM base AS b\nRUN echo $FROM >> /said\nFROM scratch\nCOPY --from=b /said /\n",
+  });
+  for (const name of [":v2", "", `@${digest}`, `:other@${digest}`]) {
+    const args = ["--build-context", `base=oci-layout://${layout}${name}`];
+    expect(await result(...args, path)).toBe("layout\nlayout\n");
+  }
+  const copy = context({ Dockerfile: "FROM scratch\nCOPY --from=base said /\n" });
+  expect(await result("--build-context", `base=oci-layout://${layout}`, copy)).toBe("layout\n");
+  const images = await daemon.must("images", "-a", "--format", "{{.Repository}}");
+  expect(images).not.toContain("made");
+});
+
+test("a layout of several platforms gives the one that is asked for; what is damaged is refused", async () => {
+  const layout = join(folder, "platforms-layout");
+  const made = context({
+    Dockerfile: "FROM scratch\nARG TARGETARCH\nCOPY $TARGETARCH /said\n",
+    amd64: "amd",
+    arm64: "arm",
+  });
+  const platforms = ["--platform", "linux/amd64,linux/arm64"];
+  await daemon.must("build", "-q", ...platforms, "--output", `type=oci,tar=false,dest=${layout}`, made);
+  const from = ["--build-context", `base=oci-layout://${layout}`, context({ Dockerfile: "FROM base\n" })];
+  expect(await result("--platform", "linux/arm64", ...from)).toBe("arm");
+  expect(await result("--platform", "linux/amd64", ...from)).toBe("amd");
+  const { stderr } = await daemon.docker("build", "--platform", "linux/s390x", ...from);
+  expect(stderr).toContain("no matching manifest for linux/s390x in the manifest list entries");
+  const { manifests } = JSON.parse(readFileSync(join(layout, "index.json"), "utf8")) as {
+    manifests: Described[];
+  };
+  const index = join(layout, "blobs", (manifests[0]?.digest ?? "").replace(":", "/"));
+  writeFileSync(index, readFileSync(index, "utf8").replace("arm64", "arm65"));
+  expect((await daemon.docker("build", ...from)).stderr).toContain("blob does not have its digest");
+  for (const [text, message] of [
+    ["/none", "open /none/index.json: no such file or directory"],
+    [`${layout}@sha256:${"0".repeat(64)}`, `content digest sha256:${"0".repeat(64)}: not found`],
+  ] as const) {
+    const failed = await daemon.docker(
+      "build",
+      "--build-context",
+      `base=oci-layout://${text}`,
+      from[2] ?? "",
+    );
+    expect([failed.code, failed.stderr]).toEqual([1, expect.stringContaining(message)]);
+  }
+});
+
+test("further names of a file travel as links, out and in", async () => {
+  const path = context({
+    Dockerfile:
+      "FROM busybox AS b\nRUN mkdir /d && echo one > /d/a && ln /d/a /d/b && ln /d/a /c\nFROM scratch\nCOPY --from=b /d /d\n",
+  });
+  const to = join(folder, "linked");
+  await daemon.must("build", "-q", "--output", to, path);
+  const [a, b] = [statSync(join(to, "d/a")), statSync(join(to, "d/b"))];
+  expect([b.ino, b.nlink]).toEqual([a.ino, 2]);
+  writeFileSync(join(to, "Dockerfile"), "FROM busybox\nCOPY d /d\nRUN cat /d/a /d/b > /said\n");
+  expect(await result(to)).toBe("one\none\n");
+  writeFileSync(join(to, "d/a"), "two\n");
+  expect(await result(to)).toBe("two\ntwo\n");
+  rmSync(join(to, "d/b"));
+  writeFileSync(join(to, "d/b"), "own\n");
+  expect(await result(to)).toBe("two\nown\n");
+  rmSync(join(to, "d/b"));
+  linkSync(join(to, "d/a"), join(to, "d/b"));
+  expect(await result(to)).toBe("two\ntwo\n");
 });
 
 test("what is wrong with a context is said", async () => {

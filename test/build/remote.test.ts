@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { TestDaemon } from "../harness/daemon.ts";
@@ -75,6 +75,10 @@ describe.skipIf(git === null)("git", () => {
     ["#main", "new"],
     ["#main:sub", "sub"],
     ["#:sub", "sub"],
+    ["?ref=v1", "old"],
+    ["?branch=main&subdir=/sub/", "sub"],
+    ["?tag=v1#refs/tags/v1", "old"],
+    ["?submodules=0&keep-git-dir", "new"],
   ])("a context of r.git%s", async (fragment, wanted) => {
     expect(await build("-t", "fromgit", `${at("r.git")}${fragment}`)).toMatchObject({ code: 0 });
     expect(await cat("fromgit", "/f")).toBe(wanted);
@@ -83,6 +87,52 @@ describe.skipIf(git === null)("git", () => {
   test("a context of a commit", async () => {
     expect(await build("-t", "fromgit", `${at("r.git")}#${commit}`)).toMatchObject({ code: 0 });
     expect(await cat("fromgit", "/f")).toBe("old");
+  });
+
+  test.each([
+    ["?ref=v1&ref=main", 'query "ref" has multiple values'],
+    ["?ref=", 'query "ref" has no value'],
+    ["?ref=v1#main", 'ref conflicts: "main" vs "v1"'],
+    ["?subdir=sub#:other", 'subdir conflicts: "other" vs "sub"'],
+    ["?tag=v1&branch=main", "branch conflicts with tag"],
+    ["?tag=v1&ref=main", 'ref conflicts: "main" vs "refs/tags/v1"'],
+    ["?what=1", 'unexpected query "what"'],
+    ["?submodules=x", 'invalid submodules value: "x"'],
+    ["?checksum=zz", "invalid checksum zz for Git URL, expected hex commit hash"],
+    ["?checksum=deadbeef", "expected checksum to match deadbeef, got "],
+  ])("what is wrong with r.git%s is said", async (query, message) => {
+    const { code, stderr } = await build(`${at("r.git")}${query}`);
+    expect([code, stderr]).toEqual([1, expect.stringContaining(message)]);
+  });
+
+  test("a repository stands for a base image, and for files", async () => {
+    const context = join(folder, "named");
+    mkdirSync(context);
+    const named = ["--build-context", `base=${at("r.git")}?tag=v1&checksum=${commit}`];
+    for (const lines of ["FROM base", "FROM scratch\nCOPY --from=base f /f"]) {
+      writeFileSync(join(context, "Dockerfile"), `${lines}\nCMD ["/f"]\n`);
+      expect(await build("-q", ...named, "-o", join(folder, "named-out"), context)).toMatchObject({
+        code: 0,
+      });
+      expect(readFileSync(join(folder, "named-out/f"), "utf8")).toBe("old\n");
+    }
+  });
+
+  test("ADD takes what the address says, and what the flags say must agree with it", async () => {
+    const context = join(folder, "add-query");
+    mkdirSync(context);
+    const add = (line: string) => {
+      writeFileSync(join(context, "Dockerfile"), `FROM scratch\nADD ${line} /\n`);
+      return build("-o", join(folder, `added-${crypto.randomUUID()}`), context);
+    };
+    const url = at("r.git");
+    expect(await add(`${url}?keep-git-dir=true&checksum=${commit}&ref=v1`)).toMatchObject({ code: 0 });
+    for (const [line, message] of [
+      [`--keep-git-dir=false ${url}?keep-git-dir=true`, "inconsistent keep-git-dir configuration"],
+      [`--checksum=deadbeef ${url}?checksum=${commit}`, `checksum mismatch "deadbeef" != "${commit}"`],
+    ] as const) {
+      expect((await add(line)).stderr).toContain(message);
+    }
   });
 
   test("ADD, with and without .git, and with a checksum", async () => {

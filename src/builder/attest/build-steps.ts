@@ -72,6 +72,7 @@ export function buildSteps({ record, plan, state: { platform } }: Built): BuildS
 function identifierOf(material: Material): string {
   if (material.kind === "git") return `git://${material.url}`;
   if (material.kind === "http") return material.url;
+  if (material.kind === "layout") return `oci-layout://${fullString(parseReference(material.name))}`;
   return imageIdentifier(material.name);
 }
 

@@ -172,7 +172,9 @@ function resourceOf(material: Material): Resource {
     return { uri: withoutCredentials(material.url), digest: { sha1: material.commit } };
   const [algorithm = "", value = ""] = material.digest.split(":");
   const uri =
-    material.kind === "http" ? withoutCredentials(material.url) : imagePurl(material.name, material.platform);
+    material.kind === "http"
+      ? withoutCredentials(material.url)
+      : imagePurl(material.name, material.platform, material.kind === "layout" ? "oci" : "docker");
   return { uri, digest: { [algorithm]: value } };
 }
 

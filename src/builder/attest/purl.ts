@@ -3,8 +3,8 @@ import { familiarName, parseReference, withDefaultTag } from "../../oci/referenc
 
 const escaped = (text: string) => encodeURIComponent(text).replaceAll("%3A", ":");
 
-/** `pkg:docker/library/x@tag?platform=linux%2Famd64`: an image as a package URL (purl-spec, type docker). */
-export function imagePurl(name: string, platform: Platform): string {
+/** `pkg:docker/x@tag?platform=linux%2Famd64`: an image as a package URL (purl-spec, types docker and oci). */
+export function imagePurl(name: string, platform: Platform, type: "docker" | "oci" = "docker"): string {
   const reference = parseReference(name);
   const { tag, digest } = digestOrTag(reference);
   const path = familiarName(reference).split("/").map(escaped).join("/");
@@ -13,7 +13,7 @@ export function imagePurl(name: string, platform: Platform): string {
     ...(digest === undefined ? [] : [`digest=${escaped(digest)}`]),
     `platform=${escaped(formatPlatform(platform))}`,
   ];
-  return `pkg:docker/${path}${version}?${qualifiers.join("&")}`;
+  return `pkg:${type}/${path}${version}?${qualifiers.join("&")}`;
 }
 
 function digestOrTag(reference: ReturnType<typeof parseReference>) {

@@ -1,6 +1,6 @@
 import type { Digest } from "../../oci/digest.ts";
 import type { Descriptor } from "../../oci/manifest.ts";
-import type { CacheReader } from "./cache-reader.ts";
+import type { ContentReader } from "../content-reader.ts";
 
 /** What a cache from elsewhere knows of a step. */
 export interface ImportedResult {
@@ -8,13 +8,13 @@ export interface ImportedResult {
   /** RFC 3339. */
   created: string;
   /** Where the layer can be had; undefined where the cache knows only what came of the step. */
-  blob: { descriptor: Descriptor; reader: CacheReader } | undefined;
+  blob: { descriptor: Descriptor; reader: ContentReader } | undefined;
 }
 
 /** A folder of `RUN --mount=type=cache` that a cache has. */
 export interface ImportedMount {
   descriptor: Descriptor;
-  reader: CacheReader;
+  reader: ContentReader;
 }
 
 /** What one cache holds. */

@@ -1,6 +1,5 @@
-import { invalidArgument, isEngineError } from "../../base/errors.ts";
+import { isEngineError } from "../../base/errors.ts";
 import type { Digest } from "../../oci/digest.ts";
-import { digestLike } from "../../oci/digester.ts";
 import { maxImageConfigSize, parseImageConfig } from "../../oci/image-config.ts";
 import { parseJsonObject } from "../../oci/json.ts";
 import {
@@ -11,8 +10,8 @@ import {
   parseManifestOrIndex,
 } from "../../oci/manifest.ts";
 import { isImageConfigType, isIndexType, isManifestType, mediaTypes } from "../../oci/media-types.ts";
+import { type ContentReader, readSmall } from "../content-reader.ts";
 import { type DecodedRecord, decodeCacheConfig, decodeRecords, maxCacheConfig } from "./cache-config.ts";
-import type { CacheReader } from "./cache-reader.ts";
 import type { ImportedMount, ImportedResult, LoadedCache } from "./imported-cache.ts";
 
 /** Where an image's configuration says what it knows of its own steps. */
@@ -21,7 +20,7 @@ export const inlineCacheKey = "moby.buildkit.cache.v0";
 const maxDepth = 3;
 
 /** Reads what a cache, or an image that has one in it, knows. Its layers stay where they are. */
-export async function loadCache(reader: CacheReader, signal: AbortSignal): Promise<LoadedCache> {
+export async function loadCache(reader: ContentReader, signal: AbortSignal): Promise<LoadedCache> {
   const { bytes, mediaType } = await reader.top(signal);
   const document = parseManifestOrIndex(bytes, mediaType);
   const parts = isIndex(document) ? document.manifests : [document.config, ...document.layers];
@@ -33,7 +32,7 @@ export async function loadCache(reader: CacheReader, signal: AbortSignal): Promi
 }
 
 async function loadConfig(
-  reader: CacheReader,
+  reader: ContentReader,
   config: Descriptor,
   parts: readonly Descriptor[],
   signal: AbortSignal,
@@ -68,7 +67,7 @@ function resultOf({ created, result }: DecodedRecord, layerAt: LayerAt): Importe
 
 /** An image for each platform, each with what it knows. */
 async function loadInline(
-  reader: CacheReader,
+  reader: ContentReader,
   document: Manifest | Index,
   results: Map<string, ImportedResult>,
   signal: AbortSignal,
@@ -88,7 +87,7 @@ async function loadInline(
   }
 }
 
-async function readChild(reader: CacheReader, digest: Digest, signal: AbortSignal) {
+async function readChild(reader: ContentReader, digest: Digest, signal: AbortSignal) {
   try {
     return await reader.document(digest, signal);
   } catch (error) {
@@ -98,7 +97,7 @@ async function readChild(reader: CacheReader, digest: Digest, signal: AbortSigna
 }
 
 async function loadImage(
-  reader: CacheReader,
+  reader: ContentReader,
   { config, layers }: Manifest,
   results: Map<string, ImportedResult>,
   signal: AbortSignal,
@@ -115,25 +114,4 @@ async function loadImage(
     });
     if (result !== undefined) results.set(record.key, result);
   }
-}
-
-async function readSmall(
-  reader: CacheReader,
-  blob: Descriptor,
-  limit: number,
-  signal: AbortSignal,
-): Promise<Uint8Array> {
-  if (blob.size > limit) throw invalidArgument(`blob ${blob.digest} of ${blob.size} bytes is too large`);
-  const pieces: Uint8Array[] = [];
-  let size = 0;
-  for await (const piece of reader.stream(blob, signal)) {
-    size += piece.length;
-    if (size > blob.size) break;
-    pieces.push(new Uint8Array(piece));
-  }
-  const bytes = Buffer.concat(pieces);
-  if (digestLike(blob.digest, bytes) !== blob.digest) {
-    throw invalidArgument(`blob does not have its digest: ${blob.digest}`);
-  }
-  return bytes;
 }

@@ -12,26 +12,30 @@ import { GrpcError, grpcNumbers } from "../../api/grpc/status.ts";
 import { internal, invalidArgument, isEngineError, notFound } from "../../base/errors.ts";
 import type { BlobDescriptor, BlobStore } from "../../images/blobs.ts";
 import type { Digest } from "../../oci/digest.ts";
+import { digestLike } from "../../oci/digester.ts";
 import type { Descriptor } from "../../oci/manifest.ts";
-import type { CacheReader, FetchOptions } from "../remote-cache/cache-reader.ts";
+import type { ContentReader, FetchOptions } from "../content-reader.ts";
 import type { ClientSession } from "./client-session.ts";
 
 /** gRPC messages of Go have at most 4 MB where nobody says otherwise. */
 const pieceSize = 512 * 1024;
 
-/** A folder of the client that holds a cache, in the form of an OCI image layout. */
-export class ClientContent implements CacheReader {
+/** A folder of the client, in the form of an OCI image layout: a cache, or images that are read or written. */
+export class ClientContent implements ContentReader {
   readonly #session: ClientSession;
   readonly #id: string;
   readonly #top: Digest | undefined;
 
-  /** `top`: the manifest that is read first. Throws `invalidArgument` when the client serves no such folders. */
-  constructor(session: ClientSession, folder: string, top?: Digest) {
+  /**
+   * `store`: as the client calls it (`local:` and the folder of a cache, `oci:` and a name, `export`); `top`: the manifest
+   * that is read first. Throws `invalidArgument` when the client serves no such folders.
+   */
+  constructor(session: ClientSession, store: string, top?: Digest) {
     if (!session.offers("readContent") || !session.offers("writeContent")) {
-      throw invalidArgument("the client gives no access to folders for caches");
+      throw invalidArgument("the client gives no access to folders of content");
     }
     this.#session = session;
-    this.#id = `local:${folder}`;
+    this.#id = store;
     this.#top = top;
   }
 
@@ -48,7 +52,10 @@ export class ClientContent implements CacheReader {
       if (size > maxDocument) throw invalidArgument(`manifest ${digest} is too large`);
       pieces.push(piece);
     }
-    return { bytes: Buffer.concat(pieces), mediaType: "" };
+    const bytes = Buffer.concat(pieces);
+    if (digestLike(digest, bytes) !== digest)
+      throw invalidArgument(`blob does not have its digest: ${digest}`);
+    return { bytes, mediaType: "" };
   }
 
   stream({ digest }: Descriptor, signal: AbortSignal): AsyncIterable<Uint8Array> {

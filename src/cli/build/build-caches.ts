@@ -6,19 +6,18 @@ import {
   checkImport,
   parseCacheEntry,
 } from "../../api/buildkit/cache-entries.ts";
-import type { Method } from "../../api/grpc/server.ts";
 import { invalidArgument } from "../../base/errors.ts";
 import type { Digest } from "../../oci/digest.ts";
 import type { Descriptor } from "../../oci/manifest.ts";
-import { contentServices } from "./content-services.ts";
+import type { Stores } from "./content-services.ts";
 import { ContentFolder } from "./content-store.ts";
 
 /** `--cache-from` and `--cache-to` as the builder is asked, and the folders that it may read and write for them. */
 export interface Caches {
   Imports: CacheEntry[];
   Exports: CacheEntry[];
-  /** By which the builder reads and writes the folders. */
-  services: readonly [string, Method][];
+  /** Folders that the builder reads and writes. */
+  stores: Stores;
   /** Where a local cache that was written gets its name. */
   written: readonly { folder: ContentFolder; dest: string; tag: string }[];
 }
@@ -57,8 +56,7 @@ export function buildCaches(
     if (!stores.has(`local:${src}`)) stores.set(`local:${src}`, folder);
     return true;
   });
-  const services = stores.size > 0 ? contentServices(stores) : [];
-  return { Imports: found, Exports: exports, services, written };
+  return { Imports: found, Exports: exports, stores, written };
 }
 
 /** A kind alone stands for itself. */

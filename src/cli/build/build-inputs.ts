@@ -2,6 +2,7 @@ import { mkdtempSync, readFileSync, realpathSync, rmSync, statSync, writeFileSyn
 import { basename, dirname, join, resolve } from "node:path";
 import type { Cleanups } from "../../base/disposables.ts";
 import { invalidArgument } from "../../base/errors.ts";
+import type { ContentFolder } from "./content-store.ts";
 import { defaultDockerfile, isArchive, isRemoteContext, peeked, wholeInput } from "./context-kind.ts";
 
 /** Where a build gets its Dockerfile and its files, in the terms of BuildKit's attributes. */
@@ -10,6 +11,8 @@ export interface Inputs {
   /** Folders of this host by the name that the build calls them. */
   folders: Map<string, string>;
   upload: { path: string; body: AsyncIterable<Uint8Array> } | undefined;
+  /** Image layouts of this host, by the name that the build calls them. */
+  layouts: Map<string, ContentFolder>;
   sharedKey: string;
 }
 
@@ -25,7 +28,13 @@ export async function buildInputs(
   if (context === "-" && file === "-") {
     throw invalidArgument("invalid argument: can't use stdin for both build context and dockerfile");
   }
-  const inputs: Inputs = { attrs: {}, folders: new Map(), upload: undefined, sharedKey: "" };
+  const inputs: Inputs = {
+    attrs: {},
+    folders: new Map(),
+    upload: undefined,
+    layouts: new Map(),
+    sharedKey: "",
+  };
   if (context === "-") return fromStandardInput(inputs, file, standardInput(), owned);
   if (isRemoteContext(context)) {
     inputs.attrs.context = context;
@@ -111,15 +120,23 @@ async function machineName(): Promise<string> {
   }
 }
 
-/** `--build-context name=value`: a folder, or an address of an image, a repository, an archive. */
-export function namedContext(inputs: Inputs, text: string): void {
+/** `--build-context name=value`: a folder, an OCI layout, or an address of an image, a repository, an archive. */
+export async function namedContext(inputs: Inputs, text: string): Promise<void> {
   const at = text.indexOf("=");
   const name = text.slice(0, at).toLowerCase();
   const value = text.slice(at + 1);
   if (at < 1 || value === "") {
     throw invalidArgument(`invalid context value: ${text}, expected key=value`);
   }
-  if (/^(docker-image|oci-layout|https?|git|ssh):\/\/|^git@/.test(value)) {
+  if (value.startsWith("oci-layout://")) {
+    const { layoutContext } = await import("./layouts.ts");
+    const id = crypto.randomUUID().replaceAll("-", "");
+    const { folder, reference } = layoutContext(value, id);
+    inputs.layouts.set(`oci:${id}`, folder);
+    inputs.attrs[`context:${name}`] = `oci-layout://${reference}`;
+    return;
+  }
+  if (/^(docker-image|https?|git|ssh):\/\/|^git@/.test(value)) {
     inputs.attrs[`context:${name}`] = value;
     return;
   }

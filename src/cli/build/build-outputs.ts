@@ -2,12 +2,20 @@ import { mkdirSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { parseCsvRecord } from "../../base/csv.ts";
 import { invalidArgument, messageOf } from "../../base/errors.ts";
+import type { ContentFolder } from "./content-store.ts";
 import type { Destination } from "./session-services.ts";
+
+interface Exporter {
+  Type: string;
+  Attrs: Record<string, string>;
+}
 
 /** What is to become of the result, and where its files go. */
 export interface Outputs {
-  exporters: { Type: string; Attrs: Record<string, string> }[];
+  exporters: Exporter[];
   destinations: Destination[];
+  /** Where an image goes as an OCI layout. */
+  layout: ContentFolder | undefined;
 }
 
 interface Wanted {
@@ -21,7 +29,8 @@ interface Wanted {
 }
 
 /** Takes `--output`, `--push`, `--load`, `--tag` and `--annotation` together. Throws `invalidArgument`. */
-export function outputsOf({ outputs, push, load, tags, annotations, stdoutIsTerminal }: Wanted): Outputs {
+export async function outputsOf(wanted: Wanted): Promise<Outputs> {
+  const { outputs, push, load, tags, annotations, stdoutIsTerminal } = wanted;
   const parsed = outputs.map(parseOutput);
   if (push) {
     const image = parsed.find(({ Type }) => Type === "image");
@@ -31,6 +40,7 @@ export function outputsOf({ outputs, push, load, tags, annotations, stdoutIsTerm
   if ((load && !parsed.some(({ Type }) => Type === "moby")) || parsed.length === 0) {
     parsed.push({ Type: "moby", Attrs: {} });
   }
+  const layout = await layoutOf(parsed);
   const destinations = parsed.map((output) => destinationOf(output, stdoutIsTerminal));
   if (destinations.filter((one) => one === "stdout").length > 1) {
     throw invalidArgument("multiple outputs to standard output");
@@ -41,10 +51,20 @@ export function outputsOf({ outputs, push, load, tags, annotations, stdoutIsTerm
     if (Attrs.push === "true" && !Attrs.name) throw invalidArgument("tag is needed when pushing to registry");
     Object.assign(Attrs, ...annotations.map(annotationAttrs));
   }
-  return { exporters: parsed, destinations };
+  return { exporters: parsed, destinations, layout };
 }
 
-function parseOutput(text: string): { Type: string; Attrs: Record<string, string> } {
+const isLayout = ({ Type, Attrs }: Exporter) =>
+  Type === "oci" && /^(0|f|F|false|FALSE|False)$/.test(Attrs.tar ?? "");
+
+async function layoutOf(parsed: readonly Exporter[]): Promise<ContentFolder | undefined> {
+  const [wanted, ...more] = parsed.filter(isLayout);
+  if (wanted === undefined) return undefined;
+  if (more.length > 0) throw invalidArgument("multiple outputs as OCI layouts are not supported");
+  return (await import("./layouts.ts")).layoutFolder(wanted.Attrs.dest);
+}
+
+function parseOutput(text: string): Exporter {
   let fields: string[];
   try {
     fields = parseCsvRecord(text);
@@ -69,12 +89,10 @@ function parseOutput(text: string): { Type: string; Attrs: Record<string, string
   return { Type: type, Attrs: rest };
 }
 
-function destinationOf(
-  { Type, Attrs }: { Type: string; Attrs: Record<string, string> },
-  stdoutIsTerminal: boolean,
-): Destination {
+function destinationOf({ Type, Attrs }: Exporter, stdoutIsTerminal: boolean): Destination {
   const { dest } = Attrs;
   delete Attrs.dest;
+  if (isLayout({ Type, Attrs })) return undefined;
   if (Type === "local") {
     if (dest === undefined || dest === "-")
       throw invalidArgument("output directory is required for local exporter");

@@ -17,10 +17,10 @@ import { invalidArgument, notFound } from "../../base/errors.ts";
 import type { Digest } from "../../oci/digest.ts";
 import type { ContentFolder, ContentWriter } from "./content-store.ts";
 
-/** Folders with caches, by the name that the builder calls them. */
+/** Folders with images and caches, by the name that the builder calls them. */
 export type Stores = ReadonlyMap<string, ContentFolder>;
 
-/** The methods by which a builder reads and writes the caches in folders of the client. */
+/** The methods by which a builder reads and writes the content in folders of the client. */
 export function contentServices(stores: Stores): [string, Method][] {
   return [
     [

@@ -17,15 +17,17 @@ import { dirname, join } from "node:path";
 import { invalidArgument, notFound } from "../../base/errors.ts";
 import { type Digest, hexOf, isDigest, parseDigest } from "../../oci/digest.ts";
 import type { Descriptor } from "../../oci/manifest.ts";
+import { mediaTypes } from "../../oci/media-types.ts";
 
 const refName = "org.opencontainers.image.ref.name";
+const imageName = "io.containerd.image.name";
 
 interface LayoutIndex {
   schemaVersion: 2;
   manifests: Descriptor[];
 }
 
-/** A folder with blobs, as OCI's image layout has it (image-spec, image-layout.md): a local cache. */
+/** A folder with blobs, as OCI's image layout has it (image-spec, image-layout.md): images, or a local cache. */
 export class ContentFolder {
   readonly path: string;
 
@@ -54,13 +56,25 @@ export class ContentFolder {
     return this.#index().manifests.findLast(({ annotations }) => annotations?.[refName] === tag)?.digest;
   }
 
-  /** Lets `tag` name a manifest that is there. */
-  tag(tag: string, { mediaType, digest, size }: Descriptor): void {
+  /** The one manifest that `index.json` names; undefined where there are none, or several. */
+  only(): Digest | undefined {
+    const [only, ...more] = this.#index().manifests;
+    return more.length === 0 ? only?.digest : undefined;
+  }
+
+  /** Lets `tag` name a manifest that is there; `name`: the whole name of an image, for containerd's readers. */
+  tag(tag: string, descriptor: Descriptor, name?: string): void {
     const others = this.#index().manifests.filter(({ annotations }) => annotations?.[refName] !== tag);
-    const manifests = [...others, { mediaType, digest, size, annotations: { [refName]: tag } }];
+    const annotations = {
+      ...descriptor.annotations,
+      [refName]: tag,
+      ...(name !== undefined && { [imageName]: name }),
+    };
+    const manifests = [...others, { ...descriptor, annotations }];
     writeFileSync(join(this.path, "oci-layout"), JSON.stringify({ imageLayoutVersion: "1.0.0" }));
     const path = join(this.path, "index.json");
-    writeFileSync(`${path}.new`, JSON.stringify({ schemaVersion: 2, manifests }));
+    const mediaType = mediaTypes.ociIndex;
+    writeFileSync(`${path}.new`, JSON.stringify({ schemaVersion: 2, mediaType, manifests }));
     renameSync(`${path}.new`, path);
   }
 

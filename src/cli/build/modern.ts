@@ -1,5 +1,6 @@
 import { writeFileSync } from "node:fs";
 import { RpcStatus } from "../../api/buildkit/session.ts";
+import type { Method } from "../../api/grpc/server.ts";
 import { GrpcError } from "../../api/grpc/status.ts";
 import { Cleanups } from "../../base/disposables.ts";
 import { invalidArgument } from "../../base/errors.ts";
@@ -32,8 +33,8 @@ export async function buildModern(
     : progressKind(flags.progress || process.env.BUILDKIT_PROGRESS || "auto");
   await using owned = new Cleanups();
   const inputs = await buildInputs(context, flags.file, standardInput, owned);
-  for (const text of flags["build-context"]) namedContext(inputs, text);
-  const outputs = outputsOf({
+  for (const text of flags["build-context"]) await namedContext(inputs, text);
+  const outputs = await outputsOf({
     outputs: flags.output,
     push: flags.push,
     load: flags.load,
@@ -42,7 +43,8 @@ export async function buildModern(
     stdoutIsTerminal: cli.out.isTerminal,
   });
   const caches = await cachesOf(cli, flags);
-  const request = requestOf(cli, flags, { inputs, outputs, caches });
+  const services = await contentServicesOf(inputs, outputs, caches);
+  const request = requestOf(cli, flags, { inputs, outputs, caches, services });
   if (call !== undefined) {
     Object.assign(request.attrs, {
       requestid: `frontend.${call.name}`,
@@ -69,6 +71,7 @@ export async function buildModern(
     throw await told(error);
   }
   if (caches.written.length > 0) (await import("./build-caches.ts")).nameWritten(caches, answer);
+  if (outputs.layout !== undefined) (await import("./layouts.ts")).nameImage(outputs.layout, answer);
   if (call === undefined) {
     tell(cli, flags, answer, outputs);
     return 0;
@@ -82,9 +85,20 @@ export async function buildModern(
 
 async function cachesOf(cli: Cli, flags: BuildFlags): Promise<Caches> {
   const { "cache-from": from, "cache-to": to } = flags;
-  if (from.length + to.length === 0) return { Imports: [], Exports: [], services: [], written: [] };
+  if (from.length + to.length === 0) return { Imports: [], Exports: [], stores: new Map(), written: [] };
   const { buildCaches } = await import("./build-caches.ts");
   return buildCaches({ from, to }, (message) => cli.err.write(`WARNING: ${message}\n`));
+}
+
+/** By which the builder reads and writes folders with images and caches. */
+async function contentServicesOf(
+  { layouts }: Inputs,
+  { layout }: Outputs,
+  caches: Caches,
+): Promise<readonly [string, Method][]> {
+  const stores = new Map([...caches.stores, ...layouts]);
+  if (layout !== undefined) stores.set("export", layout);
+  return stores.size === 0 ? [] : (await import("./content-services.ts")).contentServices(stores);
 }
 
 function progressKind(text: string): ProgressKind {
@@ -96,9 +110,14 @@ function progressKind(text: string): ProgressKind {
 function requestOf(
   cli: Cli,
   flags: BuildFlags,
-  { inputs, outputs, caches }: { inputs: Inputs; outputs: Outputs; caches: Caches },
+  {
+    inputs,
+    outputs,
+    caches,
+    services,
+  }: { inputs: Inputs; outputs: Outputs; caches: Caches; services: readonly [string, Method][] },
 ): BuildRequest {
-  const { Imports, Exports, services } = caches;
+  const { Imports, Exports } = caches;
   const prefixed = (prefix: string, values: Record<string, string>) =>
     Object.fromEntries(Object.entries(values).map(([name, value]) => [prefix + name, value]));
   const numbers = {

@@ -139,7 +139,7 @@ async function writerOf(
   { Type, Attrs }: CacheEntry,
   outputs: readonly Output[],
 ): Promise<CacheWriter> {
-  if (Type === "local") return new ClientWriter(new ClientContent(session, Attrs.dest ?? ""));
+  if (Type === "local") return new ClientWriter(new ClientContent(session, `local:${Attrs.dest}`));
   const reference = withDefaultTag(parseReference(Attrs.ref ?? ""));
   const credentials = await credentialsOf(session, reference.domain, signal);
   const { transport, blobs } = engine.builder;

@@ -1,9 +1,9 @@
 import { type CacheEntry, checkImport, parseCacheEntry } from "../../api/buildkit/cache-entries.ts";
 import { internal, invalidArgument, isEngineError, messageOf } from "../../base/errors.ts";
-import type { CacheReader } from "../../builder/remote-cache/cache-reader.ts";
+import type { ContentReader } from "../../builder/content-reader.ts";
+import { LocalImageReader, RegistryReader } from "../../builder/registry-reader.ts";
 import { ImportedCache, type LoadedCache } from "../../builder/remote-cache/imported-cache.ts";
 import { loadCache } from "../../builder/remote-cache/load-cache.ts";
-import { LocalImageReader, RegistryReader } from "../../builder/remote-cache/registry-reader.ts";
 import type { ClientSession } from "../../builder/session/client-session.ts";
 import { ClientContent } from "../../builder/session/content-store.ts";
 import { credentialsOf } from "../../builder/session/services.ts";
@@ -109,11 +109,11 @@ async function read(engine: Engine, entry: CacheEntry, access: Access): Promise<
   }
 }
 
-function readerOf(engine: Engine, { Type, Attrs }: CacheEntry, access: Access): CacheReader {
+function readerOf(engine: Engine, { Type, Attrs }: CacheEntry, access: Access): ContentReader {
   if (Type === "local") {
     const { session } = access;
     if (session === undefined) throw invalidArgument("local cache exporter/importer requires session");
-    return new ClientContent(session, Attrs.src ?? "", Attrs.digest as Digest | undefined);
+    return new ClientContent(session, `local:${Attrs.src}`, Attrs.digest as Digest | undefined);
   }
   const reference = withDefaultTag(parseReference(Attrs.ref ?? ""));
   const credentials = () => access.credentials(reference.domain);

@@ -7,11 +7,13 @@ import { contextName, type NamedContext } from "../../builder/named-contexts.ts"
 import type { BuildContext } from "../../builder/options.ts";
 import type { Material } from "../../builder/record.ts";
 import type { ClientSession } from "../../builder/session/client-session.ts";
+import { ClientContent } from "../../builder/session/content-store.ts";
 import { SyncedContext } from "../../builder/session/synced-context.ts";
 import { uploadOf } from "../../builder/session/upload.ts";
 import type { StageState } from "../../builder/stage-state.ts";
 import type { OnBytes } from "../../filesync/receive.ts";
 import { formatPlatform, parsePlatform } from "../../oci/platform.ts";
+import { familiarName, fullString, parseReference, type Reference } from "../../oci/reference.ts";
 import { type FrontendAttrs, withPrefix } from "./frontend-options.ts";
 import type { StatusProgress } from "./status-progress.ts";
 
@@ -162,10 +164,27 @@ async function namedContext(request: DefinitionRequest, name: string, value: str
       throw invalidArgument(`invalid input: ${rest} not found for build context ${name}`);
     return { result };
   }
-  if (scheme === "oci-layout") throw notImplemented(`build context ${name}: ${scheme} is not supported`);
+  if (scheme === "oci-layout") return imageLayout(request.session, name, rest.replace(/^\/\//, ""));
   const opened = await openContext(deps, { remote: value, body: nothing(), signal });
   owned.add(() => opened.close());
   return opened;
+}
+
+/** `text`: a store of the client, and what of it is meant: `store:tag@sha256:…`. Throws `invalidArgument`. */
+function imageLayout(session: ClientSession, name: string, text: string): NamedContext {
+  let store: Reference;
+  try {
+    store = parseReference(text);
+  } catch (error) {
+    throw invalidArgument(`could not parse oci-layout reference ${JSON.stringify(text)}`, error);
+  }
+  const { digest } = store;
+  if (digest === undefined) {
+    throw invalidArgument(`oci-layout reference ${JSON.stringify(fullString(store))} has no digest`);
+  }
+  // The store's name is of this build alone: people know the context's.
+  const shown = `${familiarName(parseReference(name))}@${digest}`;
+  return { layout: new ClientContent(session, `oci:${familiarName(store)}`, digest), name: shown };
 }
 
 /** The Dockerfile, and the `.dockerignore` that is for it alone. */

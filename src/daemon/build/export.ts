@@ -1,6 +1,7 @@
 import type { Cleanups } from "../../base/disposables.ts";
-import { invalidArgument, notImplemented } from "../../base/errors.ts";
+import { invalidArgument } from "../../base/errors.ts";
 import type { ClientSession } from "../../builder/session/client-session.ts";
+import { ClientContent } from "../../builder/session/content-store.ts";
 import { sendStream } from "../../builder/session/send-files.ts";
 import { credentialsOf } from "../../builder/session/services.ts";
 import { push } from "../../distribution/push.ts";
@@ -15,6 +16,7 @@ import {
   withDefaultTag,
 } from "../../oci/reference.ts";
 import { attest } from "./attest.ts";
+import { boolOf } from "./bool-attr.ts";
 import { type Attested, type Composed, composeResult } from "./compose-result.ts";
 import type { Evaluated } from "./evaluate.ts";
 import { exportFiles } from "./export-files.ts";
@@ -163,11 +165,15 @@ function exportArchive(
   { Type, Attrs, number }: Numbered,
 ): Promise<ExportAnswer> {
   const { progress, session, signal } = request;
-  if (Attrs.tar === "false") throw notImplemented(`output ${Type} with tar=false is not supported`);
+  const isTar = boolOf(Attrs, "tar", true);
   const names = namesOf(Attrs.name);
   const kind = Type === "oci" ? "oci image format" : "docker image format";
   return progress.task(`exporting to ${kind}`, async (vertex) => {
     const composed = await composeResult(engine, request, results, { attrs: Attrs, names, alone: true });
+    if (!isTar) {
+      await sendBlobs(engine, request, composed.target);
+      return answerOf(composed, names);
+    }
     progress.status(vertex, "sending tarball", { isDone: false });
     await engine.images.archived(composed.target, names.map(nameIn), (pieces) =>
       sendStream(session, pieces, { number, signal }),
@@ -175,4 +181,15 @@ function exportArchive(
     progress.status(vertex, "sending tarball", { isDone: true });
     return answerOf(composed, names);
   });
+}
+
+/** What clients call the folder that an image goes to; they name what is in it by themselves. */
+const layoutStore = "export";
+
+/** The blobs of an image into a folder of the client, an OCI image layout. */
+async function sendBlobs(engine: Engine, { session, signal }: ExportRequest, target: Descriptor) {
+  const content = new ClientContent(session, layoutStore);
+  for (const blob of engine.images.blobsOf(target)) {
+    await content.write(blob, (offset) => engine.blobs.stream(blob.digest, offset), signal);
+  }
 }

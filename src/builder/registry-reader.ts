@@ -1,17 +1,17 @@
-import { notFound } from "../../base/errors.ts";
-import type { Credentials } from "../../distribution/credentials.ts";
-import { downloadBlob } from "../../distribution/download-blob.ts";
-import { pullError } from "../../distribution/pull-error.ts";
-import { Repository } from "../../distribution/repository.ts";
-import type { RegistryTransport } from "../../distribution/transport.ts";
-import type { BlobStore } from "../../images/blobs.ts";
-import type { Digest } from "../../oci/digest.ts";
-import type { Descriptor } from "../../oci/manifest.ts";
-import type { Reference } from "../../oci/reference.ts";
-import type { CacheReader, FetchOptions } from "./cache-reader.ts";
+import { notFound } from "../base/errors.ts";
+import type { Credentials } from "../distribution/credentials.ts";
+import { downloadBlob } from "../distribution/download-blob.ts";
+import { pullError } from "../distribution/pull-error.ts";
+import { Repository } from "../distribution/repository.ts";
+import type { RegistryTransport } from "../distribution/transport.ts";
+import type { BlobStore } from "../images/blobs.ts";
+import type { Digest } from "../oci/digest.ts";
+import type { Descriptor } from "../oci/manifest.ts";
+import type { Reference } from "../oci/reference.ts";
+import type { ContentReader, FetchOptions } from "./content-reader.ts";
 
-/** A cache, or an image with one, in a registry. */
-export class RegistryReader implements CacheReader {
+/** An image or a cache in a registry. */
+export class RegistryReader implements ContentReader {
   readonly #transport: RegistryTransport;
   readonly #reference: Reference;
   readonly #credentials: () => Promise<Credentials>;
@@ -65,7 +65,7 @@ export class RegistryReader implements CacheReader {
 }
 
 /** An image that is here, with a cache in it. */
-export class LocalImageReader implements CacheReader {
+export class LocalImageReader implements ContentReader {
   readonly #blobs: BlobStore;
   readonly #id: Digest;
 
