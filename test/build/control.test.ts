@@ -5,7 +5,7 @@
  */
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { type ClientHttp2Session, connect as connectHttp2 } from "node:http2";
+import { type ClientHttp2Session, type ClientHttp2Stream, connect as connectHttp2 } from "node:http2";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -123,6 +123,12 @@ const text = (message: Buffer | undefined, number: number): string =>
 const mapOf = (message: Buffer, number: number): Record<string, string> =>
   Object.fromEntries(all(message, number).map((entry) => [text(entry, 1), text(entry, 2)]));
 
+function framed(message: Buffer): Buffer {
+  const length = Buffer.alloc(5);
+  length.writeUInt32BE(message.length, 1);
+  return Buffer.concat([length, message]);
+}
+
 /** Calls of gRPC: a message out, any number of messages in. */
 class Rpc {
   readonly #http: ClientHttp2Session;
@@ -131,21 +137,23 @@ class Rpc {
     this.#http = connectHttp2("http://localhost", { createConnection: () => socket });
   }
 
-  async call(path: string, message: Buffer, metadata: Record<string, string> = {}): Promise<Buffer[]> {
-    const stream = this.#http.request({
+  open(path: string, metadata: Record<string, string | string[]>): ClientHttp2Stream {
+    return this.#http.request({
       ":method": "POST",
       ":path": `/moby.buildkit.v1.${path}`,
       "content-type": "application/grpc",
       te: "trailers",
       ...metadata,
     });
+  }
+
+  async call(path: string, message: Buffer, metadata: Record<string, string> = {}): Promise<Buffer[]> {
+    const stream = this.open(path, metadata);
     let trailers: Record<string, unknown> = {};
     stream.on("trailers", (fields) => {
       trailers = fields;
     });
-    const length = Buffer.alloc(5);
-    length.writeUInt32BE(message.length, 1);
-    stream.end(Buffer.concat([length, message]));
+    stream.end(framed(message));
     let bytes = Buffer.alloc(0);
     for await (const chunk of stream) bytes = Buffer.concat([bytes, chunk as Buffer]);
     const status = Number(trailers["grpc-status"]);
@@ -195,6 +203,30 @@ async function offer(files: Record<string, string>): Promise<{ id: string; socke
   });
   void serveGrpc(wireOf(socket), { methods });
   return { id, socket };
+}
+
+/** A connection within a call: its bytes are a field of messages. */
+function wireWithin(stream: ClientHttp2Stream): Wire {
+  const input = stream[Symbol.asyncIterator]();
+  let rest = Buffer.alloc(0);
+  return {
+    async read() {
+      while (rest.length < 5 || rest.length < 5 + rest.readUInt32BE(1)) {
+        const { done, value } = await input.next();
+        if (done) return undefined;
+        rest = Buffer.concat([rest, value as Buffer]);
+      }
+      const end = 5 + rest.readUInt32BE(1);
+      const message = rest.subarray(5, end);
+      rest = rest.subarray(end);
+      return all(message, 1)[0] ?? Buffer.alloc(0);
+    },
+    write: (bytes) =>
+      new Promise((resolve) =>
+        stream.write(framed(encode([1, Buffer.from(bytes)])), (error) => resolve(!error)),
+      ),
+    destroy: () => stream.close(),
+  };
 }
 
 /** A build as a client does it that calls the frontend by itself: what it gets from `within` it returns. */
@@ -288,6 +320,39 @@ test("a build through the gateway: its steps, its image, its cache", async () =>
   expect(all(await rpc.one("Control/DiskUsage", encode()), 1)).toEqual([]);
 });
 
+test("a folder in a session of its own, which is a call, and which several builds share", async () => {
+  const path = join(folder, "shared");
+  mkdirSync(path);
+  writeFileSync(join(path, "f"), "shared\n");
+  const methods = sessionServices({
+    folders: new Map([["x", path]]),
+    secrets: new Map(),
+    agents: new Map(),
+    upload: undefined,
+    destinations: [],
+    further: [],
+    credentials: () => ({}),
+  });
+  const id = crypto.randomUUID();
+  const stream = rpc.open("Control/Session", {
+    "x-docker-expose-session-uuid": id,
+    "x-docker-expose-session-grpc-method": [...methods.keys()],
+  });
+  const served = serveGrpc(wireWithin(stream), { methods });
+  const files = (lines: string) => ({ Dockerfile: `FROM busybox\nCOPY --from=x f /f\nRUN ${lines} /f\n` });
+  const attrs = { "context:x": "local:x", "local-sessionid:x": id };
+  const builds = ["grep shared", "cat"].map((lines) => solve(files(lines), { attrs }));
+  const output = (await Promise.all(builds)).map(({ status }) =>
+    status.flatMap((message) => all(message, 3)).map((log) => text(log, 4)),
+  );
+  expect(output.map((lines) => lines.join(""))).toEqual(["shared\n", "shared\n"]);
+  stream.close();
+  await served;
+  await expect(solve(files("wc"), { attrs: { "context:x": "target:y" } })).rejects.toThrow(
+    "unsupported context source target for x",
+  );
+});
+
 test("a cache that goes to a registry, and comes back by what the frontend is told", async () => {
   const files = { Dockerfile: "FROM busybox\nRUN echo cached by others > /f\n" };
   const ref = `${daemon.registry.address}/by-others`;
@@ -309,7 +374,7 @@ test("a cache that goes to a registry, and comes back by what the frontend is to
   expect(await step({ attrs: { "cache-from": ref } })).toBe(true);
   // A client that serves no folders cannot keep a cache in one.
   const local = solve(files, { cache: encode([4, encode([1, "local"], [2, { dest: "/x" }])]) });
-  await expect(local).rejects.toThrow("the client gives no access to folders for caches");
+  await expect(local).rejects.toThrow("the client gives no access to folders of content");
 });
 
 test("what fails in the gateway fails the build", async () => {

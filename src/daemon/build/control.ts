@@ -24,6 +24,7 @@ import { buildCacheUsage, buildPruneFilters, pruneBuildCache } from "../../engin
 import type { Engine } from "../../engine/engine.ts";
 import { hostPlatform } from "../../oci/platform.ts";
 import { cacheExports } from "./cache-exports.ts";
+import { controlSession } from "./control-session.ts";
 import { outputsOf } from "./exporters.ts";
 import { frontendOf } from "./frontend-options.ts";
 import { gatewayMethods } from "./gateway.ts";
@@ -50,6 +51,7 @@ export function controlMethods(engine: Engine, sessions: Sessions): Map<string, 
       const job = await jobs.find((await only(StatusRequest, call)).Ref);
       await job.status.listen((encoded) => call.send(encoded), call.signal);
     },
+    Session: (call) => controlSession(call, sessions),
     DiskUsage: unary(DiskUsageRequest, DiskUsageResponse, () => diskUsage(engine)),
     async Prune(call) {
       await prune(engine, await only(PruneRequest, call), (record) => call.send(UsageRecord.encode(record)));
@@ -92,7 +94,7 @@ async function solve(
   const session = await sessions.find(Session, signal);
   const outputs = outputsOf(request);
   const entitlements = grant(request.Entitlements, engine.settings.entitlements);
-  await using job = new Job(engine, session, { jobs, entitlements, signal });
+  await using job = new Job(engine, session, { sessions, jobs, entitlements, signal });
   jobs.add(Ref, job);
   try {
     job.caches = cachesOf(request);

@@ -1,5 +1,5 @@
 import type { Cleanups } from "../../base/disposables.ts";
-import { invalidArgument, notImplemented } from "../../base/errors.ts";
+import { invalidArgument } from "../../base/errors.ts";
 import { PathPatterns, readIgnoreLines } from "../../base/path-patterns.ts";
 import { openContext } from "../../builder/context.ts";
 import type { BuilderDeps } from "../../builder/deps.ts";
@@ -8,6 +8,7 @@ import type { BuildContext } from "../../builder/options.ts";
 import type { Material } from "../../builder/record.ts";
 import type { ClientSession } from "../../builder/session/client-session.ts";
 import { ClientContent } from "../../builder/session/content-store.ts";
+import type { Sessions } from "../../builder/session/sessions.ts";
 import { SyncedContext } from "../../builder/session/synced-context.ts";
 import { uploadOf } from "../../builder/session/upload.ts";
 import type { StageState } from "../../builder/stage-state.ts";
@@ -35,11 +36,15 @@ export interface Definition {
 export interface DefinitionRequest {
   deps: BuilderDeps;
   session: ClientSession;
+  /** Those that further folders are in, where the client says so (`local-sessionid:…`). */
+  sessions: Sessions;
   attrs: FrontendAttrs;
   /** The context's archive, where the client sends it apart from the session. */
   archive: AsyncIterable<Uint8Array> | undefined;
   /** Results of other builds that the client hands in, by the name that it gives them. */
   inputs: (name: string) => StageState | undefined;
+  /** False where nobody asks for what `--build-context` names. */
+  withNamed?: boolean;
   progress: StatusProgress;
   /** Gives back what is kept for the time of the build. */
   owned: Cleanups;
@@ -52,7 +57,7 @@ export async function openDefinition(request: DefinitionRequest): Promise<Defini
   const name = attrs.filename || "Dockerfile";
   const remote = attrs.context ?? "";
   const main = await mainContext(request, remote);
-  const named = await namedContexts(request);
+  const named = request.withNamed === false ? new Map() : await namedContexts(request);
   const contexts = [main, ...named.values()];
   const materials = contexts
     .flatMap((one) => ("material" in one ? [one.material] : []))
@@ -95,8 +100,11 @@ function transfer(progress: StatusProgress, title: string, what: string) {
 
 type LocalRequest = { name: string; purpose: string; title: string; what: string };
 
-function local({ deps, session, progress, owned, signal }: DefinitionRequest, wanted: LocalRequest) {
+async function local(request: DefinitionRequest, wanted: LocalRequest): Promise<SyncedContext> {
+  const { deps, sessions, attrs, progress, owned, signal } = request;
   const { name, purpose, title, what } = wanted;
+  const shared = attrs[`local-sessionid:${name}`];
+  const session = shared === undefined ? request.session : await sessions.find(shared, signal);
   const shown = transfer(progress, title, what);
   const context = new SyncedContext(deps.contexts, { session, name, purpose, shown, signal });
   owned.add(() => context[Symbol.asyncDispose]());
@@ -138,23 +146,19 @@ async function namedContexts(request: DefinitionRequest): Promise<Definition["na
 }
 
 async function namedContext(request: DefinitionRequest, name: string, value: string): Promise<NamedContext> {
-  const { deps, attrs, owned, signal } = request;
+  const { deps, owned, signal } = request;
   const [, scheme = "", rest = ""] = /^([a-z-]+):(.*)$/.exec(value) ?? [];
   if (scheme === "docker-image") return { image: rest.replace(/^\/\//, "") };
   if (scheme === "local") {
     const title = `[context ${name}] load from client`;
-    const context = local(request, { name: rest, purpose: "context", title, what: name });
-    const ignored = local(request, {
+    const context = await local(request, { name: rest, purpose: "context", title, what: name });
+    const ignored = await local(request, {
       name: rest,
       purpose: "dockerignore",
       title: `[context ${name}] load .dockerignore`,
       what: name,
     });
     ignored.only([".dockerignore"]);
-    const own = attrs[`local-sessionid:${rest}`];
-    if (own !== undefined && own !== request.session.id) {
-      throw notImplemented(`build context ${name}: a session of its own is not supported`);
-    }
     context.exclude(readIgnoreLines((await ignored.text(".dockerignore")) ?? ""));
     return context;
   }
@@ -165,6 +169,7 @@ async function namedContext(request: DefinitionRequest, name: string, value: str
     return { result };
   }
   if (scheme === "oci-layout") return imageLayout(request.session, name, rest.replace(/^\/\//, ""));
+  if (scheme === "target") throw invalidArgument(`unsupported context source ${scheme} for ${name}`);
   const opened = await openContext(deps, { remote: value, body: nothing(), signal });
   owned.add(() => opened.close());
   return opened;
@@ -192,7 +197,7 @@ async function readDefinition(
   request: DefinitionRequest,
   name: string,
 ): Promise<{ text: string; ignore: string | undefined }> {
-  const folder = local(request, {
+  const folder = await local(request, {
     name: request.attrs.dockerfilekey ?? "dockerfile",
     purpose: "dockerfile",
     title: `[internal] load build definition from ${name}`,
@@ -208,7 +213,7 @@ async function readDefinition(
 }
 
 async function readIgnoreFile(request: DefinitionRequest): Promise<string> {
-  const folder = local(request, {
+  const folder = await local(request, {
     name: request.attrs.contextkey ?? "context",
     purpose: "dockerignore",
     title: "[internal] load .dockerignore",

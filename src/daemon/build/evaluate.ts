@@ -10,6 +10,7 @@ import type { BuildProgress, Vertex } from "../../builder/progress.ts";
 import type { ClientSession } from "../../builder/session/client-session.ts";
 import { neededPaths } from "../../builder/session/needed-paths.ts";
 import { agentSocket, credentialsOf, secretOf } from "../../builder/session/services.ts";
+import type { Sessions } from "../../builder/session/sessions.ts";
 import { SyncedContext } from "../../builder/session/synced-context.ts";
 import type { StageState } from "../../builder/stage-state.ts";
 import { parseDockerfile } from "../../dockerfile/dockerfile.ts";
@@ -20,11 +21,13 @@ import { sessionImports } from "./cache-imports.ts";
 import { type Definition, openDefinition } from "./definition.ts";
 import { type FrontendAttrs, frontendOptions, platformsOf } from "./frontend-options.ts";
 import type { StatusProgress } from "./status-progress.ts";
-import { type Answer, answerRequest, describe, describeRequests } from "./subrequests.ts";
+import { type Answer, answerRequest, describe, describeRequests, readsContexts } from "./subrequests.ts";
 
 /** A build as BuildKit's clients ask for it. */
 export interface EvaluateRequest {
   session: ClientSession;
+  /** Those that further folders are in. */
+  sessions: Sessions;
   attrs: FrontendAttrs;
   /** What the client allows steps to have, as far as the daemon does. */
   entitlements: Entitlements;
@@ -95,8 +98,10 @@ export async function evaluate(engine: Engine, request: EvaluateRequest): Promis
 /** Answers a question about a Dockerfile (`requestid`) without building it. Throws as `answerRequest` does. */
 export async function answer(engine: Engine, request: EvaluateRequest, requestid: string): Promise<Answer> {
   if (requestid === describe) return describeRequests();
-  const definition = await openDefinition({ ...request, deps: engine.builder, archive: request.archive });
   const { attrs, progress } = request;
+  const deps = engine.builder;
+  const withNamed = readsContexts(requestid);
+  const definition = await openDefinition({ ...request, deps, archive: request.archive, withNamed });
   progress.source({ filename: definition.name, data: Buffer.from(definition.dockerfile) });
   const [platform = hostPlatform()] = platformsOf(attrs.platform ?? "");
   const options = toOptions(engine, request, definition, { ...frontendOptions(attrs), platform });

@@ -4,6 +4,7 @@ import { Cleanups } from "../../base/disposables.ts";
 import { invalidArgument } from "../../base/errors.ts";
 import type { Entitlements } from "../../builder/entitlements.ts";
 import type { ClientSession } from "../../builder/session/client-session.ts";
+import type { Sessions } from "../../builder/session/sessions.ts";
 import { WorkRoot } from "../../builder/work-root.ts";
 import type { Engine } from "../../engine/engine.ts";
 import type { Lease } from "../../images/blobs.ts";
@@ -32,6 +33,13 @@ export interface JobCaches {
   exports: readonly CacheExport[];
 }
 
+interface JobOptions {
+  sessions: Sessions;
+  jobs: Jobs;
+  entitlements: Entitlements;
+  signal: AbortSignal;
+}
+
 /** A build that a client of the control API carries out: one `Solve`, with what is asked beside it. */
 export class Job implements AsyncDisposable {
   readonly status = new StatusChannel();
@@ -39,6 +47,7 @@ export class Job implements AsyncDisposable {
   readonly #engine: Engine;
   caches: JobCaches = { imports: [], exports: [] };
   readonly #session: ClientSession;
+  readonly #sessions: Sessions;
   readonly #jobs: Jobs;
   readonly #entitlements: Entitlements;
   readonly #signal: AbortSignal;
@@ -48,11 +57,8 @@ export class Job implements AsyncDisposable {
   readonly #results = new Map<string, Evaluated>();
   readonly #returned = Promise.withResolvers<Returned>();
 
-  constructor(
-    engine: Engine,
-    session: ClientSession,
-    { jobs, entitlements, signal }: { jobs: Jobs; entitlements: Entitlements; signal: AbortSignal },
-  ) {
+  constructor(engine: Engine, session: ClientSession, { sessions, jobs, entitlements, signal }: JobOptions) {
+    this.#sessions = sessions;
     this.#jobs = jobs;
     this.#engine = engine;
     this.#entitlements = entitlements;
@@ -70,6 +76,7 @@ export class Job implements AsyncDisposable {
     return {
       inputs,
       session: this.#session,
+      sessions: this.#sessions,
       attrs,
       imports: [...this.caches.imports, ...imports],
       entitlements: this.#entitlements,

@@ -37,6 +37,7 @@ export async function sessionBuild(
   await using archive = query.remote === uploadRemote ? await uploads.take(query.buildid, signal) : undefined;
   const answer = await solve(engine, {
     session,
+    sessions,
     attrs: attrsOf(query),
     imports: (query.cachefrom ?? []).flatMap((text) => parseCacheEntry(text)),
     outputs: output === undefined ? [] : [output],

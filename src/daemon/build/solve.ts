@@ -3,6 +3,7 @@ import { Cleanups } from "../../base/disposables.ts";
 import { cancelled } from "../../base/errors.ts";
 import type { Entitlements } from "../../builder/entitlements.ts";
 import type { ClientSession } from "../../builder/session/client-session.ts";
+import type { Sessions } from "../../builder/session/sessions.ts";
 import type { Engine } from "../../engine/engine.ts";
 import { evaluate } from "./evaluate.ts";
 import { type ExportAnswer, exportAll, type Output } from "./export.ts";
@@ -11,6 +12,7 @@ import type { StatusProgress } from "./status-progress.ts";
 
 export interface SolveTask {
   session: ClientSession;
+  sessions: Sessions;
   attrs: FrontendAttrs;
   /** `--cache-from`. */
   imports: readonly CacheEntry[];

@@ -26,6 +26,8 @@ interface Request {
   description: string;
   opts?: { name: string; description: string }[];
   metadata: readonly string[];
+  /** What `--build-context` names has a part in it. */
+  readsContexts?: true;
   answer: (asked: Asked) => Answer;
 }
 
@@ -50,9 +52,12 @@ const requests: Readonly<Record<string, Request>> = {
   "frontend.lint": {
     description: "Lint a Dockerfile",
     metadata: ["result.json", "result.txt", "result.statuscode"],
+    readsContexts: true,
     answer: lint,
   },
 };
+
+export const readsContexts = (requestid: string): boolean => requests[requestid]?.readsContexts ?? false;
 
 /** Answers `requestid` (BuildKit's frontend/subrequests). Throws `notImplemented` for another, `DockerfileError`. */
 export function answerRequest(requestid: string, asked: Asked): Answer {
