@@ -1,5 +1,6 @@
 import { existsSync, readdirSync, rmSync, statSync } from "node:fs";
 import { isAbsolute, join } from "node:path";
+import { sleep } from "../base/async.ts";
 import {
   conflict,
   EngineError,
@@ -17,6 +18,10 @@ import { type Container, isRunning } from "./container.ts";
 import type { ContainerDeps } from "./deps.ts";
 import { containerPaths } from "./paths.ts";
 import { runtimeOf } from "./start.ts";
+
+/** Milliseconds. */
+const tryInterval = 50;
+const mostTries = 100;
 
 const allowed = "[a-zA-Z0-9][a-zA-Z0-9_.-]";
 const validName = /^[a-zA-Z0-9][a-zA-Z0-9_.-]+$/;
@@ -78,7 +83,8 @@ async function dump(deps: ContainerDeps, container: Container, request: Checkpoi
     deps.set.setState(container, { stoppedByUser });
     throw error;
   } finally {
-    dropPartial(deps, partial);
+    // A supervisor that was killed has its lock for a moment longer.
+    for (let tries = 0; tries < mostTries && !dropPartial(deps, partial); tries++) await sleep(tryInterval);
   }
 }
 
@@ -87,12 +93,15 @@ export function dropPartialCheckpoints(deps: ContainerDeps): void {
   for (const { key } of deps.resources.ofKind("checkpoint")) dropPartial(deps, key);
 }
 
-function dropPartial(deps: ContainerDeps, key: string): void {
+/** False when it is still being written; the next start of the daemon tries again. */
+function dropPartial(deps: ContainerDeps, key: string): boolean {
   try {
-    if (removePartial(key)) deps.resources.release({ kind: "checkpoint", key });
+    if (!removePartial(key)) return false;
+    deps.resources.release({ kind: "checkpoint", key });
   } catch (error) {
     deps.log.warn("what is left of a checkpoint cannot be removed", { path: key, error: messageOf(error) });
   }
+  return true;
 }
 
 /** The names of a container's checkpoints; of those in `directory` when that is not empty. */

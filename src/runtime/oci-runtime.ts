@@ -166,6 +166,16 @@ export class OciRuntime {
     throw unavailable(`failed to restore from the checkpoint: ${this.#runtime.name}: ${why}`);
   }
 
+  /**
+   * Host paths by what a checkpoint calls them, besides those that the runtime tells CRIU at a restore. crun mounts an
+   * empty folder of its own over masked ones; up to 1.28 it calls that by its default place at a checkpoint, and by its
+   * real one at a restore. (github.com/containers/crun/pull/2239)
+   */
+  get restoreMounts(): ReadonlyMap<string, string> {
+    const empty = ".empty-directory";
+    return new Map(this.#runtime.isCrun ? [[join("/run/crun", empty), join(this.#root, empty)]] : []);
+  }
+
   /** Writes its processes into the folder `images`. Throws `unavailable` with the reason when CRIU cannot. */
   async checkpoint(options: { images: string; work: string; leaveRunning: boolean }): Promise<void> {
     const { images, work, leaveRunning } = options;

@@ -4,6 +4,13 @@ import { join } from "node:path";
 import { TestDaemon } from "../harness/daemon.ts";
 import { until } from "../harness/process.ts";
 
+/** Those that can make checkpoints. */
+const runtimes = ["runc", "crun"].filter(
+  (name) =>
+    Bun.which(name) !== null &&
+    (name === "runc" || Bun.spawnSync([name, "--version"]).stdout.toString().includes("+CRIU")),
+);
+
 /** Why there can be no checkpoints here: CRIU has to work on the kernel, and runc to be there. */
 function whyNot(): string | undefined {
   if (Bun.which("runc") === null) return "runc is not installed";
@@ -53,6 +60,22 @@ describe.skipIf(reason !== undefined)("checkpoints", () => {
     await daemon.must("stop", "-t", "0", "frozen");
     expect(await state()).toBe("exited 137");
   });
+
+  test.each(runtimes)(
+    "%s restores what is read-only, has masked paths, mounts and an init",
+    async (runtime) => {
+      const flags = ["--read-only", "--init", "--tmpfs", "/quick", "-v", "/kept", "--runtime", runtime];
+      await daemon.must("run", "-d", "--name", "frozen", ...flags, "busybox", "sh", "-c", counting);
+      await until("it counts", async () => (await numbers()).length > 5);
+      await daemon.must("checkpoint", "create", "frozen", "one");
+      const before = await numbers();
+      await daemon.must("start", "--checkpoint", "one", "frozen");
+      await until("it goes on", async () => (await numbers()).length > before.length + 5);
+      const script =
+        "touch /x 2>/dev/null && echo writable; touch /quick/x /kept/x; ls /sys/firmware | wc -l";
+      expect(await daemon.must("exec", "frozen", "sh", "-c", script)).toBe("0");
+    },
+  );
 
   test("it runs on when it is to, is adopted by the next supervisor, and hears its stdin", async () => {
     await run(

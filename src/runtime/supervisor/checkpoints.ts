@@ -3,7 +3,7 @@ import { basename, dirname, join } from "node:path";
 import { errnoOf, notFound } from "../../base/errors.ts";
 import { tryLock } from "../../linux/fd.ts";
 import type { OciRuntime } from "../oci-runtime.ts";
-import { stdioNames, writeCriuConfig } from "./criu.ts";
+import { stdioNames, writeDumpConfig, writeRestoreConfig } from "./criu.ts";
 import type { ManagedProcess } from "./managed-process.ts";
 import type { CheckpointConfig, CheckpointRequest } from "./protocol.ts";
 
@@ -27,7 +27,7 @@ export async function writeCheckpoint(
   try {
     tryLock(writing);
     const stdio = stdioNames(files, state);
-    writeCriuConfig(state.bundle, stdio, false);
+    writeDumpConfig(state.bundle, stdio);
     await runtime.checkpoint({ images: partial, work, leaveRunning });
     const created = new Date().toISOString();
     const config: CheckpointConfig = { created, name, exit: !leaveRunning, stdio };
@@ -41,7 +41,7 @@ export async function writeCheckpoint(
   }
 }
 
-/** Removes what a supervisor that was killed has left of a checkpoint; false while one is at work on it. */
+/** Removes what a supervisor that was killed has left of a checkpoint; false while somebody is at work on it. */
 export function removePartial(partial: string): boolean {
   let folder: number;
   try {
@@ -54,13 +54,21 @@ export function removePartial(partial: string): boolean {
     if (!tryLock(folder)) return false;
     rmSync(partial, { recursive: true, force: true });
     return true;
+  } catch (error) {
+    // CRIU, which outlives the supervisor, has made another file.
+    if (errnoOf(error) === "ENOTEMPTY") return false;
+    throw error;
   } finally {
     closeSync(folder);
   }
 }
 
 /** Prepares a restore; returns the folders for the runtime. Throws `notFound` when there is no such checkpoint. */
-export function prepareRestore(directory: string, bundle: string): { images: string; work: string } {
+export function prepareRestore(
+  runtime: OciRuntime,
+  directory: string,
+  bundle: string,
+): { images: string; work: string } {
   let config: CheckpointConfig;
   try {
     config = JSON.parse(readFileSync(join(directory, configFile), "utf8"));
@@ -68,7 +76,7 @@ export function prepareRestore(directory: string, bundle: string): { images: str
     if (errnoOf(error) === "ENOENT") throw notFound(`${directory} is no checkpoint: it has no ${configFile}`);
     throw error;
   }
-  writeCriuConfig(bundle, config.stdio, true);
+  writeRestoreConfig(bundle, config.stdio, runtime.restoreMounts);
   // Not in the checkpoint, which others may read at the same time.
   const work = join(bundle, workFolder);
   mkdirSync(work, { recursive: true, mode: 0o700 });

@@ -30,13 +30,30 @@ const configFile = "criu.conf";
 export const criuConfigAnnotation = "org.criu.config";
 export const criuConfigPath = (bundle: string) => join(bundle, configFile);
 
-/** Has CRIU leave the FIFOs to us; `inherited`: those that the runtime has as its own streams are taken for them. */
-export function writeCriuConfig(bundle: string, names: StdioNames, inherited: boolean): void {
-  const all = [names.stdin, names.stdout, names.stderr];
-  const lines = all.flatMap((name, fd) => {
-    if (name === undefined) return [];
-    return [`external ${name}`, ...(inherited ? [`inherit-fd fd[${fd}]:${name}`] : [])];
-  });
+/** Has CRIU leave the FIFOs to us at a checkpoint. */
+export function writeDumpConfig(bundle: string, names: StdioNames): void {
+  writeConfig(bundle, externals(names));
+}
+
+/**
+ * At a restore, those that the runtime has as its own streams are taken for the FIFOs, and `mounts` are host paths by what
+ * the checkpoint calls them.
+ */
+export function writeRestoreConfig(
+  bundle: string,
+  names: StdioNames,
+  mounts: ReadonlyMap<string, string>,
+): void {
+  const inherited = streamsOf(names).map(([fd, name]) => `inherit-fd fd[${fd}]:${name}`);
+  const mapped = [...mounts].map(([key, path]) => `external mnt[${key}]:${path}`);
+  writeConfig(bundle, [...externals(names), ...inherited, ...mapped]);
+}
+
+const streamsOf = ({ stdin, stdout, stderr }: StdioNames) =>
+  [...[stdin, stdout, stderr].entries()].filter(([, name]) => name !== undefined);
+const externals = (names: StdioNames) => streamsOf(names).map(([, name]) => `external ${name}`);
+
+function writeConfig(bundle: string, lines: readonly string[]): void {
   writeFileSync(criuConfigPath(bundle), `${lines.join("\n")}\n`, { mode: 0o600 });
 }
 

@@ -81,7 +81,9 @@ export class Supervisor {
       const files = this.#filesOf(request);
       const { pid: pidFile, runtimeLog } = files;
       if (tty && request.consoleSize) setConsoleSize(bundle, request.consoleSize);
-      const from = request.checkpoint === undefined ? undefined : prepareRestore(request.checkpoint, bundle);
+      const { checkpoint } = request;
+      const from =
+        checkpoint === undefined ? undefined : prepareRestore(this.#runtime(state), checkpoint, bundle);
       return this.#launch(state, files, request.consoleSize, (stdio) => {
         const call = { bundle, pidFile, log: runtimeLog, stdio };
         return from ? this.#runtime(state).restore({ ...call, ...from }) : this.#runtime(state).run(call);
