@@ -1,7 +1,13 @@
 import { totalmem } from "node:os";
-import type { ContainerCPUStats, ContainerNetworkStats, ContainerStatsResponse } from "../api/stats.ts";
+import type {
+  ContainerBlkioStats,
+  ContainerCPUStats,
+  ContainerNetworkStats,
+  ContainerStatsResponse,
+} from "../api/stats.ts";
 import { sleep } from "../base/async.ts";
 import { rfc3339Nano, zeroTime } from "../base/clock.ts";
+import { invalidArgument } from "../base/errors.ts";
 import type { Cgroups } from "../linux/cgroup.ts";
 import {
   type CgroupUsage,
@@ -31,7 +37,8 @@ const noBlockIo = {
 
 /**
  * `GET /containers/{id}/stats`: a sample a second until the container or the client is gone. Without `stream`, one, with
- * another before it to compare with, unless `oneShot`. Of a container that does not run: one without numbers.
+ * another before it to compare with, unless `oneShot`. Of a container that does not run: one without numbers. Throws
+ * `invalidArgument` when it is to be one and many.
  */
 export async function* containerStats(
   deps: ContainerDeps,
@@ -39,6 +46,7 @@ export async function* containerStats(
   container: Container,
   options: { stream: boolean; oneShot: boolean; signal: AbortSignal },
 ): AsyncGenerator<ContainerStatsResponse> {
+  if (options.stream && options.oneShot) throw invalidArgument("cannot have stream=true and one-shot=true");
   let before: ContainerStatsResponse | undefined;
   if (!options.stream && !options.oneShot && isRunning(container)) {
     before = sample(deps, cgroups, container);
@@ -78,14 +86,25 @@ function sample(deps: ContainerDeps, cgroups: Cgroups, container: Container): Co
     ...idle(container),
     read: rfc3339Nano(deps.clock.nowNanos()),
     pids_stats: pidsStats(usage),
-    blkio_stats: {
-      ...noBlockIo,
-      io_service_bytes_recursive: usage.ioBytes ?? null,
-      io_serviced_recursive: usage.ioCount ?? null,
-    },
+    blkio_stats: blockIoStats(usage, cgroups),
     cpu_stats: cpuStats(usage),
     memory_stats: memoryStats(usage),
     ...(networks ? { networks } : {}),
+  };
+}
+
+/** Version 1 has files for all of it, which are empty with the schedulers of today. */
+function blockIoStats({ ioBytes, ioCount }: CgroupUsage, { version }: Cgroups): ContainerBlkioStats {
+  const none = version === "1" ? [] : null;
+  return {
+    io_service_bytes_recursive: ioBytes ?? null,
+    io_serviced_recursive: ioCount ?? null,
+    io_queue_recursive: none,
+    io_service_time_recursive: none,
+    io_wait_time_recursive: none,
+    io_merged_recursive: none,
+    io_time_recursive: none,
+    sectors_recursive: none,
   };
 }
 

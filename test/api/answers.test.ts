@@ -136,7 +136,7 @@ const refusals: Row[] = [
   ["POST", "/images/busybox/tag?repo=BAD", undefined, 400, /must be lowercase/],
   ["POST", "/images/busybox/tag?repo=sha256", undefined, 400, /refusing to create an ambiguous tag/],
   ["POST", "/commit?container=nosuch", undefined, 404, "No such container: nosuch"],
-  ["POST", "/commit?container=idle&changes=BOGUS%20x", undefined, 400, "bogus is not a valid change command"],
+  ["POST", "/commit?container=idle&changes=BOGUS%20x", undefined, 400, "BOGUS is not a valid change command"],
   ["POST", "/volumes/create", undefined, 400, /got EOF/],
   ["GET", "/volumes/nosuch", undefined, 404, /no such volume/],
   ["GET", "/networks/nosuch", undefined, 404, "network nosuch not found"],
@@ -325,6 +325,11 @@ describe("keys and values", () => {
       memory_stats: {},
       pids_stats: {},
     });
+    const both = await call(daemon, "GET", "/containers/running/stats?stream=true&one-shot=true");
+    expect([both.status, both.text]).toEqual([
+      400,
+      expect.stringContaining("cannot have stream=true and one-shot=true"),
+    ]);
   });
 
   test("update changes the limits of a container that runs", async () => {

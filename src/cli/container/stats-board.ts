@@ -45,7 +45,14 @@ export class StatsBoard implements Disposable {
       arrived();
     }
     arrived();
-    if (!this.#once) this.#rows.delete(container);
+    if (!this.#once) this.#end(container);
+  }
+
+  /** One that was named keeps its line when it is gone, without numbers. */
+  #end(container: string): void {
+    const row = this.#rows.get(container);
+    if (row && !this.#watching) this.#rows.set(container, { ...row, known: false });
+    else this.#rows.delete(container);
   }
 
   /** Follows all containers (with `all`, those that do not run too), and those that come later. */
