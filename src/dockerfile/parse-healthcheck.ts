@@ -18,7 +18,7 @@ export function parseHealthcheck({ flags, rest }: Parts): Healthcheck {
     return { test: ["NONE"] };
   }
   if (type.toUpperCase() !== "CMD")
-    throw new Error(`Unknown type ${JSON.stringify(type)} in HEALTHCHECK (try CMD)`);
+    throw new Error(`Unknown type ${JSON.stringify(type.toUpperCase())} in HEALTHCHECK (try CMD)`);
   if (command === "") throw new Error("Missing command after HEALTHCHECK CMD");
   const words = jsonList(command);
   const test = words === undefined ? ["CMD-SHELL", command] : ["CMD", ...words];

@@ -19,7 +19,17 @@ test("instructions change the configuration one after another", () => {
 
 test("the shell form of a command, and what is no change, are known", () => {
   expect(applyChanges({}, ["ENTRYPOINT top -b"]).Entrypoint).toEqual(["/bin/sh", "-c", "top -b"]);
-  expect(() => applyChanges({}, ["RUN ls"])).toThrow("run is not a valid change command");
+  expect(() => applyChanges({}, ["RUN ls"])).toThrow("RUN is not a valid change command");
+  expect(() => applyChanges({}, ["", "# nothing"])).toThrow("file with no instructions");
+  expect(applyChanges({}, [])).toEqual({});
+});
+
+test("a working directory is that of the root, or of the one before it", () => {
+  const workingDir = (before: string, ...changes: string[]) =>
+    applyChanges({ WorkingDir: before }, changes).WorkingDir;
+  expect(workingDir("", "WORKDIR a")).toBe("/a");
+  expect(workingDir("/a", "WORKDIR b", "WORKDIR ../c/")).toBe("/a/c");
+  expect(workingDir("/a", "WORKDIR /b")).toBe("/b");
 });
 
 test("a check of health has its flags, and a command of a shell or of its own", () => {
@@ -33,5 +43,5 @@ test("a check of health has its flags, and a command of a shell or of its own", 
   expect(health("NONE")).toEqual({ Test: ["NONE"] });
   expect(() => health("--every=1s CMD x")).toThrow("unknown flag: --every");
   expect(() => health("--interval=1us CMD x")).toThrow('Interval "interval" cannot be less than 1ms');
-  expect(() => health("test -f /x")).toThrow('Unknown type "test" in HEALTHCHECK (try CMD)');
+  expect(() => health("test -f /x")).toThrow('Unknown type "TEST" in HEALTHCHECK (try CMD)');
 });

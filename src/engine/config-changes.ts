@@ -1,3 +1,4 @@
+import { resolve } from "node:path/posix";
 import { invalidArgument } from "../base/errors.ts";
 import { applyToConfig, ownConfig } from "../builder/instruction-config.ts";
 import { parseTrigger } from "../dockerfile/dockerfile.ts";
@@ -14,10 +15,11 @@ const allowed = new Set(
 
 /** `config` with the instructions applied, one after another. Throws `invalidArgument` with Docker's words. */
 export function applyChanges(config: ImageRunConfig, changes: readonly string[]): ImageRunConfig {
-  return changes
+  const instructions = changes
     .map((change) => change.trim())
-    .filter((change) => change !== "")
-    .reduce(applyChange, config);
+    .filter((change) => change !== "" && !change.startsWith("#"));
+  if (changes.length > 0 && instructions.length === 0) throw invalidArgument("file with no instructions");
+  return instructions.reduce(applyChange, config);
 }
 
 function applyChange(
@@ -27,8 +29,7 @@ function applyChange(
   changes: readonly string[],
 ): ImageRunConfig {
   const name = change.split(/\s/, 1)[0] ?? "";
-  if (!allowed.has(name.toUpperCase()))
-    throw invalidArgument(`${name.toLowerCase()} is not a valid change command`);
+  if (!allowed.has(name.toUpperCase())) throw invalidArgument(`${name} is not a valid change command`);
   try {
     const hasCommand = changes.slice(0, index).some((earlier) => /^cmd\s/i.test(earlier));
     return applied(config, parseTrigger(change), hasCommand);
@@ -44,7 +45,9 @@ function applyChange(
 function applied(config: ImageRunConfig, instruction: Instruction, hasCommand: boolean): ImageRunConfig {
   const env = new Environment(config.Env);
   const words = new Words("\\", (name) => env.get(name));
-  if (instruction.keyword === "WORKDIR") return { ...config, WorkingDir: words.word(instruction.path) };
+  if (instruction.keyword === "WORKDIR") {
+    return { ...config, WorkingDir: resolve("/", config.WorkingDir ?? "", words.word(instruction.path)) };
+  }
   const { ArgsEscaped, ...changed } =
     applyToConfig(ownConfig(config), instruction, words, hasCommand)?.config ?? config;
   // That a command's words are kept apart is said by builds alone.

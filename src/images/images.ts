@@ -191,10 +191,14 @@ export class ImageStore {
   /**
    * Records that `reference` (with tag or digest) names `target`, whose manifests, configurations and layers are in the
    * stores for at least one platform; without a reference, an image without a name. The image that had the name before
-   * stays, without it. Throws `notFound` when the document of `target` is not there.
+   * stays, without it. Throws `notFound` when the document of `target` is not there, `invalidArgument` for a name that
+   * would be taken for a digest.
    */
   put(target: Descriptor, reference?: Reference): void {
     if (!this.#blobs.has(target.digest)) throw notFound(`content digest ${target.digest}: not found`);
+    if (reference && familiarName(reference) === "sha256") {
+      throw invalidArgument("refusing to create an ambiguous tag using digest algorithm as name");
+    }
     const { digest: id, mediaType, size } = target;
     this.#database.transaction(() => {
       const tagged = reference && this.#clock.nowNanos();
@@ -230,12 +234,9 @@ export class ImageStore {
     );
   }
 
-  /** Gives the image another name. Throws `notFound`. */
+  /** Gives the image another name. Throws as `put` does. */
   tag(nameOrId: string, reference: Reference): void {
     const { row } = findImage(this.#table, nameOrId);
-    if (familiarName(reference) === "sha256") {
-      throw invalidArgument("refusing to create an ambiguous tag using digest algorithm as name");
-    }
     this.put({ mediaType: row.mediaType, digest: row.id, size: row.size }, reference);
     this.#onEvent({
       action: "tag",

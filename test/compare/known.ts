@@ -45,6 +45,9 @@ export const said: readonly [RegExp, string][] = [
     /daemon: failed to initialize logging driver:/,
     "daemon: failed to create task for container: failed to initialize logging driver:",
   ],
+  [/daemon: run is not a valid change command/, "daemon: RUN is not a valid change command"],
+  [/daemon: from is not a valid change command/, "daemon: FROM is not a valid change command"],
+  [/daemon: nosuch is not a valid change command/, "daemon: NOSUCH is not a valid change command"],
   [/no such image: \w+: No such image:/, "No such image:"],
   [/Invalid containerPort/, "invalid containerPort"],
   [
