@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { createHash, type Hash } from "node:crypto";
 import { errnoOf, invalidArgument, isEngineError } from "../base/errors.ts";
 import { PathPatterns } from "../base/path-patterns.ts";
 import {
@@ -17,10 +17,10 @@ import { CopySelection, type CopySource, isDirectory, type Selected } from "./co
 import { ExtractRoot } from "./extract-root.ts";
 import { Extractor } from "./extractor.ts";
 import { parseFileMode } from "./file-mode.ts";
-import { packResource } from "./pack.ts";
 import { TarDecoder, type TarEvent } from "./tar-decoder.ts";
 import type { TarEntry } from "./tar-entry.ts";
 import { blockSize } from "./tar-header.ts";
+import { TreeReader } from "./tree-reader.ts";
 import { unpack } from "./unpack.ts";
 
 export interface Owner {
@@ -38,6 +38,11 @@ export interface CopyFrom extends CopySource {
   mode?: string;
   /** A file that is an archive is unpacked into the target (`ADD`). */
   unpack?: boolean;
+  /**
+   * The SHA-256 of files by their paths from the root, where they are known: the digest is made of them, and of no look
+   * into the files. Those have no extended attributes.
+   */
+  contents?: ReadonlyMap<string, string>;
 }
 
 export interface CopyJob {
@@ -121,15 +126,33 @@ function isArchive(path: string): boolean {
  * the same digest are copied to the same result. Synchronous, for a Worker.
  */
 export function digestSelection(from: CopyFrom): string {
-  const hash = createHash("sha256");
+  const all = createHash("sha256");
   using selection = new CopySelection(from);
   selection.each((selected) => {
-    for (const event of events(selected, selected.name, from)) {
-      if (event.kind === "entry") hash.update(fingerprint(event.entry));
-      else if (event.kind === "data") hash.update(event.bytes);
+    const pathOf = (name: ByteString) => pathInRoot(selected, name);
+    const isKnown = (name: ByteString) => from.contents?.has(pathOf(name)) ?? false;
+    let content: Hash | string | undefined;
+    let print = "";
+    for (const event of events(selected, selected.name, from, isKnown)) {
+      if (event.kind === "entry") {
+        print = fingerprint(event.entry);
+        content = event.entry.size > 0 ? from.contents?.get(pathOf(event.entry.name)) : undefined;
+      } else if (event.kind === "end") {
+        all.update(print + (typeof content === "object" ? content.digest("hex") : (content ?? "")));
+      } else {
+        if (typeof content !== "object") content = createHash("sha256");
+        content.update(event.bytes);
+      }
     }
   });
-  return hash.digest("hex");
+  return all.digest("hex");
+}
+
+/** The path from the root of the source of what is called `name` in the archive. */
+function pathInRoot({ place, name: top }: Selected, name: ByteString): string {
+  const below = name.slice(top.length).replace(/^\/+|\/+$/g, "");
+  if (below === "") return toText(place.path);
+  return toText(place.path === "" ? below : `${place.path}/${below}`);
 }
 
 function fingerprint(entry: TarEntry): string {
@@ -138,25 +161,28 @@ function fingerprint(entry: TarEntry): string {
   return JSON.stringify([name, type, size, mode, uid, gid, linkname, devMajor, devMinor, xattrs]);
 }
 
-/** The members of what is copied, owners, modes and exclusions applied. */
-function* events({ place }: Selected, name: ByteString, from: CopyFrom): Generator<TarEvent> {
-  const decoder = new TarDecoder();
+/** What is copied as an archive would have it, owners, modes and exclusions applied. `isKnown`: see `TreeOptions`. */
+function* events(
+  { place }: Selected,
+  name: ByteString,
+  from: CopyFrom,
+  isKnown?: (name: ByteString) => boolean,
+): Generator<TarEvent> {
+  const reader = new TreeReader(isKnown && { isKnown });
   const excluded = from.exclude.length === 0 ? undefined : new PathPatterns(from.exclude);
   const mode = from.mode === undefined ? undefined : parseFileMode(from.mode);
   let skipping = false;
-  for (const chunk of packResource(place.dir, place.base, name)) {
-    for (const event of decoder.push(chunk)) {
-      if (event.kind !== "entry") {
-        if (!skipping) yield event;
-        continue;
-      }
-      const { entry } = event;
-      skipping = excluded?.matches(toText(relativeTo(name, entry.name))) ?? false;
-      if (skipping) continue;
-      const changed =
-        mode && entry.type !== "symlink" ? mode(entry.mode, entry.type === "directory") : entry.mode;
-      yield { kind: "entry", entry: { ...entry, ...from.owner, mode: changed } };
+  for (const event of reader.named(place.dir, place.base, name)) {
+    if (event.kind !== "entry") {
+      if (!skipping) yield event;
+      continue;
     }
+    const { entry } = event;
+    skipping = excluded?.matches(toText(relativeTo(name, entry.name))) ?? false;
+    if (skipping) continue;
+    const changed =
+      mode && entry.type !== "symlink" ? mode(entry.mode, entry.type === "directory") : entry.mode;
+    yield { kind: "entry", entry: { ...entry, ...from.owner, mode: changed } };
   }
 }
 

@@ -3,8 +3,9 @@ import type { Digest } from "../oci/digest.ts";
 import type { Change } from "./changes.ts";
 import type { CopyFrom, CopyJob, Owner } from "./copy.ts";
 import type { LookJob, Seen } from "./look.ts";
-import type { PackKind, PackSource } from "./pack.ts";
+import type { PackSource } from "./pack.ts";
 import type { RecompressJob } from "./recompress.ts";
+import type { TreeKind } from "./tree-reader.ts";
 import type { ExtractJob, Unpacked, UnpackJob } from "./unpack.ts";
 
 /** What the workers do, each by its name: the kinds of disk work that would hold up the event loop. */
@@ -16,7 +17,7 @@ export interface DiskJobs {
   removeTree: { ask: { path: string }; answer: null };
   /** Writes the tar of a directory to a new file; what is newer than `newest` (seconds since 1970) gets that time. */
   pack: {
-    ask: { directory: string; kind: PackKind; output: string; newest?: number };
+    ask: { directory: string; kind: TreeKind; output: string; newest?: number };
     answer: { digest: Digest; size: number; bytes: number };
   };
   /** Sends the tar of a directory, or of one file, in pieces; see `pack-stream.ts`. */

@@ -12,9 +12,10 @@ import {
   removeDirectoryAt,
   resolveFlags,
   statusAt,
+  statusOf,
   unlinkAt,
 } from "../linux/file-at.ts";
-import { pathAt, setXattr } from "../linux/xattr.ts";
+import { getXattr, pathAt, setXattr } from "../linux/xattr.ts";
 import type { ByteString } from "./byte-string.ts";
 import { opaqueValue, opaqueXattr } from "./whiteout.ts";
 
@@ -27,6 +28,9 @@ export interface Place {
   base: ByteString;
 }
 
+/** The attribute that holds what is made in a directory to certain permissions (acl(5)). */
+export const defaultAccessList = "system.posix_acl_default";
+const setGroupId = 0o2000;
 const maxOpenParents = 64;
 const directoryFlags = openFlags.path | openFlags.directory;
 
@@ -53,6 +57,8 @@ export class ExtractRoot implements Disposable {
   readonly #root: number;
   /** Open directories by path, the least recently used first: the two that were located last are always open. */
   readonly #parents = new Map<ByteString, number>();
+  /** By path of a directory: see `handsOn`. */
+  readonly #handsOn = new Map<ByteString, boolean>();
 
   constructor(path: string) {
     this.#root = openPath(path, directoryFlags);
@@ -74,6 +80,22 @@ export class ExtractRoot implements Disposable {
   forget(): void {
     for (const fd of this.#parents.values()) closeFd(fd);
     this.#parents.clear();
+    this.#handsOn.clear();
+  }
+
+  /**
+   * Whether what is made at the place gets something of its directory: the group (inode(7), S_ISGID), or permissions of
+   * a default access list (acl(5)). Looked up once for a directory.
+   */
+  handsOn({ path, dir }: Place): boolean {
+    const parent = path.slice(0, Math.max(0, path.lastIndexOf("/")));
+    const known = this.#handsOn.get(parent);
+    if (known !== undefined) return known;
+    const { mode, gid } = statusOf(dir);
+    const hasGroup = gid !== 0 || (mode & setGroupId) !== 0;
+    const found = hasGroup || getXattr(pathAt(dir, "."), defaultAccessList) !== undefined;
+    this.#handsOn.set(parent, found);
+    return found;
   }
 
   /** Removes what is at the place, directories with all that they hold. */

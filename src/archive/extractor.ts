@@ -21,7 +21,7 @@ import {
 import { type IdMaps, idOutside } from "../linux/user-namespace.ts";
 import { pathAt, setXattr, setXattrFd } from "../linux/xattr.ts";
 import { type ByteString, toText } from "./byte-string.ts";
-import { ExtractRoot, isWhiteout, normalisePath, type Place } from "./extract-root.ts";
+import { defaultAccessList, ExtractRoot, isWhiteout, normalisePath, type Place } from "./extract-root.ts";
 import type { TarEntry } from "./tar-entry.ts";
 import { isOverlayXattr, opaqueValue, opaqueXattr, parseWhiteout, type Whiteout } from "./whiteout.ts";
 
@@ -54,6 +54,8 @@ export interface Extracted {
 }
 
 const setGroupId = 0o2000;
+/** The permissions that files can be made with: the process withholds the others. */
+const creatable = 0o777 & ~process.umask();
 const isDirectory = (mode: number) => (mode & fileTypes.mask) === fileTypes.directory;
 
 /**
@@ -66,16 +68,17 @@ export class Extractor implements Disposable {
   readonly #options: ExtractOptions;
   /** Set at the end, since making files in a directory changes its time. */
   readonly #directoryTimes = new Map<ByteString, bigint>();
-  #file: { fd: number; entry: TarEntry } | undefined;
+  /** `isMade`: it has its owner and its permissions from the beginning. */
+  #file: { fd: number; entry: TarEntry; isMade: boolean } | undefined;
   #bytes = 0;
   #entries = 0;
-  /** False as soon as a directory may hand on a group that is not root's to what is made in it (inode(7), S_ISGID). */
-  #groupIsOurs: boolean;
+  /** False as soon as the archive has a directory that may hand on a group, or an access list, to what is made in it. */
+  #hasPlainFolders = true;
+  readonly #isRoot = process.getuid?.() === 0 && process.getgid?.() === 0;
 
   constructor(directory: string, options: ExtractOptions) {
     this.#root = new ExtractRoot(directory);
     this.#options = options;
-    this.#groupIsOurs = options.freshRoot === true && process.getuid?.() === 0 && process.getgid?.() === 0;
   }
 
   /** Starts an entry; the content of a file follows by `data`, and `end` closes it. */
@@ -102,10 +105,12 @@ export class Extractor implements Disposable {
 
   end(): void {
     if (!this.#file) return;
-    const { fd, entry } = this.#file;
-    // In this order: a change of owner clears set-uid bits and capabilities.
-    if (this.#mustChown(entry)) chownFd(fd, entry.uid, entry.gid);
-    chmodFd(fd, entry.mode);
+    const { fd, entry, isMade } = this.#file;
+    if (!isMade) {
+      // In this order: a change of owner clears set-uid bits and capabilities.
+      chownFd(fd, entry.uid, entry.gid);
+      chmodFd(fd, entry.mode);
+    }
     for (const [key, value] of xattrsOf(entry)) tolerant(() => setXattrFd(fd, key, value));
     setTimesFd(fd, entry.mtime);
     this.#file = undefined;
@@ -152,7 +157,8 @@ export class Extractor implements Disposable {
     switch (entry.type) {
       case "file": {
         const flags = openFlags.writeOnly | openFlags.create | openFlags.exclusive | openFlags.noFollow;
-        this.#file = { fd: openAt(dir, base, flags, 0o600), entry };
+        const isMade = (entry.mode & ~creatable) === 0 && !this.#mustChown(entry, place);
+        this.#file = { fd: openAt(dir, base, flags, isMade ? entry.mode : 0o600), entry, isMade };
         return;
       }
       case "directory":
@@ -175,17 +181,21 @@ export class Extractor implements Disposable {
     this.#applyAttributes(entry, place);
   }
 
-  #applyAttributes(entry: TarEntry, { dir, base }: Place): void {
-    if (this.#mustChown(entry)) chownAt(dir, base, entry.uid, entry.gid);
+  #applyAttributes(entry: TarEntry, place: Place): void {
+    const { dir, base } = place;
+    if (this.#mustChown(entry, place)) chownAt(dir, base, entry.uid, entry.gid);
     if (entry.type !== "symlink") chmodAt(dir, base, entry.mode);
     for (const [key, value] of xattrsOf(entry)) tolerant(() => setXattr(pathAt(dir, base), key, value));
     if (entry.type !== "directory") setTimesAt(dir, base, entry.mtime);
-    else if (entry.gid !== 0 || (entry.mode & setGroupId) !== 0) this.#groupIsOurs = false;
+    else if (entry.gid !== 0 || (entry.mode & setGroupId) !== 0 || entry.xattrs.has(defaultAccessList)) {
+      this.#hasPlainFolders = false;
+    }
   }
 
-  /** What is made belongs to root already, unless its directory hands on its group. */
-  #mustChown({ uid, gid }: TarEntry): boolean {
-    return !this.#groupIsOurs || uid !== 0 || gid !== 0;
+  /** What is made belongs to root already, and has the permissions that it is made with, unless its directory decides. */
+  #mustChown({ uid, gid }: TarEntry, place: Place): boolean {
+    if (uid !== 0 || gid !== 0 || !this.#isRoot || !this.#hasPlainFolders) return true;
+    return this.#options.freshRoot !== true && this.#root.handsOn(place);
   }
 
   #link(entry: TarEntry, place: Place): void {

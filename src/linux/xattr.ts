@@ -4,7 +4,9 @@ const c = libc({
   fsetxattr: { args: ["i32", "ptr", "ptr", "u64", "i32"], returns: "i32" },
   lsetxattr: { args: ["ptr", "ptr", "ptr", "u64", "i32"], returns: "i32" },
   lgetxattr: { args: ["ptr", "ptr", "ptr", "u64"], returns: "i64" },
+  fgetxattr: { args: ["i32", "ptr", "ptr", "u64"], returns: "i64" },
   llistxattr: { args: ["ptr", "ptr", "u64"], returns: "i64" },
+  flistxattr: { args: ["i32", "ptr", "u64"], returns: "i64" },
 });
 
 /** The kernel's limits (linux/limits.h). */
@@ -34,11 +36,18 @@ export function setXattr(path: string, key: string, value: Uint8Array): void {
   check(c.lsetxattr(bytes(path), bytes(key), pointee(value), value.length, 0), "lsetxattr", key);
 }
 
-/** The value, or undefined when it is not set or the file system has none. */
+const valueBuffer = Buffer.alloc(maxValue);
+
+/** The value, or undefined when it is not set or the file system has none. `path` is a byte string. */
 export function getXattr(path: string, key: string): Uint8Array | undefined {
-  const buffer = new Uint8Array(maxValue);
-  const length = Number(c.lgetxattr(bytes(path), bytes(key), buffer, maxValue));
-  return length < 0 ? absent("lgetxattr", key) : buffer.slice(0, length);
+  const length = Number(c.lgetxattr(bytes(path), bytes(key), valueBuffer, maxValue));
+  return length < 0 ? absent("lgetxattr", key) : Uint8Array.from(valueBuffer.subarray(0, length));
+}
+
+/** As `getXattr`, of an open file. */
+export function getXattrFd(fd: number, key: string): Uint8Array | undefined {
+  const length = Number(c.fgetxattr(fd, bytes(key), valueBuffer, maxValue));
+  return length < 0 ? absent("fgetxattr", key) : Uint8Array.from(valueBuffer.subarray(0, length));
 }
 
 function absent(call: string, key: string): undefined {
@@ -52,11 +61,18 @@ const listBuffer = Buffer.alloc(maxList);
 
 /** The keys of all that is set on the name itself, in byte order. `path` is a byte string. */
 export function listXattrs(path: string): string[] {
-  const length = Number(c.llistxattr(bytes(path), listBuffer, maxList));
-  if (length < 0) {
-    absent("llistxattr", path);
-    return [];
-  }
+  return keysOf(Number(c.llistxattr(bytes(path), listBuffer, maxList)), "llistxattr");
+}
+
+/** As `listXattrs`, of an open file. */
+export function listXattrsFd(fd: number): string[] {
+  return keysOf(Number(c.flistxattr(fd, listBuffer, maxList)), "flistxattr");
+}
+
+/** What stands in `listBuffer`; `length` is the call's answer. */
+function keysOf(length: number, call: string): string[] {
+  if (length < 0) absent(call, "the names of attributes");
+  if (length <= 0) return [];
   return listBuffer
     .toString("latin1", 0, length)
     .split("\0")
