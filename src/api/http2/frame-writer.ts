@@ -1,4 +1,4 @@
-import { frameHeader } from "./frames.ts";
+import { flags, frameHeader, frameTypes, leastMaxFrame } from "./frames.ts";
 
 /** A connection: bytes both ways. */
 export interface Wire {
@@ -18,6 +18,8 @@ export class FrameWriter {
   readonly #wire: Wire;
   #pieces: Uint8Array[] = [];
   #bytes = 0;
+  /** The frame of content that was written last, as long as it can become longer. */
+  #open: { id: number; header: Buffer; length: number } | undefined;
   #isBusy = false;
   #waiting: (() => void)[] = [];
 
@@ -25,12 +27,28 @@ export class FrameWriter {
     this.#wire = wire;
   }
 
-  frame(type: number, flags: number, id: number, payload: Uint8Array): void {
-    this.raw(frameHeader(type, flags, id, payload.length));
+  frame(type: number, flag: number, id: number, payload: Uint8Array): void {
+    if (type === frameTypes.data && this.#extend(flag, id, payload)) return;
+    const header = frameHeader(type, flag, id, payload.length);
+    this.raw(header);
     if (payload.length > 0) this.raw(payload);
+    const isOpen = type === frameTypes.data && (flag & flags.endStream) === 0;
+    if (isOpen) this.#open = { id, header, length: payload.length };
+  }
+
+  /** Small messages one after another go in one frame: what a frame costs both sides is more than what they do. */
+  #extend(flag: number, id: number, payload: Uint8Array): boolean {
+    const open = this.#open;
+    if (open === undefined || open.id !== id || open.length + payload.length > leastMaxFrame) return false;
+    this.raw(payload);
+    open.length += payload.length;
+    frameHeader(frameTypes.data, flag, id, open.length).copy(open.header);
+    if ((flag & flags.endStream) === 0) this.#open = open;
+    return true;
   }
 
   raw(bytes: Uint8Array): void {
+    this.#open = undefined;
     this.#pieces.push(bytes);
     this.#bytes += bytes.length;
     if (this.#isBusy) return;
@@ -53,6 +71,7 @@ export class FrameWriter {
     while (this.#bytes > 0) {
       const all = this.#pieces.length === 1 ? this.#pieces[0] : Buffer.concat(this.#pieces);
       this.#pieces = [];
+      this.#open = undefined;
       this.#bytes = 0;
       // A connection that is gone is told by its end of input.
       if (all !== undefined) await this.#wire.write(all);
