@@ -15,6 +15,9 @@ const asked = 2;
 /** Source ports are changed from time to time: who guesses them has to guess again. */
 const questionsASocket = 500;
 
+/** Questions that may be waiting for an answer at a time: there are 65,536 ids, and each waits in memory. */
+const mostWaiting = 8192;
+
 interface Health {
   address: string;
   /** In a row. */
@@ -40,8 +43,9 @@ export class ServerGroup implements Disposable {
     this.#servers = servers.map((address) => ({ address, failures: 0, restsUntil: 0 }));
   }
 
-  /** The first good answer; else the first poor one; undefined when nobody answered. */
+  /** The first good answer; else the first poor one; undefined when nobody answered, or too many are waiting already. */
   async ask(query: Query): Promise<Buffer | undefined> {
+    if (this.#waiting.size >= mostWaiting) return undefined;
     const found = await this.#askUdp(query);
     if (!found || !isTruncated(found.reply)) return found?.reply;
     return (await this.#askTcp(query, found.from)) ?? found.reply;
