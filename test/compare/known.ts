@@ -54,6 +54,16 @@ export const said: readonly [RegExp, string][] = [
     /container cannot be disconnected from host network or connected to host network/,
     "cannot connect container to host network - container must be created in host network mode",
   ],
+  [/Invalid network mode/, "invalid network mode"],
+  [/is not connected to network/, "is not connected to the network"],
+  [
+    /can't join IPC of container <id>: non-shareable/,
+    "failed to join IPC namespace: container <id>: non-shareable",
+  ],
+  [
+    /can't join IPC of container <id>: container <id> is not running/,
+    "failed to join IPC namespace: container <id> is not running",
+  ],
   [/daemon: Pool overlaps/, "daemon: invalid pool request: Pool overlaps"],
   [
     /docker: Error response from daemon: (Address already in use|network \w+ not found)$/,
@@ -77,6 +87,7 @@ export const done: readonly [command: RegExp, reason: string][] = [
   [/^docker network ls --filter dangling=x/, "another wording now"],
   [/^docker run .*--network net[13] --ip/, "all that is wrong with an endpoint is told at once now"],
   [/^docker network connect .*--ip \$NET.77/, "all that is wrong with an endpoint is told at once now"],
+  [/^docker network disconnect nosuch /, "the container is asked now, and not the network"],
   [/nslookup al/, "networks have IPv6 too"],
   [/--network net5 busybox ip route/, "an internal network has no default route, and /22 are enough"],
   [/^docker network rm net1$/, "it says which containers are connected now"],
