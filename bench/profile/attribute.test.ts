@@ -17,6 +17,7 @@ test("every moment belongs to the innermost step, or to who waits for it", () =>
     step("POST /containers/{id}/start", 16, 40, true),
     step("runtime.start", 20, 39),
     step("exit.told", 50, 55),
+    step("exit.clear", 55, 63),
     step("another run", 90, 99),
   ];
   const phases = phasesOf({ begun: millis(0), ended: millis(64) }, spans);

@@ -10,6 +10,9 @@ export interface Moments {
 const open = ["/attach", "/wait", "/events", "/logs"];
 const isOpen = ({ name, isRequest }: TimedSpan) => isRequest && open.some((end) => name.endsWith(end));
 
+/** Steps that come behind the answer: nobody waits for them. */
+const isBehind = ({ name }: TimedSpan) => name === "exit.clear";
+
 const ascending = (a: bigint, b: bigint) => (a < b ? -1 : a > b ? 1 : 0);
 
 /**
@@ -18,7 +21,7 @@ const ascending = (a: bigint, b: bigint) => (a < b ? -1 : a > b ? 1 : 0);
  * its end was noticed.
  */
 export function phasesOf(run: Moments, all: readonly TimedSpan[]): Map<string, number> {
-  const spans = all.filter(({ begun, ended }) => ended > run.begun && begun < run.ended);
+  const spans = all.filter((span) => span.ended > run.begun && span.begun < run.ended && !isBehind(span));
   const requests = spans.filter(({ isRequest }) => isRequest);
   const firstRequest = requests[0]?.begun ?? run.ended;
   const lastAnswer =

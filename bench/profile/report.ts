@@ -7,9 +7,7 @@ export function renderProfile(profile: Profile, runs: readonly ReadonlyMap<strin
   const steps = [...new Set(runs.flatMap((run) => [...run.keys()]))];
   const phaseOf = (step: string) =>
     profile.phases.find((phase) => phase.steps.some((begin) => step.startsWith(begin)));
-  const millisOf = (step: string) => summarize(runs.map((run) => run.get(step) ?? 0)).median;
-  // What happens in a few runs only is the end of what was done before.
-  const others = steps.filter((step) => !phaseOf(step) && millisOf(step) > 0);
+  const others = steps.filter((step) => !phaseOf(step));
   const phases = [
     ...profile.phases,
     ...others.map((step) => ({ title: step, steps: [step], budget: undefined })),

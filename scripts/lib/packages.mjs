@@ -43,6 +43,8 @@ export const benchPackages = {
 export const peerPackages = {
   "docker.io": {
     "docker.io": "/usr/sbin/dockerd",
+    // Of its own from Debian 13 on.
+    "docker-cli": "docker",
     iptables: "iptables",
     "docker-registry": "/usr/bin/docker-registry",
   },
