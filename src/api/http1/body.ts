@@ -136,15 +136,6 @@ export function chunkOf(bytes: Uint8Array): Uint8Array {
   return Buffer.concat([Buffer.from(`${bytes.length.toString(16)}\r\n`), bytes, crlf]);
 }
 
-/** From so many bytes on it costs less to send a chunk in three parts than to copy it into one. */
-const longChunk = 16 * 1024;
-
-/** The same, as what is to be sent one after another: long `bytes` are not copied. */
-export function chunkParts(bytes: Uint8Array): Uint8Array[] {
-  if (bytes.length < longChunk) return [chunkOf(bytes)];
-  return [Buffer.from(`${bytes.length.toString(16)}\r\n`), bytes, crlf];
-}
-
 /** The bytes of a body one after another. Leaving the iteration early runs `abandon`. */
 export async function* bodyBytes(body: BodyReader, abandon?: () => void): AsyncGenerator<Uint8Array, void> {
   try {

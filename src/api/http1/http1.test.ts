@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { bodyOf, chunkOf, chunkParts, wholeBody } from "./body.ts";
+import { bodyOf, wholeBody } from "./body.ts";
 import { Connection, type RawSocket } from "./connection.ts";
 import { readHead } from "./head.ts";
 
@@ -129,13 +129,4 @@ describe("a connection", () => {
     expect(Buffer.from((await connection.read()) ?? []).toString()).toBe("last words");
     expect(await connection.read()).toBeUndefined();
   });
-});
-
-test("a chunk in parts is the chunk, and long bytes are not copied for it", () => {
-  for (const length of [0, 1, 100, 16_384, 300_000]) {
-    const bytes = new Uint8Array(length).fill(7);
-    expect(Buffer.concat(chunkParts(bytes))).toEqual(Buffer.from(chunkOf(bytes)));
-  }
-  const long = new Uint8Array(300_000);
-  expect(chunkParts(long)).toContain(long);
 });
