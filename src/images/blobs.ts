@@ -1,7 +1,6 @@
 import {
   closeSync,
   createReadStream,
-  fsyncSync,
   mkdirSync,
   openSync,
   readdirSync,
@@ -22,7 +21,7 @@ import { sha256Of } from "../oci/digester.ts";
 import { maxImageConfigSize } from "../oci/image-config.ts";
 import type { Database } from "../store/database.ts";
 import { BlobTable, type DroppedBlob, LeaseTable } from "../store/images.ts";
-import { digestPath, listDigests, syncFolder, writeDurably, writeHashed } from "./files.ts";
+import { digestPath, listDigests, syncNow, writeDurably, writeHashed } from "./files.ts";
 import { Ingest } from "./ingest.ts";
 import { type Lease, StoredLease } from "./leases.ts";
 import { type ReceivedBlob, ReceivedFiles } from "./received.ts";
@@ -237,12 +236,7 @@ export class BlobStore {
 
   /** Takes over a file whose digest the caller has computed; it must be on the same file system, and nobody else's. */
   adopt(path: string, blob: BlobDescriptor): void {
-    const fd = openSync(path, "r");
-    try {
-      fsyncSync(fd);
-    } finally {
-      closeSync(fd);
-    }
+    syncNow(path);
     this.#adopt(path, blob);
   }
 
@@ -250,7 +244,7 @@ export class BlobStore {
     const target = this.path(blob.digest);
     mkdirSync(dirname(target), { recursive: true, mode: 0o700 });
     renameSync(path, target);
-    syncFolder(dirname(target));
+    syncNow(dirname(target));
     this.#table.insert(blob);
   }
 

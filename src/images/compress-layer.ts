@@ -1,9 +1,9 @@
 import { rmSync } from "node:fs";
-import { detectCompression, magicLength } from "../archive/compression.ts";
 import type { DiskWorkers } from "../archive/disk-workers.ts";
 import type { Descriptor } from "../oci/manifest.ts";
 import { mediaTypes } from "../oci/media-types.ts";
 import type { BlobStore, Lease } from "./blobs.ts";
+import { compressionOf } from "./layer-type.ts";
 
 const compressedTypes: ReadonlyMap<string, string> = new Map([
   [mediaTypes.ociLayer, mediaTypes.ociLayerGzip],
@@ -13,7 +13,7 @@ const compressedTypes: ReadonlyMap<string, string> = new Map([
 /** Whether the layer is a plain tar: by its type, which may be wrong, and by its first bytes. */
 export function isPlain(blobs: BlobStore, { mediaType, digest }: Descriptor): boolean {
   if (!compressedTypes.has(mediaType) || !blobs.has(digest)) return false;
-  return detectCompression(blobs.start(digest, magicLength)) === "none";
+  return compressionOf(blobs, digest) === "none";
 }
 
 /** The gzipped form of a plain layer. It is made once, kept by `lease` and then as long as the layer. */

@@ -36,8 +36,8 @@ export function listLayers(folder: string): { digests: Map<Digest, string>; othe
   return { digests, others };
 }
 
-/** Makes renames and new names in a folder durable. */
-export function syncFolder(path: string): void {
+/** Makes the content of a file durable, or the renames and new names in a folder. */
+export function syncNow(path: string): void {
   const fd = openSync(path, "r");
   try {
     fsyncSync(fd);
@@ -57,7 +57,7 @@ export function writeDurably(path: string, bytes: Uint8Array): void {
   }
 }
 
-/** Makes the content of a file durable. */
+/** The same for a large file, while others go on. */
 export async function syncFile(path: string): Promise<void> {
   await using file = await open(path, "r");
   await file.sync();

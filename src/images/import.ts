@@ -1,16 +1,14 @@
-import { detectCompression, magicLength } from "../archive/compression.ts";
 import { decompressed } from "../archive/tar-reader.ts";
-import type { Clock } from "../base/clock.ts";
-import { rfc3339Nano } from "../base/clock.ts";
+import { type Clock, rfc3339Nano } from "../base/clock.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { ImageConfig, ImageRunConfig } from "../oci/image-config.ts";
-import { mediaTypes } from "../oci/media-types.ts";
 import type { Platform } from "../oci/platform.ts";
 import { familiarString, type Reference } from "../oci/reference.ts";
 import type { BlobStore } from "./blobs.ts";
 import { compose } from "./compose.ts";
 import type { ImageEventSink } from "./image-events.ts";
 import type { ImageStore } from "./images.ts";
+import { layerType } from "./layer-type.ts";
 import type { LayerStore } from "./layers.ts";
 
 export interface ImportOptions {
@@ -34,8 +32,9 @@ export interface ImportTarget {
 }
 
 /**
- * `docker import`: a tar of a root file system (as it is, or compressed) becomes an image with one
- * layer. The blob is the archive itself, but for bzip2 and xz, which no registry takes. Returns the image's id. Throws `invalidArgument` for what is no archive.
+ * `docker import`: a tar of a root file system (as it is, or compressed) becomes an image with one layer. The blob is the
+ * archive itself, but for bzip2 and xz, which no registry takes. Returns the image's id. Throws `invalidArgument` for
+ * what is no archive.
  */
 export async function importImage(
   store: ImportTarget,
@@ -44,11 +43,15 @@ export async function importImage(
 ): Promise<Digest> {
   using lease = store.blobs.lease();
   const { durable, ...blob } = await store.blobs.receive(decompressed(chunks, { forBlob: true }), lease);
-  const [diffId] = await Promise.all([store.layers.unpackNew(blob.digest, lease, options.signal), durable]);
+  const unpacking = store.layers.unpackNew(blob.digest, lease, options.signal);
+  // Both are over before anything is told: whoever clears up after a failure finds all that there is.
+  await Promise.allSettled([unpacking, durable]);
+  await durable;
+  const diffId = await unpacking;
   const config = configOf(store, diffId, options);
   const target = compose(store.blobs, {
     config,
-    layers: [{ mediaType: layerType(store.blobs, blob.digest), ...blob }],
+    layers: [{ mediaType: layerType(store.blobs, blob.digest, "oci"), ...blob }],
   });
   store.images.put(target, options.reference);
   const name = options.reference ? familiarString(options.reference) : target.digest;
@@ -69,10 +72,4 @@ function configOf(
     rootfs: { type: "layers", diff_ids: [diffId] },
     history: [{ created, comment: message || "Imported from -" }],
   };
-}
-
-function layerType(blobs: BlobStore, digest: Digest): string {
-  const kind = detectCompression(blobs.start(digest, magicLength));
-  if (kind === "gzip") return mediaTypes.ociLayerGzip;
-  return kind === "zstd" ? mediaTypes.ociLayerZstd : mediaTypes.ociLayer;
 }

@@ -9,7 +9,7 @@ import { type Digest, hexOf, parseDigest } from "../oci/digest.ts";
 import type { Database } from "../store/database.ts";
 import { LayerTable } from "../store/images.ts";
 import type { BlobStore, Lease } from "./blobs.ts";
-import { listLayers, syncFolder } from "./files.ts";
+import { listLayers, syncNow } from "./files.ts";
 import { SharedTasks } from "./shared-tasks.ts";
 import type { Trash } from "./trash.ts";
 
@@ -251,7 +251,7 @@ export class LayerStore {
     }
     const target = this.#pathOf(diffId);
     renameSync(directory, target);
-    syncFolder(dirname(target));
+    syncNow(dirname(target));
     this.#table.put({ diffId, ready: true, bytes, boot: this.#bootId });
     this.#ready.set(diffId, bytes);
     this.#syncLater();

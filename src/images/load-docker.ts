@@ -1,12 +1,11 @@
-import { detectCompression, magicLength } from "../archive/compression.ts";
 import { invalidArgument, messageOf } from "../base/errors.ts";
-import type { Digest } from "../oci/digest.ts";
 import { type ImageConfig, maxImageConfigSize, parseImageConfig } from "../oci/image-config.ts";
 import { Fields, isObject } from "../oci/json.ts";
 import { type Descriptor, maxManifestSize } from "../oci/manifest.ts";
 import { mediaTypes } from "../oci/media-types.ts";
 import type { BlobStore } from "./blobs.ts";
 import { writeManifest } from "./compose.ts";
+import { layerType } from "./layer-type.ts";
 import type { ArchiveFiles } from "./load-archive.ts";
 
 /** One image of Docker's `manifest.json`. Paths are those of the archive. */
@@ -43,13 +42,6 @@ export function dockerManifestOf(blobs: BlobStore, files: ArchiveFiles): DockerA
   return file && parseDockerManifest(blobs.read(file.digest, maxManifestSize));
 }
 
-/** By the first bytes: the archive does not say it, and some tools compress. */
-function layerType(blobs: BlobStore, digest: Digest): string {
-  const kind = detectCompression(blobs.start(digest, magicLength));
-  if (kind === "gzip") return mediaTypes.dockerLayerGzip;
-  return kind === "zstd" ? mediaTypes.dockerLayerZstd : mediaTypes.dockerLayer;
-}
-
 /**
  * Makes an image of what `docker save` of Docker before 25 wrote, which has no OCI manifest: one is made, in Docker's
  * types, the same for the same content. Throws `invalidArgument` when parts are missing.
@@ -65,7 +57,8 @@ export function fromDockerArchive(
   const layers = image.layers.map((path): Descriptor => {
     const layer = files.get(path);
     if (!layer) throw invalidArgument(`invalid archive: ${path} is not there`);
-    return { mediaType: layerType(blobs, layer.digest), digest: layer.digest, size: layer.size };
+    // The archive does not say it, and some tools compress.
+    return { mediaType: layerType(blobs, layer.digest, "docker"), digest: layer.digest, size: layer.size };
   });
   if (layers.length !== config.rootfs.diff_ids.length) {
     throw invalidArgument(
