@@ -53,6 +53,7 @@ import { databaseName, openRoots } from "./data-root.ts";
 import type { Engine, EngineSettings } from "./engine.ts";
 import { EventJournal } from "./event-journal.ts";
 import { EventBus } from "./events.ts";
+import { requireKernel } from "./kernel.ts";
 import { containerEvents, networkEvents, pruned } from "./object-events.ts";
 import { reconcile, startByPolicy, takeUpContainers } from "./reconcile.ts";
 import { lockRoots } from "./root-lock.ts";
@@ -78,10 +79,12 @@ export const migrations = [
 
 /**
  * Takes the roots, brings rows, kernel and disk together, and starts what wants to run. Disposing of the engine ends
- * the daemon's part; containers run on. Throws `conflict` when another daemon has the roots.
+ * the daemon's part; containers run on. Throws `conflict` when another daemon has the roots, `unavailable` when the kernel is
+ * too old.
  */
 export async function openEngine(settings: EngineSettings, log: Logger): Promise<Engine> {
   await using undo = new Cleanups();
+  requireKernel();
   const { dataRoot, execRoot } = settings;
   openRoots(dataRoot, execRoot);
   const lock = lockRoots(dataRoot, execRoot);
