@@ -307,6 +307,7 @@ function contextFiles(context: BuildContext): SourceFiles {
     key: undefined,
     isContext: true,
     directory: () => context.directory(),
+    contents: async () => context.contents?.(),
     stamp: async (paths) => context.stamp?.(paths),
   };
 }

@@ -17,7 +17,8 @@ export async function contextStage(
   const state = scratchState(planned.platform);
   const owner = { uid: 0, gid: 0 };
   const all = { root: await context.directory(), paths: ["/"], parents: false, exclude: [], owner };
-  const { digest } = await deps.workers.run("digest", all, { signal });
+  const contents = await context.contents?.();
+  const { digest } = await deps.workers.run("digest", { ...all, ...(contents && { contents }) }, { signal });
   const made = await cachedStep(
     { ...step, state },
     [cacheKey("context", digest)],

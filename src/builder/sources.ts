@@ -12,10 +12,11 @@ export type Selection = Pick<CopyFrom, "paths" | "parents" | "exclude">;
  */
 export async function digestOf(context: StepContext, from: string, selection: Selection): Promise<string> {
   const { deps, signal } = context;
-  const { isContext, directory } = await context.source(from);
+  const { isContext, directory, contents } = await context.source(from);
   const owner = isContext ? { owner: { uid: 0, gid: 0 } } : {};
   try {
-    const ask = { root: await directory(), ...selection, ...owner };
+    const known = await contents?.();
+    const ask = { root: await directory(), ...selection, ...owner, ...(known && { contents: known }) };
     return (await deps.workers.run("digest", ask, { signal })).digest;
   } catch (error) {
     if (!isEngineError(error, "notFound")) throw error;

@@ -15,20 +15,27 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { type FileStat, goModes, Packet, packetTypes } from "../api/buildkit/session.ts";
-import { invalidArgument, notImplemented } from "../base/errors.ts";
+import { errnoOf, invalidArgument, notImplemented } from "../base/errors.ts";
 import { makeFifo } from "../linux/fifo.ts";
 import type { PacketStream } from "./stream.ts";
 
 /** Files as they are on the disk, by path. */
 export type Manifest = Map<string, FileStat>;
 
+/** The SHA-256 of files, in hex, by path. */
+export type Contents = Map<string, string>;
+
 /** Told with each bit: how many bytes of packets have come so far. */
 export type OnBytes = (bytes: number) => void;
 
 const isDirectory = ({ mode }: FileStat) => mode >= goModes.directory;
+const isFile = (stat: FileStat) => !isDirectory(stat) && notFiles.every((bit) => !has(stat.mode, bit));
+const notFiles = [goModes.symlink, goModes.fifo, goModes.device, goModes.socket];
 const has = (mode: number, bit: number) => Math.floor(mode / bit) % 2 === 1;
 /** A file by its first name. */
-const isPlain = ({ mode, linkname }: FileStat) => mode < goModes.fifo && linkname === "";
+const isPlain = (stat: FileStat) => isFile(stat) && stat.linkname === "";
+/** The permissions that files can be made with: the process withholds the others. */
+const creatable = 0o777 & ~process.umask();
 const permissions = (mode: number) =>
   (mode & 0o777) +
   (has(mode, goModes.setuid) ? 0o4000 : 0) +
@@ -42,6 +49,8 @@ export interface ReceiveTarget {
   known: Manifest;
   /** Called before the first change. */
   onChange?: () => void;
+  /** Told of each file that comes; what it has is that of the files in `known`. */
+  contents?: Contents;
   /** The directory may have other files: they stay, unless one of the sender's has the name. */
   merge?: boolean;
 }
@@ -68,15 +77,23 @@ export async function receiveFiles(
   return receiver.finish();
 }
 
+/** A file whose content is on its way. `fd`: once it begins to come. */
+interface Wanted {
+  stat: FileStat;
+  fd: number | undefined;
+  hash: Bun.CryptoHasher | undefined;
+}
+
 class Receiver implements Disposable {
   readonly #stream: PacketStream;
   readonly #directory: string;
   readonly #known: Manifest;
   readonly #onChange: () => void;
   readonly #merge: boolean;
+  readonly #contents: Contents | undefined;
   readonly #found: Manifest = new Map();
-  /** Files whose content is on its way, by their number; `fd` once it begins to come. */
-  readonly #wanted = new Map<number, { stat: FileStat; fd: number | undefined }>();
+  /** By their number. */
+  readonly #wanted = new Map<number, Wanted>();
   /** Further names of files, which are given once those are there. */
   readonly #links: FileStat[] = [];
   #count = 0;
@@ -84,12 +101,13 @@ class Receiver implements Disposable {
   #isListed = false;
   #isOver = false;
 
-  constructor(stream: PacketStream, { directory, known, onChange, merge }: ReceiveTarget) {
+  constructor(stream: PacketStream, { directory, known, onChange, merge, contents }: ReceiveTarget) {
     this.#stream = stream;
     this.#directory = directory;
     this.#known = known;
     this.#onChange = onChange ?? (() => {});
     this.#merge = merge ?? false;
+    this.#contents = contents;
   }
 
   /** True when all has come. */
@@ -117,11 +135,24 @@ class Receiver implements Disposable {
   }
 
   async #file(stat: FileStat, number: number): Promise<void> {
-    this.#check(stat.path);
+    this.#check(stat);
     const before = this.#known.get(stat.path);
     this.#found.set(stat.path, stat);
     if (before !== undefined && isSame(before, stat)) return;
     this.#change();
+    this.#contents?.delete(stat.path);
+    try {
+      this.#make(stat);
+    } catch (error) {
+      throw explained(error, stat);
+    }
+    if (!isPlain(stat)) return;
+    this.#wanted.set(number, { stat, fd: undefined, hash: this.#contents && new Bun.CryptoHasher("sha256") });
+    await this.#stream.send(Packet.encode({ type: packetTypes.request, ID: number }));
+  }
+
+  /** Makes all of it but content. */
+  #make(stat: FileStat): void {
     const path = join(this.#directory, stat.path);
     const isThere = this.#makeRoom(path, stat);
     if (isDirectory(stat)) {
@@ -136,11 +167,7 @@ class Receiver implements Disposable {
     } else if (has(stat.mode, goModes.device)) {
       throw notImplemented(`${stat.path}: devices in a build context are not supported`);
     } else if (has(stat.mode, goModes.socket)) this.#found.delete(stat.path);
-    else if (stat.linkname !== "") this.#links.push(stat);
-    else {
-      this.#wanted.set(number, { stat, fd: undefined });
-      await this.#stream.send(Packet.encode({ type: packetTypes.request, ID: number }));
-    }
+    else if (isFile(stat) && stat.linkname !== "") this.#links.push(stat);
   }
 
   /** Removes what has the name. True for a directory that can stay. */
@@ -154,7 +181,7 @@ class Receiver implements Disposable {
   }
 
   /** Parents come before what is in them, so that no path leads over a symbolic link. */
-  #check(path: string): void {
+  #check({ path, mode, linkname }: FileStat): void {
     const parts = path.split("/");
     const isPlain =
       parts.every((part) => part !== "" && part !== "." && part !== "..") && !path.includes("\0");
@@ -163,21 +190,36 @@ class Receiver implements Disposable {
     if (!isPlain || !isBelow || this.#found.has(path)) {
       throw invalidArgument(`invalid path ${JSON.stringify(path)} in the build context`);
     }
+    if (has(mode, goModes.symlink) && (linkname === "" || linkname.includes("\0"))) {
+      throw invalidArgument(`invalid link ${JSON.stringify(path)} in the build context`);
+    }
   }
 
   #data(id: number, data: Uint8Array): void {
     const wanted = this.#wanted.get(id);
     if (wanted === undefined) throw invalidArgument(`file ${id} of the build context was not asked for`);
-    wanted.fd ??= openSync(join(this.#directory, wanted.stat.path), "wx", 0o600);
+    const mode = permissions(wanted.stat.mode);
+    const isMade = (mode & ~creatable) === 0;
+    wanted.fd ??= this.#create(wanted.stat, isMade ? mode : 0o600);
     if (data.length > 0) {
+      wanted.hash?.update(data);
       for (let at = 0; at < data.length; ) at += writeSync(wanted.fd, data, at);
       return;
     }
     this.#wanted.delete(id);
     const seconds = Number(wanted.stat.modTime / 1000n) / 1e6;
-    fchmodSync(wanted.fd, permissions(wanted.stat.mode));
+    if (!isMade) fchmodSync(wanted.fd, mode);
     futimesSync(wanted.fd, seconds, seconds);
     closeSync(wanted.fd);
+    if (wanted.hash) this.#contents?.set(wanted.stat.path, wanted.hash.digest("hex"));
+  }
+
+  #create(stat: FileStat, mode: number): number {
+    try {
+      return openSync(join(this.#directory, stat.path), "wx", mode);
+    } catch (error) {
+      throw explained(error, stat);
+    }
   }
 
   #change(): void {
@@ -199,6 +241,7 @@ class Receiver implements Disposable {
     for (const path of this.#known.keys()) {
       if (this.#found.has(path)) continue;
       this.#change();
+      this.#contents?.delete(path);
       // What was in a folder that is gone, or that is something else now, went with it; a link must not be followed.
       const parent = path.lastIndexOf("/") < 0 ? undefined : path.slice(0, path.lastIndexOf("/"));
       const above = parent === undefined ? undefined : this.#found.get(parent);
@@ -219,6 +262,15 @@ class Receiver implements Disposable {
     for (const { fd } of this.#wanted.values()) if (fd !== undefined) closeSync(fd);
     this.#wanted.clear();
   }
+}
+
+/** Errors that are the sender's, without a word about where its files go. */
+function explained(error: unknown, { path }: FileStat): unknown {
+  if (errnoOf(error) !== "ENAMETOOLONG") return error;
+  return invalidArgument(
+    `${JSON.stringify(path.slice(0, 64))}… in the build context: file name too long`,
+    error,
+  );
 }
 
 /** A directory's size and time say nothing of what is in it. */

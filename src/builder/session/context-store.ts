@@ -2,11 +2,11 @@ import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { FileStat } from "../../api/buildkit/session.ts";
-import { list, type Message, message } from "../../base/protobuf.ts";
-import type { Manifest } from "../../filesync/receive.ts";
+import { list, type Message, map, message, string } from "../../base/protobuf.ts";
+import type { Contents, Manifest } from "../../filesync/receive.ts";
 import type { Trash } from "../../images/trash.ts";
 
-const Files = message({ files: list(1, FileStat as Message<FileStat>) });
+const Files = message({ files: list(1, FileStat as Message<FileStat>), contents: map(2, string) });
 
 /** A client's folder as it was received, for one build at a time. */
 export interface TakenContext extends Disposable {
@@ -15,6 +15,8 @@ export interface TakenContext extends Disposable {
   id: string;
   /** What is in it, as the client told; empty for a new one. */
   readonly known: Manifest;
+  /** Of those files; changes with what comes. */
+  readonly contents: Contents;
   /** It is about to differ from `known`: what a crash leaves from now on is not used again. */
   dirty(): void;
   /** It is whole again. */
@@ -50,17 +52,22 @@ export class ContextStore {
       writeFileSync(join(path, "id"), crypto.randomUUID());
     }
     this.#taken.add(name);
-    let known: Manifest = isWhole ? read(manifest) : new Map();
+    const { contents, ...before } = isWhole ? read(manifest) : { known: new Map(), contents: new Map() };
+    let known: Manifest = before.known;
     return {
       directory,
       id: readFileSync(join(path, "id"), "utf8"),
       get known() {
         return known;
       },
+      contents,
       dirty: () => rmSync(manifest, { force: true }),
       keep(files) {
         known = files;
-        writeFileSync(`${manifest}.new`, Files.encode({ files: [...files.values()] }));
+        writeFileSync(
+          `${manifest}.new`,
+          Files.encode({ files: [...files.values()], contents: Object.fromEntries(contents) }),
+        );
         renameSync(`${manifest}.new`, manifest);
       },
       [Symbol.dispose]: () => {
@@ -86,7 +93,10 @@ export class ContextStore {
   }
 }
 
-function read(path: string): Manifest {
-  const { files } = Files.decode(readFileSync(path));
-  return new Map(files.map((stat) => [stat.path, stat]));
+function read(path: string): { known: Manifest; contents: Contents } {
+  const { files, contents } = Files.decode(readFileSync(path));
+  return {
+    known: new Map(files.map((stat) => [stat.path, stat])),
+    contents: new Map(Object.entries(contents)),
+  };
 }

@@ -41,6 +41,11 @@ export class SyncedContext implements BuildContext, AsyncDisposable {
     return this.#taken?.directory ?? "";
   }
 
+  async contents(): Promise<ReadonlyMap<string, string> | undefined> {
+    await this.#sync();
+    return this.#taken?.contents;
+  }
+
   /** The times of files say what they are only in the folder of one client. */
   async stamp(paths: readonly string[]): Promise<string> {
     const stamp = stampOf(await this.#sync(), paths);
@@ -81,7 +86,7 @@ export class SyncedContext implements BuildContext, AsyncDisposable {
     const { session, name, signal, shown } = this.#request;
     this.#taken ??= this.#take();
     const taken = this.#taken;
-    const { directory, known } = taken;
+    const { directory, known, contents } = taken;
     const files = { name, exclude: this.#exclude, follow: this.#follow };
     let now: Manifest = new Map();
     let isChanged = known.size === 0;
@@ -90,7 +95,7 @@ export class SyncedContext implements BuildContext, AsyncDisposable {
       taken.dirty();
     };
     await shown(async (onBytes) => {
-      now = await requestFiles(session, files, { directory, known, onChange }, { onBytes, signal });
+      now = await requestFiles(session, files, { directory, known, onChange, contents }, { onBytes, signal });
     });
     if (isChanged) taken.keep(now);
     return now;
