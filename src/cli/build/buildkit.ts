@@ -21,6 +21,13 @@ export interface BuildRequest {
   sharedKey: string;
 }
 
+/** What a build has come to. */
+interface Built {
+  answer: Record<string, string>;
+  /** Why not all of how it went was shown; undefined where all was. */
+  unseen: unknown;
+}
+
 /** How long the last words of a build that is over may take. Milliseconds. */
 const patience = 2000;
 
@@ -28,14 +35,14 @@ const control = "/moby.buildkit.v1.Control/";
 
 /**
  * Builds by BuildKit's protocol: a session in which the daemon asks for what it needs, and a `Solve`. `display` shows
- * how it goes. Throws `GrpcError` with the builder's message.
+ * how it goes; where that breaks off, the build goes on. Throws `GrpcError` with the builder's message.
  */
 export async function buildWithBuildkit(
   client: Client,
   { attrs, entitlements, exporters, cache, offers, sharedKey }: BuildRequest,
   display: Display | undefined,
   signal: AbortSignal,
-): Promise<Record<string, string>> {
+): Promise<Built> {
   const id = crypto.randomUUID().replaceAll("-", "");
   const methods = sessionServices(offers);
   const sessionAsked = client.hijack("Session", {
@@ -55,9 +62,11 @@ export async function buildWithBuildkit(
   const rpc = new GrpcClient(wireOf(connection));
   try {
     const Ref = crypto.randomUUID().replaceAll("-", "");
-    const watching = display === undefined ? Promise.resolve() : watch(rpc, Ref, display, signal);
-    // What the build itself fails with says more.
-    watching.catch(() => {});
+    // What the build itself fails with says more, and is said in any case.
+    const watching = (display === undefined ? Promise.resolve() : watch(rpc, Ref, display, signal)).then(
+      () => undefined,
+      (error: unknown) => error,
+    );
     const request = {
       Ref,
       Session: id,
@@ -69,11 +78,14 @@ export async function buildWithBuildkit(
       Cache: cache,
       Entitlements: [...entitlements],
     };
+    const seen = () => Promise.race([watching, Bun.sleep(patience)]);
     try {
       const ask = [SolveRequest, request] as const;
-      return (await rpc.call(`${control}Solve`, ask, SolveResponse, signal)).ExporterResponse;
-    } finally {
-      await Promise.race([watching.catch(() => {}), Bun.sleep(patience)]);
+      const { ExporterResponse } = await rpc.call(`${control}Solve`, ask, SolveResponse, signal);
+      return { answer: ExporterResponse, unseen: await seen() };
+    } catch (error) {
+      await seen();
+      throw error;
     }
   } finally {
     rpc.close();

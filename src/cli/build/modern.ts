@@ -3,7 +3,7 @@ import { RpcStatus } from "../../api/buildkit/session.ts";
 import type { Method } from "../../api/grpc/server.ts";
 import { GrpcError } from "../../api/grpc/status.ts";
 import { Cleanups } from "../../base/disposables.ts";
-import { invalidArgument } from "../../base/errors.ts";
+import { invalidArgument, messageOf } from "../../base/errors.ts";
 import type { Cli } from "../cli.ts";
 import { currentContext } from "../connection.ts";
 import { pairs } from "../container/environment.ts";
@@ -62,8 +62,12 @@ export async function buildModern(
   );
   let answer: Record<string, string>;
   try {
-    answer = await buildWithBuildkit(client, request, display, stop.signal);
+    const built = await buildWithBuildkit(client, request, display, stop.signal);
+    answer = built.answer;
     display?.end("done");
+    if (built.unseen !== undefined) {
+      cli.err.write(`WARNING: the progress of the build could not be shown: ${messageOf(built.unseen)}\n`);
+    }
   } catch (error) {
     display?.end(stop.signal.aborted ? "cancelled" : "failed");
     if (stop.signal.aborted)
