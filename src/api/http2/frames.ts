@@ -50,6 +50,19 @@ export function frameHeader(type: number, flag: number, id: number, length: numb
   return header;
 }
 
+/** A payload that is one number. */
+export function number(value: number): Buffer {
+  const bytes = Buffer.allocUnsafe(4);
+  bytes.writeUInt32BE(value);
+  return bytes;
+}
+
+/** The number that a payload is. Throws `ProtocolError` for one that is none. */
+export function numberOf(payload: Buffer): number {
+  if (payload.length !== 4) throw new ProtocolError(errorCodes.frameSize, "a frame without its number");
+  return payload.readUInt32BE(0);
+}
+
 /** Cuts what arrives into frames. */
 export class FrameReader {
   #buffer: Buffer = Buffer.alloc(0);

@@ -1,28 +1,19 @@
 /** HTTP/2 (RFC 9113) over a connection that is there already, as far as gRPC needs it: no push, no priorities. */
 import { unavailable } from "../../base/errors.ts";
+import { FieldBlocks } from "./field-blocks.ts";
 import { FrameWriter, type Wire } from "./frame-writer.ts";
-import {
-  content,
-  type Frame,
-  FrameReader,
-  flags,
-  frameTypes,
-  leastMaxFrame,
-  maxFrame,
-  preface,
-  settings,
-} from "./frames.ts";
-import { encodeFields, FieldDecoder, type Fields } from "./hpack.ts";
+import { content, type Frame, FrameReader, flags, frameTypes, number, numberOf, preface } from "./frames.ts";
+import { encodeFields, type Fields } from "./hpack.ts";
 import { errorCodes, ProtocolError, protocolError } from "./protocol-error.ts";
+import {
+  changedSettings,
+  initialSettings,
+  initialWindow,
+  largestWindow,
+  maxStreams,
+  ourSettings,
+} from "./settings.ts";
 import { Http2Stream, type StreamLink, windowBytes } from "./stream.ts";
-
-/** Requests that may be under way at the same time. */
-const maxStreams = 250;
-/** The header fields of one request or answer. Bytes. */
-const maxFields = 1024 * 1024;
-/** What each side may send when nothing else was agreed upon. Bytes. */
-const initialWindow = 65_535;
-const largestWindow = 2 ** 31 - 1;
 
 /** A request that came in. */
 export type OnRequest = (stream: Http2Stream, fields: Fields) => void;
@@ -33,7 +24,7 @@ export class Http2Session {
   readonly #wire: Wire;
   readonly #writer: FrameWriter;
   readonly #reader = new FrameReader();
-  readonly #decoder = new FieldDecoder();
+  readonly #blocks = new FieldBlocks();
   readonly #link: StreamLink;
   readonly #streams = new Map<number, Http2Stream>();
   /** Undefined for a client. */
@@ -42,10 +33,8 @@ export class Http2Session {
   #isOver = false;
   #isLeaving = false;
   #sendWindow = initialWindow;
-  #peer = { window: initialWindow, frame: leastMaxFrame };
+  #peer = initialSettings;
   #received = 0;
-  /** A block of fields that comes in several frames. */
-  #block: { first: Frame; parts: Buffer[]; length: number } | undefined;
 
   /** `onRequest`: makes this the server. */
   constructor(wire: Wire, onRequest?: OnRequest) {
@@ -170,25 +159,17 @@ export class Http2Session {
 
   #take(frame: Frame): void {
     const { type, id, payload } = frame;
-    if (this.#block !== undefined && (type !== frameTypes.continuation || id !== this.#block.first.id)) {
-      throw protocolError("fields that are cut off");
-    }
+    this.#blocks.check(frame);
     switch (type) {
       case frameTypes.data:
         this.#takeData(frame);
         break;
       case frameTypes.headers:
-        this.#block = { first: frame, parts: [content(frame)], length: payload.length };
-        this.#takeBlock(frame);
-        break;
       case frameTypes.continuation:
-        if (this.#block === undefined) throw protocolError("fields without a beginning");
-        this.#block.parts.push(payload);
-        this.#block.length += payload.length;
-        this.#takeBlock(frame);
+        this.#takeFields(frame);
         break;
       case frameTypes.reset:
-        this.#streams.get(id)?.onReset(read(payload));
+        this.#streams.get(id)?.onReset(numberOf(payload));
         break;
       case frameTypes.settings:
         if ((frame.flags & flags.ack) === 0) this.#takeSettings(payload);
@@ -202,7 +183,7 @@ export class Http2Session {
         this.#isLeaving = true;
         break;
       case frameTypes.window:
-        this.#takeWindow(id, read(payload) & largestWindow);
+        this.#takeWindow(id, numberOf(payload) & largestWindow);
         break;
       default:
       // Priorities, and what is not known, have no meaning here.
@@ -227,15 +208,10 @@ export class Http2Session {
     this.#writer.frame(frameTypes.window, 0, 0, number(bytes));
   }
 
-  #takeBlock({ flags: set }: Frame): void {
-    const block = this.#block;
+  #takeFields(frame: Frame): void {
+    const block = this.#blocks.take(frame);
     if (block === undefined) return;
-    if (block.length > maxFields) throw protocolError("more header fields than anybody needs");
-    if ((set & flags.endHeaders) === 0) return;
-    this.#block = undefined;
-    const fields = this.#decoder.decode(Buffer.concat(block.parts));
-    const { id } = block.first;
-    const isLast = (block.first.flags & flags.endStream) !== 0;
+    const { id, fields, isLast } = block;
     const known = this.#streams.get(id);
     if (known !== undefined) known.onFields(fields, isLast);
     // Those of a stream that has ended here come late.
@@ -255,17 +231,10 @@ export class Http2Session {
   }
 
   #takeSettings(payload: Buffer): void {
-    for (let at = 0; at + 6 <= payload.length; at += 6) {
-      const value = payload.readUInt32BE(at + 2);
-      const name = payload.readUInt16BE(at);
-      if (name === settings.maxFrame) this.#peer.frame = Math.min(Math.max(value, leastMaxFrame), maxFrame);
-      else if (name === settings.initialWindow) {
-        if (value > largestWindow) throw new ProtocolError(errorCodes.flowControl, "a window too large");
-        const more = value - this.#peer.window;
-        this.#peer.window = value;
-        for (const stream of this.#streams.values()) stream.onWindow(more);
-      }
-    }
+    const { window } = this.#peer;
+    this.#peer = changedSettings(this.#peer, payload);
+    const more = this.#peer.window - window;
+    if (more !== 0) for (const stream of this.#streams.values()) stream.onWindow(more);
     this.#writer.frame(frameTypes.settings, flags.ack, 0, Buffer.alloc(0));
   }
 
@@ -277,26 +246,4 @@ export class Http2Session {
     this.#sendWindow += bytes;
     for (const stream of [...this.#streams.values()]) stream.pump();
   }
-}
-
-function ourSettings(isClient: boolean): Buffer {
-  const all: [number, number][] = [
-    [settings.initialWindow, windowBytes],
-    [settings.maxFrame, maxFrame],
-    isClient ? [settings.enablePush, 0] : [settings.maxStreams, maxStreams],
-  ];
-  return Buffer.concat(
-    all.map(([name, value]) => Buffer.concat([Buffer.from([name >> 8, name & 255]), number(value)])),
-  );
-}
-
-function number(value: number): Buffer {
-  const bytes = Buffer.allocUnsafe(4);
-  bytes.writeUInt32BE(value);
-  return bytes;
-}
-
-function read(payload: Buffer): number {
-  if (payload.length !== 4) throw new ProtocolError(errorCodes.frameSize, "a frame without its number");
-  return payload.readUInt32BE(0);
 }
