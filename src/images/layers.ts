@@ -193,7 +193,7 @@ export class LayerStore {
     } catch (error) {
       this.#trash.take(directory);
       this.#table.delete(name);
-      this.#emptyTrash();
+      this.#trash.emptyBehind(this.#log);
       throw error;
     }
   }
@@ -246,7 +246,7 @@ export class LayerStore {
   #commit(directory: string, { diffId, bytes }: Pick<Unpacked, "diffId" | "bytes">): void {
     if (this.has(diffId)) {
       this.#trash.take(directory);
-      this.#emptyTrash();
+      this.#trash.emptyBehind(this.#log);
       return;
     }
     const target = this.#pathOf(diffId);
@@ -271,10 +271,6 @@ export class LayerStore {
     this.#ready.delete(diffId);
     this.#table.delete(diffId);
     this.#trash.take(this.#pathOf(diffId));
-  }
-
-  #emptyTrash(): void {
-    this.#trash.empty().catch((error: unknown) => this.#log.warn("cannot empty the trash", { error }));
   }
 
   #syncLater(): void {

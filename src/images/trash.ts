@@ -3,6 +3,7 @@ import { join } from "node:path";
 import type { DiskWorkers } from "../archive/disk-workers.ts";
 import { errnoOf } from "../base/errors.ts";
 import { cryptoRandom, type RandomBytes } from "../base/ids.ts";
+import type { Logger } from "../base/log.ts";
 
 const prefix = "image-";
 
@@ -37,6 +38,11 @@ export class Trash {
   async empty(): Promise<void> {
     const names = readdirSync(this.#folder).filter((name) => name.startsWith(prefix));
     await Promise.all(names.map((name) => this.#remove(name)));
+  }
+
+  /** Deletes it while others go on. */
+  emptyBehind(log: Logger): void {
+    this.empty().catch((error: unknown) => log.warn("cannot empty the trash", { error }));
   }
 
   /** Those who empty it at the same time wait for the same removal: two of one tree would trip over each other. */

@@ -6,14 +6,13 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { type ClientHttp2Session, type ClientHttp2Stream, connect as connectHttp2 } from "node:http2";
-import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { Duplex } from "node:stream";
+import type { Duplex } from "node:stream";
 import { serveGrpc } from "../../src/api/grpc/server.ts";
-import type { Wire } from "../../src/api/http2/frame-writer.ts";
 import { type Offers, sessionServices } from "../../src/cli/build/session-services.ts";
 import { TestDaemon } from "../harness/daemon.ts";
+import { upgraded, wireOf } from "../harness/upgraded.ts";
 
 let daemon: TestDaemon;
 let folder: string;
@@ -21,52 +20,13 @@ let rpc: Rpc;
 beforeAll(async () => {
   daemon = await TestDaemon.start({ images: ["busybox"] });
   folder = mkdtempSync(join(tmpdir(), "longshore-control-"));
-  rpc = new Rpc(await upgraded("/grpc"));
+  rpc = new Rpc(await upgraded(daemon.socket, "/grpc"));
 });
 afterAll(async () => {
   rpc.close();
   await daemon[Symbol.asyncDispose]();
   rmSync(folder, { recursive: true, force: true });
 });
-
-/** A connection that `path` has turned into one of HTTP/2. */
-async function upgraded(path: string, headers: Record<string, string> = {}): Promise<Duplex> {
-  const socket = connect(daemon.socket);
-  const fields = { Host: "docker", Connection: "Upgrade", Upgrade: "h2c", ...headers };
-  const lines = Object.entries(fields).map(([name, value]) => `${name}: ${value}\r\n`);
-  socket.write(`POST ${path} HTTP/1.1\r\n${lines.join("")}\r\n`);
-  let head = Buffer.alloc(0);
-  while (!head.includes("\r\n\r\n")) {
-    const { promise, resolve, reject } = Promise.withResolvers<Buffer>();
-    socket.once("data", resolve).once("error", reject);
-    head = Buffer.concat([head, await promise]);
-  }
-  const end = head.indexOf("\r\n\r\n") + 4;
-  expect(head.subarray(0, end).toString()).toStartWith("HTTP/1.1 101 ");
-  // What came with the head is HTTP/2 already; put back into the socket it would not be seen.
-  const stream = new Duplex({
-    read: () => void socket.resume(),
-    write: (chunk, _encoding, done) => void socket.write(chunk, done),
-    final: (done) => void socket.end(done),
-    destroy: (error, done) => {
-      socket.destroy();
-      done(error);
-    },
-  });
-  if (end < head.length) stream.push(head.subarray(end));
-  socket.on("data", (chunk) => stream.push(chunk) || socket.pause());
-  socket.on("end", () => stream.push(null)).on("close", () => stream.destroy());
-  return stream;
-}
-
-function wireOf(socket: Duplex): Wire {
-  const input = socket[Symbol.asyncIterator]();
-  return {
-    read: () => input.next().then(({ value }) => value as Buffer | undefined),
-    write: (bytes) => new Promise((resolve) => socket.write(bytes, (error) => resolve(!error))),
-    destroy: () => socket.destroy(),
-  };
-}
 
 type Value = string | number | Buffer | Record<string, string>;
 
@@ -195,7 +155,7 @@ async function offer(files: Record<string, string>): Promise<{ id: string; socke
     credentials: () => ({}),
   };
   const methods = sessionServices(offers);
-  const socket = await upgraded("/session", {
+  const socket = await upgraded(daemon.socket, "/session", {
     "X-Docker-Expose-Session-Uuid": id,
     "X-Docker-Expose-Session-Name": "test",
     "X-Docker-Expose-Session-Sharedkey": id,

@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { FileStat } from "../../api/buildkit/session.ts";
+import type { Logger } from "../../base/log.ts";
 import { list, type Message, map, message, string } from "../../base/protobuf.ts";
 import type { Contents, Manifest } from "../../filesync/receive.ts";
 import type { Trash } from "../../images/trash.ts";
@@ -32,9 +33,12 @@ export class ContextStore {
   readonly #taken = new Set<string>();
   readonly #trash: Trash;
 
-  constructor(dataRoot: string, trash: Trash) {
+  readonly #log: Logger;
+
+  constructor(dataRoot: string, trash: Trash, log: Logger) {
     this.folder = join(dataRoot, "build", "contexts");
     this.#trash = trash;
+    this.#log = log;
   }
 
   /** `keep`: for later builds with the same key. */
@@ -72,7 +76,9 @@ export class ContextStore {
       },
       [Symbol.dispose]: () => {
         this.#taken.delete(name);
-        if (isShared || !keep || !existsSync(manifest)) this.#trash.take(path);
+        if (!isShared && keep && existsSync(manifest)) return;
+        this.#trash.take(path);
+        this.#trash.emptyBehind(this.#log);
       },
     };
   }

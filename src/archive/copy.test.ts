@@ -1,0 +1,90 @@
+import { afterAll, expect, test } from "bun:test";
+import { createHash } from "node:crypto";
+import {
+  chmodSync,
+  linkSync,
+  mkdirSync,
+  mkdtempSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setXattr } from "../linux/xattr.ts";
+import { type CopyFrom, copyInto, digestSelection } from "./copy.ts";
+
+const root = mkdtempSync(join(tmpdir(), "longshore-copy-"));
+afterAll(() => rmSync(root, { recursive: true, force: true }));
+
+const contents = new Map<string, string>();
+function write(path: string, text: string): void {
+  writeFileSync(join(root, path), text);
+  contents.set(path, createHash("sha256").update(text).digest("hex"));
+}
+mkdirSync(join(root, "app/lib"), { recursive: true });
+write("top", "1");
+write("app/empty", "");
+write("app/name with ü", "2");
+write("app/lib/deep", "x".repeat(300_000));
+symlinkSync("lib/deep", join(root, "app/link"));
+
+const from = (paths: string[], more: Partial<CopyFrom> = {}): CopyFrom => ({
+  root,
+  paths,
+  parents: false,
+  exclude: [],
+  owner: { uid: 0, gid: 0 },
+  ...more,
+});
+
+test.each([
+  ["all", from(["/"])],
+  ["a folder", from(["app"])],
+  ["files", from(["top", "app/*"])],
+  ["over a link", from(["app/link"])],
+  ["with parents", from(["app/lib/deep"], { parents: true })],
+  ["without some", from(["/"], { exclude: ["app/lib"] })],
+])("the digest of %s is the same whether or not the files are read", (_what, selection) => {
+  expect(digestSelection({ ...selection, contents })).toBe(digestSelection(selection));
+});
+
+test("what is known of a file counts, and is not looked up", () => {
+  const other = new Map(contents).set("app/lib/deep", "0".repeat(64));
+  expect(digestSelection(from(["/"], { contents: other }))).not.toBe(digestSelection(from(["/"])));
+  expect(digestSelection(from(["top"], { contents: other }))).toBe(digestSelection(from(["top"])));
+});
+
+test("files have the permissions and the owner that they had, whatever their folder hands on", () => {
+  const source = mkdtempSync(join(root, "modes-"));
+  const target = mkdtempSync(join(root, "into-"));
+  const modes = { plain: 0o644, secret: 0o600, open: 0o666, program: 0o4755 };
+  for (const [name, mode] of Object.entries(modes)) {
+    writeFileSync(join(source, name), name);
+    chmodSync(join(source, name), mode);
+  }
+  const copied = (folder: string) => {
+    copyInto({ from: { ...from(["/"]), root: source }, root: target, target: `/${folder}/` });
+    return Object.keys(modes).map((name) => {
+      const { mode, uid, gid } = statSync(join(target, folder, name));
+      return [mode & 0o7777, uid, gid];
+    });
+  };
+  const expected = Object.values(modes).map((mode) => [mode, 0, 0]);
+  expect(copied("new")).toEqual(expected);
+  mkdirSync(join(target, "listed"));
+  // u::rwx, g::---, o::---: what is made there is for nobody else.
+  const list = Buffer.from("0200000001000700ffffffff04000000ffffffff20000000ffffffff", "hex");
+  setXattr(join(target, "listed"), "system.posix_acl_default", list);
+  expect(copied("listed")).toEqual(expected);
+});
+
+test("files with several names are told by the first one", () => {
+  const source = mkdtempSync(join(root, "links-"));
+  writeFileSync(join(source, "a"), "x");
+  linkSync(join(source, "a"), join(source, "b"));
+  const target = mkdtempSync(join(root, "links-into-"));
+  copyInto({ from: { ...from(["/"]), root: source }, root: target, target: "/" });
+  expect(statSync(join(target, "a")).ino).toBe(statSync(join(target, "b")).ino);
+});
