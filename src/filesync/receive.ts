@@ -77,11 +77,10 @@ export async function receiveFiles(
   return receiver.finish();
 }
 
-/** A file whose content is on its way. `fd`: once it begins to come. */
+/** A file whose content is on its way. `open`: once it begins to come. */
 interface Wanted {
   stat: FileStat;
-  fd: number | undefined;
-  hash: Bun.CryptoHasher | undefined;
+  open: { fd: number; hash: Bun.CryptoHasher | undefined } | undefined;
 }
 
 class Receiver implements Disposable {
@@ -137,8 +136,10 @@ class Receiver implements Disposable {
   async #file(stat: FileStat, number: number): Promise<void> {
     this.#check(stat);
     const before = this.#known.get(stat.path);
-    this.#found.set(stat.path, stat);
-    if (before !== undefined && isSame(before, stat)) return;
+    const isKnown = before !== undefined && isSame(before, stat);
+    // What is known already is in memory already; the times of directories may differ.
+    this.#found.set(stat.path, isKnown && !isDirectory(stat) ? before : stat);
+    if (isKnown) return;
     this.#change();
     this.#contents?.delete(stat.path);
     try {
@@ -147,7 +148,7 @@ class Receiver implements Disposable {
       throw explained(error, stat);
     }
     if (!isPlain(stat)) return;
-    this.#wanted.set(number, { stat, fd: undefined, hash: this.#contents && new Bun.CryptoHasher("sha256") });
+    this.#wanted.set(number, { stat, open: undefined });
     await this.#stream.send(Packet.encode({ type: packetTypes.request, ID: number }));
   }
 
@@ -200,23 +201,25 @@ class Receiver implements Disposable {
     if (wanted === undefined) throw invalidArgument(`file ${id} of the build context was not asked for`);
     const mode = permissions(wanted.stat.mode);
     const isMade = (mode & ~creatable) === 0;
-    wanted.fd ??= this.#create(wanted.stat, isMade ? mode : 0o600);
+    wanted.open ??= this.#create(wanted.stat, isMade ? mode : 0o600);
+    const { fd, hash } = wanted.open;
     if (data.length > 0) {
-      wanted.hash?.update(data);
-      for (let at = 0; at < data.length; ) at += writeSync(wanted.fd, data, at);
+      hash?.update(data);
+      for (let at = 0; at < data.length; ) at += writeSync(fd, data, at);
       return;
     }
     this.#wanted.delete(id);
     const seconds = Number(wanted.stat.modTime / 1000n) / 1e6;
-    if (!isMade) fchmodSync(wanted.fd, mode);
-    futimesSync(wanted.fd, seconds, seconds);
-    closeSync(wanted.fd);
-    if (wanted.hash) this.#contents?.set(wanted.stat.path, wanted.hash.digest("hex"));
+    if (!isMade) fchmodSync(fd, mode);
+    futimesSync(fd, seconds, seconds);
+    closeSync(fd);
+    if (hash) this.#contents?.set(wanted.stat.path, hash.digest("hex"));
   }
 
-  #create(stat: FileStat, mode: number): number {
+  #create(stat: FileStat, mode: number): NonNullable<Wanted["open"]> {
     try {
-      return openSync(join(this.#directory, stat.path), "wx", mode);
+      const fd = openSync(join(this.#directory, stat.path), "wx", mode);
+      return { fd, hash: this.#contents && new Bun.CryptoHasher("sha256") };
     } catch (error) {
       throw explained(error, stat);
     }
@@ -259,7 +262,7 @@ class Receiver implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    for (const { fd } of this.#wanted.values()) if (fd !== undefined) closeSync(fd);
+    for (const { open } of this.#wanted.values()) if (open !== undefined) closeSync(open.fd);
     this.#wanted.clear();
   }
 }

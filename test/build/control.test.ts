@@ -10,6 +10,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Duplex } from "node:stream";
 import { serveGrpc } from "../../src/api/grpc/server.ts";
+import type { Wire } from "../../src/api/http2/frame-writer.ts";
 import { type Offers, sessionServices } from "../../src/cli/build/session-services.ts";
 import { TestDaemon } from "../harness/daemon.ts";
 import { upgraded, wireOf } from "../harness/upgraded.ts";

@@ -3,11 +3,12 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, w
 import { join } from "node:path";
 import { FileStat } from "../../api/buildkit/session.ts";
 import type { Logger } from "../../base/log.ts";
-import { list, type Message, map, message, string } from "../../base/protobuf.ts";
+import { list, type Message, message, string } from "../../base/protobuf.ts";
 import type { Contents, Manifest } from "../../filesync/receive.ts";
 import type { Trash } from "../../images/trash.ts";
 
-const Files = message({ files: list(1, FileStat as Message<FileStat>), contents: map(2, string) });
+/** `contents`: of each of the files, in their order; "" where it is not known. */
+const Files = message({ files: list(1, FileStat as Message<FileStat>), contents: list(2, string) });
 
 /** A client's folder as it was received, for one build at a time. */
 export interface TakenContext extends Disposable {
@@ -70,7 +71,10 @@ export class ContextStore {
         known = files;
         writeFileSync(
           `${manifest}.new`,
-          Files.encode({ files: [...files.values()], contents: Object.fromEntries(contents) }),
+          Files.encode({
+            files: [...files.values()],
+            contents: [...files.keys()].map((path) => contents.get(path) ?? ""),
+          }),
         );
         renameSync(`${manifest}.new`, manifest);
       },
@@ -103,6 +107,8 @@ function read(path: string): { known: Manifest; contents: Contents } {
   const { files, contents } = Files.decode(readFileSync(path));
   return {
     known: new Map(files.map((stat) => [stat.path, stat])),
-    contents: new Map(Object.entries(contents)),
+    contents: new Map(
+      files.flatMap(({ path }, at): [string, string][] => (contents[at] ? [[path, contents[at]]] : [])),
+    ),
   };
 }
