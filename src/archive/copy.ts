@@ -56,7 +56,7 @@ export interface CopyJob {
 /** Copies as `COPY` does. Synchronous, for a Worker. Throws `notFound`, `invalidArgument`. */
 export function copyInto({ from, root, target }: CopyJob): void {
   using selection = new CopySelection(from);
-  using tree = new TargetTree(root, from.owner);
+  using tree = new TargetTree(root, from.owner, parentMode(from));
   selection.each((selected) => {
     if (from.unpack && unpackInto(selected, tree, root, target, from)) return;
     const { folder, name } = tree.place(selected, target, from);
@@ -193,12 +193,24 @@ function relativeTo(name: ByteString, path: ByteString): ByteString {
   return clean.startsWith(`${name}/`) ? clean.slice(name.length + 1) : clean;
 }
 
+/**
+ * Of directories on the way to the target: as BuildKit makes them, what an octal mode says of permissions goes for them,
+ * too, less what a usual umask takes. Those that `--parents` brings along are as ever.
+ */
+function parentMode({ mode, parents }: CopyFrom): number {
+  const isOctal = mode !== undefined && /^[0-7]+$/.test(mode);
+  return isOctal && !parents ? Number.parseInt(mode, 8) & 0o755 : 0o755;
+}
+
 /** The directories that things are copied into: made where they are missing. */
 class TargetTree implements Disposable {
   readonly #root: ExtractRoot;
   readonly #owner: Owner;
+  readonly #mode: number;
 
-  constructor(root: string, owner: Owner = { uid: 0, gid: 0 }) {
+  /** `mode`: of directories that are made. */
+  constructor(root: string, owner: Owner = { uid: 0, gid: 0 }, mode = 0o755) {
+    this.#mode = mode;
     this.#root = new ExtractRoot(root);
     this.#owner = owner;
   }
@@ -232,8 +244,8 @@ class TargetTree implements Disposable {
     }
   }
 
-  /** Makes a directory with its parents, where they are missing: 0755, and the owner's. */
-  make(path: ByteString, mode = 0o755): void {
+  /** Makes a directory with its parents, where they are missing; they are the owner's. */
+  make(path: ByteString): void {
     const parts = path.split("/").filter((part) => part !== "");
     for (let length = 1; length <= parts.length; length++) {
       const prefix = parts.slice(0, length).join("/");
@@ -242,7 +254,7 @@ class TargetTree implements Disposable {
       if (existing === undefined) {
         makeDirectoryAt(dir, base, 0o700);
         chownAt(dir, base, this.#owner.uid, this.#owner.gid);
-        chmodAt(dir, base, length === parts.length ? mode : 0o755);
+        chmodAt(dir, base, this.#mode);
       } else if (!isDirectory(existing) && !this.#isDirectory(prefix)) {
         throw invalidArgument(`cannot copy to non-directory: /${toText(prefix)}`);
       }

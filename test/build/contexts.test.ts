@@ -168,6 +168,29 @@ test("further names of a file travel as links, out and in", async () => {
   expect(await result(to)).toBe("two\ntwo\n");
 });
 
+test("an octal --chmod is that of folders on the way, too; a pattern of folders meets files", async () => {
+  const path = context({ top: "x\n" });
+  mkdirSync(join(path, "d/e"), { recursive: true });
+  writeFileSync(join(path, "d/e/c"), "c\n");
+  writeFileSync(join(path, "d/file"), "no folder\n");
+  const lines = [
+    "COPY --chmod=0711 top /a/b/c",
+    "COPY --chmod=go-rwx top /s/t",
+    "COPY --chmod=2777 d/**/c /w/",
+    "RUN stat -c '%n %a' /a /a/b /a/b/c /s /s/t /w /w/c > /said",
+  ];
+  writeFileSync(join(path, "Dockerfile"), `FROM busybox\n${lines.join("\n")}\n`);
+  expect((await result(path)).trim().split("\n")).toEqual([
+    "/a 711",
+    "/a/b 711",
+    "/a/b/c 711",
+    "/s 755",
+    "/s/t 600",
+    "/w 755",
+    "/w/c 2777",
+  ]);
+});
+
 test("what is wrong with a context is said", async () => {
   const path = context({ Dockerfile: "FROM x\n" });
   for (const [text, message] of [

@@ -1,5 +1,6 @@
 import { lstatSync, readdirSync, readlinkSync } from "node:fs";
 import { join, posix } from "node:path";
+import { errnoOf } from "../../base/errors.ts";
 import { globSource } from "../../base/glob.ts";
 import { PathPatterns } from "../../base/path-patterns.ts";
 import type { Choice } from "../../filesync/walk.ts";
@@ -71,5 +72,11 @@ function namesFor(root: string, folder: string, part: string): string[] {
 }
 
 function linkAt(path: string): string | undefined {
-  return lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() ? readlinkSync(path) : undefined;
+  try {
+    return lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() ? readlinkSync(path) : undefined;
+  } catch (error) {
+    // A file where a pattern has a folder.
+    if (errnoOf(error) === "ENOTDIR") return undefined;
+    throw error;
+  }
 }
