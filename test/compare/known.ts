@@ -78,6 +78,9 @@ export const said: readonly [RegExp, string][] = [
 ];
 
 export const done: readonly [command: RegExp, reason: string][] = [
+  [/^docker start taker/, "it names what cannot be joined, and its state, now"],
+  [/^docker run .*--network container:e0/, "it names what cannot be joined, and its state, now"],
+  [/^docker ps .*--filter (status=nosuch|health=x)/, "it says what there is to filter by now"],
   [/^docker exec --privileged one/, "it has what the daemon has, where Docker asks for more and fails"],
   [/cp -L one:\/etc\/mtab/, "the link is followed in the container, and not on the host"],
   [/filter container=ev1 --filter event=die/, "it tells how long it ran now"],
