@@ -180,7 +180,7 @@ describe("a build", () => {
     const list = (where: string) =>
       run("copies", "sh", "-c", `cd ${where}; find . | sort | xargs stat -c '%n %a %u:%g'`);
     expect(await list("/text")).toBe(". 755 0:0\n./b.txt 644 0:0\n./in.txt 644 0:0");
-    expect(await list("/e")).toBe(". 755 7:8\n./r.md 600 7:8\n./sub 600 7:8\n./sub/deep 600 7:8");
+    expect(await list("/e")).toBe(". 600 7:8\n./r.md 600 7:8\n./sub 600 7:8\n./sub/deep 600 7:8");
     expect(await list("/f")).toBe(". 755 1:1\n./sub 755 1:1\n./sub/deep 644 1:1");
     expect(await run("copies", "cat", "/g/d/sub/deep", "/h/in/x", "/l/m")).toBe("deeppacked\nt");
     expect(await run("copies", "sh", "-c", "ls /i; pwd; cat one two")).toBe("a.tgz\n/j/k\nb isn't $a\n$a");
