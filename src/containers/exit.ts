@@ -11,7 +11,7 @@ import type { Removal } from "./removals.ts";
 import { forget, giveUpVolumes } from "./remove.ts";
 import { shouldRestart } from "./restart-policy.ts";
 import { removeHome, removeRunDirectory, unmountRootfs } from "./rootfs.ts";
-import { startInTurn } from "./start.ts";
+import { scheduleRestart } from "./unattended.ts";
 
 /** From now on, what ends is recorded, told, and cleared away. */
 export function watchExits(deps: ContainerDeps): Disposable {
@@ -156,17 +156,4 @@ async function clearAway(deps: ContainerDeps, id: string, removed: boolean): Pro
   await deps.supervisor.delete(id);
   await removeRunDirectory(deps, id);
   if (removed) await removeHome(deps, id);
-}
-
-function scheduleRestart(deps: ContainerDeps, container: Container, ranFor: number): void {
-  deps.restarts.schedule(container.id, ranFor, () => {
-    void deps.turns.run(container.id, async () => {
-      if (container.state.status !== "restarting" || !deps.set.get(container.id)) return;
-      try {
-        await startInTurn(deps, container);
-      } catch (error) {
-        deps.log.error("restarting a container failed", { container: container.id, error: messageOf(error) });
-      }
-    });
-  });
 }

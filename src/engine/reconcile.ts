@@ -14,7 +14,7 @@ import { removeContainer } from "../containers/remove.ts";
 import { startsWithDaemon } from "../containers/restart-policy.ts";
 import { removeRunDirectory, unmountRootfs } from "../containers/rootfs.ts";
 import { cgroupsPath } from "../containers/spec/build.ts";
-import { startContainer } from "../containers/start.ts";
+import { startUnattended } from "../containers/unattended.ts";
 import { type Cgroups, detectCgroups } from "../linux/cgroup.ts";
 import { unmount } from "../linux/mount.ts";
 import { mountsBelow } from "../linux/mountinfo.ts";
@@ -54,8 +54,10 @@ export async function takeUpContainers(deps: ContainerDeps): Promise<Inits> {
 export async function reconcile(deps: ContainerDeps, inits: Inits): Promise<void> {
   await recordEnds(deps, inits);
   await dropUnknown(deps, await deps.supervisor.list());
-  await dropOrphanMounts(deps);
-  await dropOrphanDirectories(deps);
+  // Looked at once: who ends from now on is cleared away by its exit.
+  const live = liveRunDirectories(deps);
+  dropOrphanMounts(deps, live);
+  await dropOrphanDirectories(deps, live);
   dropPartialCheckpoints(deps);
   const running = deps.set.everything().filter(isRunning);
   await deps.volumes.reconcile(
@@ -105,7 +107,7 @@ function isFrozen(deps: ContainerDeps, { id, spec }: Container, cgroups: Cgroups
   }
 }
 
-/** Starts what its restart policy wants to run; failures are written into the containers' states. */
+/** Starts what its restart policy wants to run. */
 export function startByPolicy(deps: ContainerDeps): void {
   deps.restarts.begin();
   const limiter = new Limiter(startsAtOnce);
@@ -117,7 +119,7 @@ export function startByPolicy(deps: ContainerDeps): void {
     const { promise, resolve } = Promise.withResolvers<void>();
     begun.set(container.id, promise);
     const needed = neededBy(deps, container).filter((other) => wantsToRun(other));
-    const start = () => limiter.run(() => startUnattended(deps, container));
+    const start = () => limiter.run(() => startIfWanted(deps, container));
     void Promise.all(needed.map(begin)).then(start).then(resolve);
     return promise;
   };
@@ -126,8 +128,8 @@ export function startByPolicy(deps: ContainerDeps): void {
 
 function wantsToRun({ spec, state }: Container): boolean {
   if (state.status === "restarting") return true;
-  const runs = state.status === "running" || state.status === "paused";
-  return !runs && startsWithDaemon(spec.hostConfig.RestartPolicy, state);
+  const stands = state.status === "created" || state.status === "exited";
+  return stands && startsWithDaemon(spec.hostConfig.RestartPolicy, state);
 }
 
 /** Containers whose namespaces it joins: they have to run first. */
@@ -141,13 +143,13 @@ function neededBy(deps: ContainerDeps, { id, spec }: Container): Container[] {
   });
 }
 
-async function startUnattended(deps: ContainerDeps, container: Container): Promise<void> {
-  try {
-    await startContainer(deps, container);
-  } catch (error) {
-    const fields = { container: container.id, error: messageOf(error) };
-    deps.log.error("starting a container by its restart policy failed", fields);
-  }
+function startIfWanted(deps: ContainerDeps, container: Container): Promise<void> {
+  deps.readiness.expectStart();
+  return deps.turns.run(container.id, async () => {
+    if (!deps.set.get(container.id) || !wantsToRun(container)) return;
+    if (container.state.restartCount > 0) deps.set.setState(container, { restartCount: 0 });
+    await startUnattended(deps, container);
+  });
 }
 
 function takeUp(deps: ContainerDeps, container: Container, status: ProcessStatus): void {
@@ -234,9 +236,8 @@ async function clearAway(deps: ContainerDeps, id: string): Promise<void> {
 }
 
 /** Mounts below the exec root that no running container uses. */
-async function dropOrphanMounts(deps: ContainerDeps): Promise<void> {
+function dropOrphanMounts(deps: ContainerDeps, live: ReadonlySet<string>): void {
   const containers = join(deps.roots.execRoot, "containers");
-  const live = liveRunDirectories(deps);
   const there = new Set<string>();
   for (const path of mountsBelow(containers).toReversed()) {
     const [name = ""] = path.slice(containers.length + 1).split("/");
@@ -255,7 +256,7 @@ function liveRunDirectories(deps: ContainerDeps): Set<string> {
 }
 
 /** Folders of containers that have no row, and what a removal that was cut off left in the trash. */
-async function dropOrphanDirectories(deps: ContainerDeps): Promise<void> {
+async function dropOrphanDirectories(deps: ContainerDeps, live: ReadonlySet<string>): Promise<void> {
   const { dataRoot, execRoot } = deps.roots;
   const trash = join(dataRoot, "trash");
   await mkdir(trash, { recursive: true, mode: 0o700 });
@@ -264,7 +265,6 @@ async function dropOrphanDirectories(deps: ContainerDeps): Promise<void> {
     deps.log.warn("removing the folder of a container that no row tells of", { container: name });
     await rename(join(dataRoot, "containers", name), join(trash, `container-${name}`));
   }
-  const live = liveRunDirectories(deps);
   for (const name of entries(join(execRoot, "containers"))) {
     const path = join(execRoot, "containers", name);
     if (!live.has(path)) await rm(path, { recursive: true, force: true });

@@ -82,6 +82,18 @@ test("a changed policy holds from the next exit on", async () => {
   await daemon.must("rm", "changes");
 });
 
+test("a start by the policy that fails is tried again", async () => {
+  await start("owner", "no", "sleep 600");
+  await daemon.must("run", "-d", "--name", "joins", "--network", "container:owner", "--restart", "always", "busybox", "sleep", "600"); // biome-ignore format: one command
+  await daemon.must("stop", "-t", "0", "owner");
+  process.kill(Number(await daemon.inspect("joins", "{{.State.Pid}}")), "SIGKILL");
+  await until("it has failed", async () => /^restarting 128 [3-9]/.test(await state("joins")));
+  expect(await daemon.inspect("joins", "{{.State.Error}}")).toContain("cannot join network namespace");
+  await daemon.must("start", "owner");
+  await until("it runs", async () => (await state("joins")).startsWith("running 0 "));
+  await daemon.must("rm", "-f", "joins", "owner");
+});
+
 test("what should run runs again after everything was killed, as by a power failure", async () => {
   await start("always", "always", "sleep 600");
   await start("unless", "unless-stopped", "sleep 600");
