@@ -30,7 +30,7 @@ export interface Place {
 
 /** The attribute that holds what is made in a directory to certain permissions (acl(5)). */
 export const defaultAccessList = "system.posix_acl_default";
-const setGroupId = 0o2000;
+export const setGroupId = 0o2000;
 const maxOpenParents = 64;
 const directoryFlags = openFlags.path | openFlags.directory;
 

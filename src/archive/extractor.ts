@@ -18,10 +18,18 @@ import {
   statusAt,
   symlinkAt,
 } from "../linux/file-at.ts";
+import { creatable } from "../linux/umask.ts";
 import { type IdMaps, idOutside } from "../linux/user-namespace.ts";
 import { pathAt, setXattr, setXattrFd } from "../linux/xattr.ts";
 import { type ByteString, toText } from "./byte-string.ts";
-import { defaultAccessList, ExtractRoot, isWhiteout, normalisePath, type Place } from "./extract-root.ts";
+import {
+  defaultAccessList,
+  ExtractRoot,
+  isWhiteout,
+  normalisePath,
+  type Place,
+  setGroupId,
+} from "./extract-root.ts";
 import type { TarEntry } from "./tar-entry.ts";
 import { isOverlayXattr, opaqueValue, opaqueXattr, parseWhiteout, type Whiteout } from "./whiteout.ts";
 
@@ -53,9 +61,6 @@ export interface Extracted {
   entries: number;
 }
 
-const setGroupId = 0o2000;
-/** The permissions that files can be made with: the process withholds the others. */
-const creatable = 0o777 & ~process.umask();
 const isDirectory = (mode: number) => (mode & fileTypes.mask) === fileTypes.directory;
 
 /**

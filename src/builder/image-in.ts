@@ -1,14 +1,11 @@
 import { invalidArgument, notFound } from "../base/errors.ts";
 import { sha256Of } from "../oci/digester.ts";
 import { maxImageConfigSize, parseImageConfig, platformOf } from "../oci/image-config.ts";
-import { isIndex, parseManifestOrIndex } from "../oci/manifest.ts";
+import { isIndex, maxIndexDepth, parseManifestOrIndex } from "../oci/manifest.ts";
 import { isImageConfigType, isIndexType, isManifestType, layerCompression } from "../oci/media-types.ts";
 import { formatPlatform, type Platform, selectPlatform } from "../oci/platform.ts";
 import { type ContentReader, readSmall } from "./content-reader.ts";
 import type { BaseImage } from "./stage-state.ts";
-
-/** An index within an index within an index: nobody makes deeper ones. */
-const maxDepth = 3;
 
 /**
  * What a place says of its image for one platform. Nothing of it is stored, and its layers stay where they are. Throws
@@ -26,7 +23,7 @@ export async function imageIn(
       ({ mediaType }) => isManifestType(mediaType) || isIndexType(mediaType),
     );
     const chosen = selectPlatform(usable, platform);
-    if (chosen === undefined || depth > maxDepth) {
+    if (chosen === undefined || depth > maxIndexDepth) {
       throw notFound(`no matching manifest for ${formatPlatform(platform)} in the manifest list entries`);
     }
     const next = await reader.document(chosen.digest, signal);

@@ -27,10 +27,15 @@ export function startContainer(
     if (container.state.status !== "restarting" && isRunning(container)) refuseSecondStart(container);
     refuseToStart(deps, container);
     // Who starts it by hand begins to count anew.
-    deps.restarts.cancel(container.id);
-    if (container.state.restartCount > 0) deps.set.setState(container, { restartCount: 0 });
+    countRestartsAnew(deps, container);
     await startInTurn(deps, container, checkpoint);
   });
+}
+
+/** The next restart is the first one again. */
+export function countRestartsAnew(deps: ContainerDeps, container: Container): void {
+  deps.restarts.cancel(container.id);
+  if (container.state.restartCount > 0) deps.set.setState(container, { restartCount: 0 });
 }
 
 function refuseSecondStart({ state }: Container): never {

@@ -7,6 +7,7 @@ import {
   type Index,
   isIndex,
   type Manifest,
+  maxIndexDepth,
   maxManifestSize,
   parseManifestOrIndex,
 } from "../oci/manifest.ts";
@@ -16,7 +17,6 @@ import { identityOf } from "./image-identity.ts";
 
 /** More than any statement that a build makes. */
 const maxStatement = 64 * 1024 * 1024;
-const maxDepth = 3;
 
 function documentOf({ blobs }: Engine, digest: Digest): Manifest | Index | undefined {
   return blobs.has(digest) ? parseManifestOrIndex(blobs.read(digest, maxManifestSize)) : undefined;
@@ -29,7 +29,7 @@ function* manifestsOf(
   seen = new Set<Digest>(),
   depth = 0,
 ): Generator<Descriptor> {
-  if (seen.has(target.digest) || depth > maxDepth) return;
+  if (seen.has(target.digest) || depth > maxIndexDepth) return;
   seen.add(target.digest);
   const document = isIndexType(target.mediaType) ? documentOf(engine, target.digest) : undefined;
   if (document === undefined || !isIndex(document)) yield target;

@@ -1,6 +1,6 @@
 import { release } from "node:os";
 import { unavailable } from "../base/errors.ts";
-import { kernelAtLeast } from "../security/seccomp-profile.ts";
+import { kernelAtLeast } from "../linux/kernel-release.ts";
 
 /** The first with all that nothing stands in for: pidfd_getfd(2) and openat2(2). */
 const oldestKernel = "5.6";

@@ -14,6 +14,7 @@ import { removeContainer } from "../containers/remove.ts";
 import { startsWithDaemon } from "../containers/restart-policy.ts";
 import { removeRunDirectory, unmountRootfs } from "../containers/rootfs.ts";
 import { cgroupsPath } from "../containers/spec/build.ts";
+import { countRestartsAnew } from "../containers/start.ts";
 import { startUnattended } from "../containers/unattended.ts";
 import { type Cgroups, detectCgroups } from "../linux/cgroup.ts";
 import { unmount } from "../linux/mount.ts";
@@ -147,7 +148,7 @@ function startIfWanted(deps: ContainerDeps, container: Container): Promise<void>
   deps.readiness.expectStart();
   return deps.turns.run(container.id, async () => {
     if (!deps.set.get(container.id) || !wantsToRun(container)) return;
-    if (container.state.restartCount > 0) deps.set.setState(container, { restartCount: 0 });
+    countRestartsAnew(deps, container);
     await startUnattended(deps, container);
   });
 }

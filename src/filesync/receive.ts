@@ -17,6 +17,7 @@ import { join } from "node:path";
 import { type FileStat, goModes, Packet, packetTypes } from "../api/buildkit/session.ts";
 import { errnoOf, invalidArgument, notImplemented } from "../base/errors.ts";
 import { makeFifo } from "../linux/fifo.ts";
+import { creatable } from "../linux/umask.ts";
 import type { PacketStream } from "./stream.ts";
 
 /** Files as they are on the disk, by path. */
@@ -34,8 +35,6 @@ const notFiles = [goModes.symlink, goModes.fifo, goModes.device, goModes.socket]
 const has = (mode: number, bit: number) => Math.floor(mode / bit) % 2 === 1;
 /** A file by its first name. */
 const isPlain = (stat: FileStat) => isFile(stat) && stat.linkname === "";
-/** The permissions that files can be made with: the process withholds the others. */
-const creatable = 0o777 & ~process.umask();
 const permissions = (mode: number) =>
   (mode & 0o777) +
   (has(mode, goModes.setuid) ? 0o4000 : 0) +

@@ -6,6 +6,7 @@ import {
   type Index,
   isIndex,
   type Manifest,
+  maxIndexDepth,
   maxManifestSize,
   parseManifestOrIndex,
 } from "../oci/manifest.ts";
@@ -24,8 +25,6 @@ export interface Variant {
   platform: Platform | undefined;
 }
 
-/** An index in an index in an index: nobody makes deeper ones. */
-const maxDepth = 3;
 /** More than most hosts have images: a list of all reads each of them. A few kilobytes each. */
 const maxCached = 4000;
 
@@ -74,7 +73,7 @@ export class ImageContent {
    */
   variants(target: Digest, described?: Platform, seen = new Set<Digest>(), depth = 0): Variant[] {
     const document = this.document(target);
-    if (document === undefined || seen.has(target) || depth > maxDepth) return [];
+    if (document === undefined || seen.has(target) || depth > maxIndexDepth) return [];
     seen.add(target);
     if (!isIndex(document)) return [this.#variant(target, document, described)];
     return document.manifests.flatMap(({ digest, platform }) =>
@@ -125,7 +124,7 @@ export class ImageContent {
     if (seen.has(target)) return;
     seen.add(target);
     yield { blob: target };
-    const document = depth > maxDepth ? undefined : this.#tryDocument(target);
+    const document = depth > maxIndexDepth ? undefined : this.#tryDocument(target);
     if (document === undefined) return;
     if (isIndex(document)) {
       for (const child of document.manifests) yield* this.reachable(child.digest, seen, depth + 1);

@@ -39,6 +39,9 @@ export interface Index {
   annotations?: Record<string, string>;
 }
 
+/** How deep indexes may stand in indexes: nobody makes deeper ones. */
+export const maxIndexDepth = 3;
+
 /** The most bytes that a manifest or index may have: the limit that registries keep. */
 export const maxManifestSize = 4 * 1024 * 1024;
 /** More layers than an overlay mount takes (500) are of no use. */

@@ -1,4 +1,5 @@
 import { invalidArgument } from "../base/errors.ts";
+import { kernelAtLeast } from "../linux/kernel-release.ts";
 import type { SeccompArgument, SeccompRule, SeccompSpec } from "../oci/runtime-spec.ts";
 
 /** When a rule applies. Of `caps` all are needed (or, to exclude, one is enough), of `arches` one. */
@@ -82,11 +83,4 @@ function applies({ includes, excludes }: ProfileRule, context: SeccompContext): 
   if (includes?.caps && !includes.caps.every(has)) return false;
   if (includes?.arches?.length && !includes.arches.some(isHere)) return false;
   return !includes?.minKernel || kernelAtLeast(context.kernelRelease, includes.minKernel);
-}
-
-/** Compares the first two numbers of a kernel release: `6.1.0-13-amd64` is at least `4.8`. */
-export function kernelAtLeast(release: string, minimum: string): boolean {
-  const [major = 0, minor = 0] = release.split(/[.-]/).map(Number);
-  const [wantedMajor = 0, wantedMinor = 0] = minimum.split(".").map(Number);
-  return major > wantedMajor || (major === wantedMajor && minor >= wantedMinor);
 }

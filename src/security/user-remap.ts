@@ -4,6 +4,7 @@ import { dirname } from "node:path";
 import { errnoOf, internal, invalidArgument, messageOf, unavailable } from "../base/errors.ts";
 import { cloneMount } from "../linux/detached-mount.ts";
 import { closeFd, openFlags, openPath } from "../linux/file-at.ts";
+import { kernelAtLeast } from "../linux/kernel-release.ts";
 import {
   type IdExtent,
   type IdMaps,
@@ -11,7 +12,6 @@ import {
   type RemappedIds,
   withMaker,
 } from "../linux/user-namespace.ts";
-import { kernelAtLeast } from "./seccomp-profile.ts";
 
 /** What `--userns-remap` means on this host. */
 export interface UserRemap extends RemappedIds {

@@ -11,7 +11,7 @@ import { join } from "node:path";
 import type { Duplex } from "node:stream";
 import { serveGrpc } from "../../src/api/grpc/server.ts";
 import type { Wire } from "../../src/api/http2/frame-writer.ts";
-import { type Offers, sessionServices } from "../../src/cli/build/session-services.ts";
+import { sessionServices } from "../../src/cli/build/session-services.ts";
 import { TestDaemon } from "../harness/daemon.ts";
 import { upgraded, wireOf } from "../harness/upgraded.ts";
 
@@ -140,22 +140,25 @@ class Rpc {
   }
 }
 
-/** A session that offers a folder as the context and the place of the Dockerfile. */
-async function offer(files: Record<string, string>): Promise<{ id: string; socket: Duplex }> {
-  const id = crypto.randomUUID();
-  const path = join(folder, id);
-  mkdirSync(path);
-  for (const [name, content] of Object.entries(files)) writeFileSync(join(path, name), content);
-  const offers: Offers = {
-    folders: new Map(["context", "dockerfile"].map((name) => [name, path])),
+/** What a session that offers nothing but a folder, under these names, serves. */
+const folderServices = (names: readonly string[], path: string) =>
+  sessionServices({
+    folders: new Map(names.map((name) => [name, path])),
     secrets: new Map(),
     agents: new Map(),
     upload: undefined,
     destinations: [],
     further: [],
     credentials: () => ({}),
-  };
-  const methods = sessionServices(offers);
+  });
+
+/** A session that offers a folder as the context and the place of the Dockerfile. */
+async function offer(files: Record<string, string>): Promise<{ id: string; socket: Duplex }> {
+  const id = crypto.randomUUID();
+  const path = join(folder, id);
+  mkdirSync(path);
+  for (const [name, content] of Object.entries(files)) writeFileSync(join(path, name), content);
+  const methods = folderServices(["context", "dockerfile"], path);
   const socket = await upgraded(daemon.socket, "/session", {
     "X-Docker-Expose-Session-Uuid": id,
     "X-Docker-Expose-Session-Name": "test",
@@ -285,15 +288,7 @@ test("a folder in a session of its own, which is a call, and which several build
   const path = join(folder, "shared");
   mkdirSync(path);
   writeFileSync(join(path, "f"), "shared\n");
-  const methods = sessionServices({
-    folders: new Map([["x", path]]),
-    secrets: new Map(),
-    agents: new Map(),
-    upload: undefined,
-    destinations: [],
-    further: [],
-    credentials: () => ({}),
-  });
+  const methods = folderServices(["x"], path);
   const id = crypto.randomUUID();
   const stream = rpc.open("Control/Session", {
     "x-docker-expose-session-uuid": id,

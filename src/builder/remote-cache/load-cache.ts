@@ -7,6 +7,7 @@ import {
   type Index,
   isIndex,
   type Manifest,
+  maxIndexDepth,
   parseManifestOrIndex,
 } from "../../oci/manifest.ts";
 import { isImageConfigType, isIndexType, isManifestType, mediaTypes } from "../../oci/media-types.ts";
@@ -16,8 +17,6 @@ import type { ImportedMount, ImportedResult, LoadedCache } from "./imported-cach
 
 /** Where an image's configuration says what it knows of its own steps. */
 export const inlineCacheKey = "moby.buildkit.cache.v0";
-
-const maxDepth = 3;
 
 /** Reads what a cache, or an image that has one in it, knows. Its layers stay where they are. */
 export async function loadCache(reader: ContentReader, signal: AbortSignal): Promise<LoadedCache> {
@@ -78,7 +77,7 @@ async function loadInline(
     ({ mediaType, platform }) =>
       (isManifestType(mediaType) || isIndexType(mediaType)) && platform?.os !== "unknown",
   );
-  if (depth > maxDepth) return;
+  if (depth > maxIndexDepth) return;
   for (const { digest } of children) {
     const child = await readChild(reader, digest, signal);
     // An image that was pulled has one platform here, and names the others.

@@ -1,11 +1,11 @@
 import { existsSync, readFileSync } from "node:fs";
 import { type Logger, silentLogger } from "../../base/log.ts";
+import { kernelAtLeast } from "../../linux/kernel-release.ts";
 import { defaultApparmorProfile, ensureDefaultApparmorProfile } from "../../security/apparmor.ts";
 import { containerCapabilities } from "../../security/capabilities.ts";
 import { readSecurityFacts, type SecurityFacts } from "../../security/host-facts.ts";
 import { defaultMaskedPaths, hostMaskedPaths } from "../../security/paths.ts";
 import { SeccompFilters } from "../../security/seccomp.ts";
-import { kernelAtLeast } from "../../security/seccomp-profile.ts";
 import { type HardLimits, readHardLimits } from "./rlimits.ts";
 
 /** What of host and daemon goes into every container's specification. Made once, when the daemon starts. */
