@@ -1,8 +1,14 @@
 import { invalidArgument } from "./errors.ts";
 
-/** A truth value as Go's `strconv.ParseBool` reads it. Throws `invalidArgument`, in its words. */
-export function parseBoolean(text: string): boolean {
+/** A truth value as Go's `strconv.ParseBool` reads it; undefined for what is none. */
+export function booleanOf(text: string): boolean | undefined {
   if (/^(?:1|t|T|true|TRUE|True)$/.test(text)) return true;
-  if (/^(?:0|f|F|false|FALSE|False)$/.test(text)) return false;
+  return /^(?:0|f|F|false|FALSE|False)$/.test(text) ? false : undefined;
+}
+
+/** As `booleanOf`. Throws `invalidArgument`, in Go's words, for what is no truth value. */
+export function parseBoolean(text: string): boolean {
+  const value = booleanOf(text);
+  if (value !== undefined) return value;
   throw invalidArgument(`strconv.ParseBool: parsing ${JSON.stringify(text)}: invalid syntax`);
 }

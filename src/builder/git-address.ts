@@ -1,3 +1,4 @@
+import { booleanOf } from "../base/booleans.ts";
 import { invalidArgument } from "../base/errors.ts";
 
 /** A git repository at some state, and a folder in it. */
@@ -86,7 +87,7 @@ const within = (prefix: string, name: string) =>
   name === "" || name.startsWith(prefix) ? name : prefix + name;
 
 function flagOf(name: string, value: string): boolean {
-  if (/^(|1|t|T|true|TRUE|True)$/.test(value)) return true;
-  if (/^(0|f|F|false|FALSE|False)$/.test(value)) return false;
+  const flag = value === "" ? true : booleanOf(value);
+  if (flag !== undefined) return flag;
   throw invalidArgument(`invalid ${name} value: ${JSON.stringify(value)}`);
 }

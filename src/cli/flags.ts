@@ -1,3 +1,4 @@
+import { booleanOf } from "../base/booleans.ts";
 import { messageOf } from "../base/errors.ts";
 
 /** One flag of a command. T is the type of its value. */
@@ -35,12 +36,9 @@ export interface FlagOptions {
   readonly deprecated?: string;
 }
 
-const trues = new Set(["1", "t", "T", "TRUE", "true", "True"]);
-const falses = new Set(["0", "f", "F", "FALSE", "false", "False"]);
-
 function parseBool(text: string): boolean {
-  if (trues.has(text)) return true;
-  if (falses.has(text)) return false;
+  const value = booleanOf(text);
+  if (value !== undefined) return value;
   throw new Error(`strconv.ParseBool: parsing ${JSON.stringify(text)}: invalid syntax`);
 }
 

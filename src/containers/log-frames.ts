@@ -1,3 +1,4 @@
+import { queryEscape } from "../base/query-escape.ts";
 import type { LogRecord } from "../runtime/logs/record.ts";
 import { frame } from "./stdcopy.ts";
 
@@ -67,10 +68,4 @@ function detailsOf(record: LogRecord): string {
   const pairs = Object.entries(record.attributes ?? {}).sort(([a], [b]) => (a < b ? -1 : 1));
   const encoded = pairs.map((pair) => pair.map(queryEscape).join("="));
   return `${encoded.join(",")} `;
-}
-
-/** As Go's `url.QueryEscape`: a blank is a plus, and nothing stays as it is but letters, digits and `-_.~`. */
-function queryEscape(text: string): string {
-  const escaped = encodeURIComponent(text).replaceAll("%20", "+");
-  return escaped.replace(/[!'()*]/g, (mark) => `%${mark.charCodeAt(0).toString(16).toUpperCase()}`);
 }

@@ -1,3 +1,4 @@
+import { queryEscape } from "../base/query-escape.ts";
 import { equal, less, truth, unwrap } from "./compare.ts";
 import { TemplateError } from "./errors.ts";
 import { formatValue } from "./format.ts";
@@ -137,10 +138,6 @@ const js: Record<string, string> = {
 };
 const jsEscape = (char: string) =>
   js[char] ?? `\\u${char.charCodeAt(0).toString(16).toUpperCase().padStart(4, "0")}`;
-const urlEscape = (raw: string) =>
-  encodeURIComponent(raw)
-    .replace(/[!'()*]/g, (c) => `%${c.charCodeAt(0).toString(16).toUpperCase()}`)
-    .replaceAll("%20", "+");
 
 const variadic = (call: TemplateFunction["call"]): TemplateFunction => ({
   parameters: [],
@@ -169,7 +166,7 @@ const builtins: FunctionTable = {
     // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is escaped
     stringValue(sprint(args, false).replace(/[\\'"<>&=\u0000-\u001f]/g, jsEscape)),
   ),
-  urlquery: variadic((args) => stringValue(urlEscape(sprint(args, false)))),
+  urlquery: variadic((args) => stringValue(queryEscape(sprint(args, false)))),
   index: withFirst(([target, ...keys]) =>
     keys.reduce<Value | undefined>((at, key) => indexOne(at, key), target),
   ),

@@ -1,5 +1,6 @@
 import { mkdirSync } from "node:fs";
 import { dirname, resolve } from "node:path";
+import { booleanOf } from "../../base/booleans.ts";
 import { parseCsvRecord } from "../../base/csv.ts";
 import { invalidArgument, messageOf } from "../../base/errors.ts";
 import type { ContentFolder } from "./content-store.ts";
@@ -54,8 +55,7 @@ export async function outputsOf(wanted: Wanted): Promise<Outputs> {
   return { exporters: parsed, destinations, layout };
 }
 
-const isLayout = ({ Type, Attrs }: Exporter) =>
-  Type === "oci" && /^(0|f|F|false|FALSE|False)$/.test(Attrs.tar ?? "");
+const isLayout = ({ Type, Attrs }: Exporter) => Type === "oci" && booleanOf(Attrs.tar ?? "") === false;
 
 async function layoutOf(parsed: readonly Exporter[]): Promise<ContentFolder | undefined> {
   const [wanted, ...more] = parsed.filter(isLayout);

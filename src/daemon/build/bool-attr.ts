@@ -1,3 +1,4 @@
+import { booleanOf } from "../../base/booleans.ts";
 import { invalidArgument } from "../../base/errors.ts";
 
 /**
@@ -7,7 +8,7 @@ import { invalidArgument } from "../../base/errors.ts";
 export function boolOf(attrs: Readonly<Record<string, string>>, name: string, otherwise = false): boolean {
   const text = attrs[name];
   if (text === undefined) return otherwise;
-  if (/^(|1|t|T|true|TRUE|True)$/.test(text)) return true;
-  if (/^(0|f|F|false|FALSE|False)$/.test(text)) return false;
+  const value = text === "" ? true : booleanOf(text);
+  if (value !== undefined) return value;
   throw invalidArgument(`non-bool value specified for ${name}`);
 }

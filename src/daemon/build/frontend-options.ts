@@ -1,3 +1,4 @@
+import { booleanOf } from "../../base/booleans.ts";
 import { invalidArgument, notImplemented } from "../../base/errors.ts";
 import type { BuildOptions, BuildResources } from "../../builder/options.ts";
 import { hostPlatform, type Platform, parsePlatform } from "../../oci/platform.ts";
@@ -39,7 +40,7 @@ export function frontendOptions(attrs: FrontendAttrs): FrontendOptions {
 
 /** `--build-arg BUILDKIT_INLINE_CACHE=1`: what is not clearly true is false, as in BuildKit. */
 export function wantsInline(text: string | undefined): boolean {
-  return /^(1|t|T|true|TRUE|True)$/.test(text ?? "");
+  return booleanOf(text ?? "") ?? false;
 }
 
 /** Those attributes whose name begins with `prefix`, without it. */
