@@ -56,17 +56,18 @@ async function exitInTurn(deps: ContainerDeps, exit: Exit): Promise<void> {
   // A restart that is under way needs the container; the removal comes after it.
   const removal = held ? undefined : deps.removals.of(container.id);
   const remove = autoRemove || removal !== undefined;
+  const volumes = autoRemove || (removal?.volumes ?? false);
   const restart =
     !remove &&
     (demanded || shouldRestart(hostConfig.RestartPolicy, { ...container.state, ...outcome(exit) }));
   tracer.since("exit.told", exit.finishedAt, exit.id);
-  tracer.span("exit.record", () => recordExit(deps, container, exit, { remove, restart }), exit.id);
+  tracer.span("exit.record", () => recordExit(deps, container, exit, { remove, volumes, restart }), exit.id);
   if (exit.oomKilled) deps.events("oom", container, {});
   deps.events("die", container, {
     exitCode: String(exit.exitCode),
     execDuration: String(Math.max(0, Math.floor(ranFor / 1000))),
   });
-  await clearAfterExit(deps, container, exit.exitCode, { remove, autoRemove, removal });
+  await clearAfterExit(deps, container, exit.exitCode, { remove, volumes, removal });
   if (restart) scheduleRestart(deps, container, ranFor);
 }
 
@@ -84,12 +85,12 @@ function recordExit(
   deps: ContainerDeps,
   container: Container,
   exit: Exit,
-  { remove, restart }: { remove: boolean; restart: boolean },
+  { remove, volumes, restart }: { remove: boolean; volumes: boolean; restart: boolean },
 ): void {
   for (const exec of deps.execs.containerEnded(container.id)) tellExecEnd(deps, exec);
   const health = unwatchHealth(deps, container);
   if (remove) {
-    forget(deps, container);
+    forget(deps, container, volumes);
     return;
   }
   const { restartCount } = container.state;
@@ -103,9 +104,9 @@ function recordExit(
 interface Ending {
   /** Its row has gone. */
   remove: boolean;
-  /** Because it was made so. */
-  autoRemove: boolean;
-  /** Because a client removes it by force. */
+  /** And its anonymous volumes are to go. */
+  volumes: boolean;
+  /** Of a client that removes it by force. */
   removal: Removal | undefined;
 }
 
@@ -132,19 +133,15 @@ async function endInSight(
   deps: ContainerDeps,
   container: Container,
   exitCode: number,
-  { remove, autoRemove, removal }: Ending,
+  { remove, volumes }: Ending,
 ): Promise<void> {
   const { id } = container;
-  const released = tracer.span("exit.network", () => deps.network.release(id), id);
-  // At once: of volumes whose container has no row, the next daemon could not tell that they are to stay.
-  const givenUp = removal && giveUpVolumes(deps, container, autoRemove || removal.volumes);
-  givenUp?.catch(() => {}); // it is awaited below
-  await released;
+  await tracer.span("exit.network", () => deps.network.release(id), id);
   deps.waiters.exited(id, { exitCode });
   if (!remove) return;
   // Who has stopped it tells of that first.
   if (container.state.stoppedByUser) await nextTurn();
-  await (givenUp ?? giveUpVolumes(deps, container, true));
+  await giveUpVolumes(deps, container, volumes);
   deps.waiters.removed(id, { exitCode });
   deps.events("destroy", container, {});
 }

@@ -57,7 +57,7 @@ export async function removeInTurn(
   container: Container,
   { volumes }: { volumes: boolean },
 ): Promise<void> {
-  forget(deps, container);
+  forget(deps, container, volumes);
   await giveUpVolumes(deps, container, volumes);
   deps.waiters.removed(container.id, { exitCode: container.state.exitCode });
   deps.events("destroy", container, {});
@@ -101,8 +101,12 @@ async function killForRemoval(deps: ContainerDeps, container: Container): Promis
   }
 }
 
-/** The row goes, and the name is free. What is left on the disk is known by its resource rows. */
-export function forget(deps: ContainerDeps, container: Container): void {
+/**
+ * The row goes, and the name is free. What is left on the disk is known by its resource rows. Its anonymous volumes are
+ * to be removed with `giveUpVolumes` when `removeAnonymous`.
+ */
+export function forget(deps: ContainerDeps, container: Container, removeAnonymous: boolean): void {
+  if (container.spec.mounts.length > 0) deps.volumes.decideAnonymous(container.id, !removeAnonymous);
   deps.set.delete(container);
 }
 

@@ -3,12 +3,14 @@ import type { Database, Migration } from "./database.ts";
 /**
  * A container's claim on a volume. `populated`: the image's content has had its chance to be copied into it.
  * `mounted`: the driver has been asked to have it there for the container, and not yet to take it away.
+ * `stays`: the container is being removed without its anonymous volumes.
  */
 export interface VolumeUserRow {
   volume: string;
   container: string;
   populated: number;
   mounted: number;
+  stays: number;
 }
 
 export const volumeUserMigrations: readonly Migration[] = [
@@ -24,6 +26,7 @@ export const volumeUserMigrations: readonly Migration[] = [
     id: "volume-users-2",
     sql: "ALTER TABLE volume_users ADD COLUMN mounted INTEGER NOT NULL DEFAULT 0",
   },
+  { id: "volume-users-3", sql: "ALTER TABLE volume_users ADD COLUMN stays INTEGER NOT NULL DEFAULT 0" },
 ];
 
 export class VolumeUserTable {
@@ -80,6 +83,13 @@ export class VolumeUserTable {
     );
   }
 
+  /** The row of the container is deleted after this, and durably: that makes this durable, too. */
+  setStays(container: string, stays: boolean): void {
+    this.#database.relaxed(() =>
+      this.#database.run("UPDATE volume_users SET stays = ? WHERE container = ?", stays ? 1 : 0, container),
+    );
+  }
+
   /** All that is mounted for a container, or all that is mounted. */
   mounted(container?: string): VolumeUserRow[] {
     return container === undefined
@@ -99,10 +109,8 @@ export class VolumeUserTable {
     this.#database.run("DELETE FROM volume_users WHERE container = ?", container);
   }
 
-  /** All containers that have a volume. */
-  containers(): string[] {
-    return this.#database
-      .all<VolumeUserRow>("SELECT DISTINCT container FROM volume_users")
-      .map((row) => row.container);
+  /** All containers that have a volume, and whether their volumes stay when they are removed. */
+  containers(): Pick<VolumeUserRow, "container" | "stays">[] {
+    return this.#database.all("SELECT container, max(stays) AS stays FROM volume_users GROUP BY container");
   }
 }

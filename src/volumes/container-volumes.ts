@@ -257,6 +257,14 @@ export class ContainerVolumes {
     await this.#mounts.release(id);
   }
 
+  /**
+   * To be called before the container's row is deleted: whether its anonymous volumes are to stay. A daemon that is
+   * killed between that and `forgetContainer` leaves it to the next one.
+   */
+  decideAnonymous(id: string, stay: boolean): void {
+    this.#users.setStays(id, stay);
+  }
+
   /** The container is gone, or was never made. Volumes that it had without a name go too when `removeAnonymous`. */
   async forgetContainer(
     id: string,
@@ -297,8 +305,8 @@ export class ContainerVolumes {
       // Plugins may take their time to answer: the daemon does not wait for them.
       if (!live.has(container)) void this.#mounts.release(container);
     }
-    for (const container of this.#users.containers()) {
-      if (!containers.has(container)) await this.forgetContainer(container, [], { removeAnonymous: true });
+    for (const { container, stays } of this.#users.containers()) {
+      if (!containers.has(container)) await this.forgetContainer(container, [], { removeAnonymous: !stays });
     }
     await this.#store.reconcile();
     const kept = mounted.filter(({ container }) => live.has(container)).map(({ volume }) => volume);

@@ -117,6 +117,15 @@ describe("volumes", () => {
     expect(volumes.find(name)).toBeUndefined();
   });
 
+  test.each([true, false])("of a container whose removal was cut off stay as was asked: %p", async (stay) => {
+    const [mount] = await plan("c1", [], { "/a": {} });
+    containers.decideAnonymous("c1", stay);
+    // The daemon is killed here, and the next one finds no row of the container.
+    await open().containers.reconcile(new Set(), []);
+    expect(volumes.find(mount?.name ?? "") !== undefined).toBe(stay);
+    expect(volumes.containersOf(mount?.name ?? "")).toEqual([]);
+  });
+
   test("of a plan that fails are not left behind", async () => {
     await volumes.create({ Name: "old" });
     await expect(plan("c1", ["new:/a", "old:/b", "z:/c"])).rejects.toThrow("volume name is too short");
