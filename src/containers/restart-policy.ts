@@ -38,11 +38,16 @@ export class Restarts {
   #delays = new Map<string, number>();
   #timers = new Map<string, ReturnType<typeof setTimeout>>();
   #held = new Set<string>();
-  #begun = false;
+  #active = false;
 
   /** While the daemon starts, no timer is set: what waits is started then in an order that suits all. */
   begin(): void {
-    this.#begun = true;
+    this.#active = true;
+  }
+
+  /** Between `begin` and `stop`: containers may be started without anybody asking for it. */
+  get active(): boolean {
+    return this.#active;
   }
 
   /** Runs `start` after the container's delay, which doubles each time. `ranFor` in milliseconds. */
@@ -51,7 +56,7 @@ export class Restarts {
     const delay = before === undefined ? firstDelay : Math.min(before * 2, longestDelay);
     this.#delays.set(id, delay);
     clearTimeout(this.#timers.get(id));
-    if (!this.#begun) return;
+    if (!this.#active) return;
     this.#timers.set(
       id,
       setTimeout(() => {
@@ -83,6 +88,7 @@ export class Restarts {
 
   /** No restart comes any more. */
   stop(): void {
+    this.#active = false;
     for (const timer of this.#timers.values()) clearTimeout(timer);
     this.#timers.clear();
   }

@@ -7,9 +7,10 @@ import { startInTurn } from "./start.ts";
 /**
  * Starts a container whose turn the caller holds, as its restart policy wants. A start that fails is logged, and tried
  * again like a life that ended: what it needs (an address of the host, a mount, a container whose namespace it joins)
- * may only be on its way.
+ * may only be on its way. A daemon that is ending leaves all of that to the next one.
  */
 export async function startUnattended(deps: ContainerDeps, container: Container): Promise<void> {
+  if (!deps.restarts.active) return;
   try {
     await startInTurn(deps, container);
   } catch (error) {

@@ -49,3 +49,20 @@ test("a second daemon with the same roots refuses to start", async () => {
   expect(stderr).toMatch(/is still running|another daemon|in use/);
   expect(await daemon.must("ps", "-q")).toBe("");
 });
+
+test("a daemon that is ended begins no restart any more, and the next one goes on with them", async () => {
+  await using daemon = await TestDaemon.start({ images: ["busybox"] });
+  const names = ["first", "second", "third", "fourth"];
+  for (const name of names) await shell(daemon, name, "sleep 0.03", "--restart", "always");
+  for (let time = 0; time < 5; time++) {
+    await daemon.end("SIGTERM");
+    expect(await daemon.log()).not.toContain("level=error");
+    await daemon.launch();
+  }
+  for (const name of names) {
+    const restarts = () => daemon.inspect(name, "{{.RestartCount}}");
+    const before = await restarts();
+    await until(`${name} is started again`, async () => (await restarts()) !== before);
+  }
+  await daemon.must("rm", "-f", ...names);
+});
