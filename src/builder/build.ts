@@ -92,6 +92,7 @@ class BuildRun implements AsyncDisposable {
       source: (planned, name, instruction) => this.#source(planned, name, instruction),
       stagesBuilt: (planned, instruction) => this.#stagesBuilt(planned, instruction),
     };
+    this.#cleanups.add(() => deps.cache.recordUses());
   }
 
   /** What steps may have, and the build checks, before anything is done. */

@@ -3,7 +3,7 @@ import type { Clock } from "../base/clock.ts";
 import { newId } from "../base/ids.ts";
 import type { LayerStore } from "../images/layers.ts";
 import type { Digest } from "../oci/digest.ts";
-import type { BuildCacheRow, BuildCacheTable } from "../store/build-cache.ts";
+import type { BuildCacheRow, BuildCacheTable, BuildCacheUse } from "../store/build-cache.ts";
 import type { BuiltLayer } from "./stage-state.ts";
 
 /** A name for what goes into a step: the same for the same content, on every machine. */
@@ -32,6 +32,8 @@ export class BuildCache {
   readonly #table: BuildCacheTable;
   readonly #layers: Pick<LayerStore, "has">;
   readonly #clock: Clock;
+  /** Results that were used since that was written down, by their ids. */
+  readonly #used = new Map<string, BuildCacheUse>();
 
   constructor(table: BuildCacheTable, layers: Pick<LayerStore, "has">, clock: Clock) {
     this.#table = table;
@@ -44,7 +46,8 @@ export class BuildCache {
     for (const key of keys) {
       const row = this.#table.find(key);
       if (row === undefined || !this.#layers.has(row.diffId)) continue;
-      this.#table.touch(row.id, this.#clock.now());
+      const uses = (this.#used.get(row.id)?.uses ?? 0) + 1;
+      this.#used.set(row.id, { id: row.id, uses, used: this.#clock.now() });
       const others = keys.filter((other) => other !== key);
       if (others.length > 0) this.#table.alias(row.id, others);
       return toLayer(row);
@@ -78,7 +81,15 @@ export class BuildCache {
     return [...new Set(keys.flatMap((key) => [key, ...this.#table.keysLike(key)]))];
   }
 
+  /** Writes down what was used, in one step: to be called at the end of a build. */
+  recordUses(): void {
+    const uses = [...this.#used.values()];
+    this.#used.clear();
+    if (uses.length > 0) this.#table.addUses(uses);
+  }
+
   list(): BuildCacheRow[] {
+    this.recordUses();
     return this.#table.all();
   }
 

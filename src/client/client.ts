@@ -60,6 +60,8 @@ export interface Client extends AsyncDisposable {
   readonly host: string;
   /** The API version agreed on; asks the daemon when no call has told it yet. */
   negotiate(): Promise<string>;
+  /** What the daemon says of itself in the headers of `/_ping`, by lower-case name; it is asked once. */
+  ping(): Promise<Readonly<Record<string, string>>>;
   /** For operations that answer with one value. */
   call<Id extends OperationOf<"json" | "text" | "empty">>(
     id: Id,
@@ -68,7 +70,7 @@ export interface Client extends AsyncDisposable {
   /** As `call`, and gives the daemon's JSON as it came: unknown fields and the order of keys are kept. */
   callRaw<Id extends OperationOf<"json">>(id: Id, ...options: CallArguments<Id>): Promise<string>;
   /**
-   * The headers of an answer, whose body is skipped: `ContainerArchiveInfo`, `SystemPingHead`, a detached `ExecStart`.
+   * The headers of an answer, whose body is skipped: `ContainerArchiveInfo`, a detached `ExecStart`.
    */
   callHead<Id extends OperationOf<"empty" | "text" | "hijack">>(
     id: Id,

@@ -28,6 +28,7 @@ class EngineClient {
   readonly #headers: Readonly<Record<string, string>>;
   /** Agreed on with the daemon, or given by the user. */
   #version: string | undefined;
+  #pinged: Promise<Answered["headers"]> | undefined;
 
   constructor(options: ClientOptions) {
     this.#transport = new Transport(options);
@@ -44,7 +45,17 @@ class EngineClient {
   }
 
   async negotiate(): Promise<string> {
-    if (this.#version !== undefined) return this.#version;
+    if (this.#version === undefined) await this.ping();
+    this.#version ??= minApiVersion;
+    return this.#version;
+  }
+
+  ping(): Promise<Answered["headers"]> {
+    this.#pinged ??= this.#ping();
+    return this.#pinged;
+  }
+
+  async #ping(): Promise<Answered["headers"]> {
     const ping = { target: "/_ping", headers: this.#headers, body: undefined };
     let answer = await this.#transport.send({ ...ping, method: "HEAD" });
     if (answer.status >= 400) {
@@ -53,8 +64,8 @@ class EngineClient {
       await errorText(answer);
     }
     this.#transport.release(answer);
-    this.#version = agreedVersion(answer) ?? minApiVersion;
-    return this.#version;
+    this.#version ??= agreedVersion(answer.headers);
+    return answer.headers;
   }
 
   async call(id: OperationId, call: AnyCall = {}): Promise<unknown> {
@@ -135,7 +146,7 @@ class EngineClient {
       const version = this.#version ?? maxApiVersion;
       const answer = await this.#transport.send(this.#outgoing(id, operation, call, version), call.signal);
       const isFirst = this.#version === undefined;
-      if (isFirst) this.#version = agreedVersion(answer);
+      if (isFirst) this.#version = agreedVersion(answer.headers);
       if (answer.status < 400) return answer;
       const text = await errorText(answer);
       this.#transport.release(answer);
@@ -160,8 +171,8 @@ class EngineClient {
 }
 
 /** The daemon's version or ours, whichever is older; undefined when the daemon does not tell its own. */
-function agreedVersion(answer: Answered): string | undefined {
-  const theirs = answer.headers["api-version"];
+function agreedVersion(headers: Answered["headers"]): string | undefined {
+  const theirs = headers["api-version"];
   if (theirs === undefined) return undefined;
   return compareVersions(theirs, maxApiVersion) < 0 ? theirs : maxApiVersion;
 }

@@ -114,7 +114,7 @@ async function pullOne(
     abort: () => stop.abort(),
   };
   // The lease of a pull that fails is not released: what came is kept until the lease expires, for the next attempt.
-  const lease = stores.blobs.lease(`pull-${top.digest}`);
+  const lease = stores.blobs.storedLease(`pull-${top.digest}`);
   try {
     const content = await pullContent(context, top, request.platform ?? hostPlatform(), lease);
     const anonymous = Object.keys(request.credentials ?? {}).every((key) => key === "serveraddress");

@@ -23,7 +23,7 @@ import type { Database } from "../store/database.ts";
 import { BlobTable, type DroppedBlob, LeaseTable } from "../store/images.ts";
 import { digestPath, listDigests, syncNow, writeDurably, writeHashed } from "./files.ts";
 import { Ingest } from "./ingest.ts";
-import { type Lease, StoredLease } from "./leases.ts";
+import { HeldLease, type Lease, StoredLease } from "./leases.ts";
 import { type ReceivedBlob, ReceivedFiles } from "./received.ts";
 import { SharedTasks, type WaitOptions } from "./shared-tasks.ts";
 import type { Trash } from "./trash.ts";
@@ -77,6 +77,7 @@ export class BlobStore {
   readonly #ingestFolder: string;
   readonly #table: BlobTable;
   readonly #leases: LeaseTable;
+  readonly #held = new Set<HeldLease>();
   readonly #trash: Trash;
   readonly #clock: Clock;
   readonly #log: Logger;
@@ -316,11 +317,13 @@ export class BlobStore {
     return received === undefined ? undefined : { path: received, digest };
   }
 
-  /**
-   * Keeps what is used from being swept until it is released, or, after a crash, until it expires. The same `id`
-   * continues an earlier lease.
-   */
-  lease(id: string = newId(this.#random)): Lease {
+  /** Keeps what is used from being swept until it is released, or this process ends. */
+  lease(): Lease {
+    return new HeldLease(this.#held);
+  }
+
+  /** Keeps it until it is released, or else for a week. The same `id` continues an earlier lease. */
+  storedLease(id: string): StoredLease {
     return new StoredLease(this.#leases, id, this.#clock.now() + keepMillis);
   }
 
@@ -328,7 +331,7 @@ export class BlobStore {
    * Releases a lease, and forgets the parts of blobs that it kept for the next attempt; not of those that somebody else
    * fetches now.
    */
-  async abandon(lease: Lease): Promise<void> {
+  async abandon(lease: StoredLease): Promise<void> {
     const digests = this.#leases.itemsOf(lease.id);
     lease.release();
     for (const digest of digests) {
@@ -346,7 +349,7 @@ export class BlobStore {
   /** All digests that leases keep. */
   leased(): Digest[] {
     this.#leases.deleteExpired(this.#clock.now());
-    return this.#leases.digests();
+    return [...this.#leases.digests(), ...[...this.#held].flatMap(({ digests }) => [...digests])];
   }
 
   /** Marks a document as written here: what is pushed of it need not be what is kept. */

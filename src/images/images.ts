@@ -8,7 +8,7 @@ import { formatPlatform, hostPlatform, type Platform, platformDistance } from ".
 import { familiarName, familiarString, fullName, type Reference } from "../oci/reference.ts";
 import type { Database } from "../store/database.ts";
 import { type ImageRow, ImageTable } from "../store/images.ts";
-import type { BlobDescriptor, BlobStore, Lease } from "./blobs.ts";
+import type { BlobDescriptor, BlobStore } from "./blobs.ts";
 import { collect, unreachable } from "./collect.ts";
 import { ImageContent, type Variant } from "./content.ts";
 import { historyOf } from "./history.ts";
@@ -16,6 +16,7 @@ import type { DeletedItem, HistoryItem, Image, ImageUser } from "./image.ts";
 import type { ImageEventSink } from "./image-events.ts";
 import { type ImportOptions, importImage } from "./import.ts";
 import type { LayerStore } from "./layers.ts";
+import type { StoredLease } from "./leases.ts";
 import { type Loaded, type LoadOptions, loadImages } from "./load.ts";
 import { findImage, imageNamed } from "./lookup.ts";
 import { noSuchImage, shownNames, storedName } from "./names.ts";
@@ -200,10 +201,17 @@ export class ImageStore {
       throw invalidArgument("refusing to create an ambiguous tag using digest algorithm as name");
     }
     const { digest: id, mediaType, size } = target;
+    const name = reference && storedName(reference);
+    const tagged = name === undefined ? undefined : this.#clock.nowNanos();
+    const row = { id, mediaType, size, tagged };
+    if (name !== undefined && this.#table.imageOf(name) === id) {
+      // Only the time is new, which is not worth a wait for the disk: each build that finds everything cached comes here.
+      this.#database.relaxed(() => this.#table.put(row));
+      return;
+    }
     this.#database.transaction(() => {
-      const tagged = reference && this.#clock.nowNanos();
-      this.#table.put({ id, mediaType, size, tagged });
-      if (reference) this.#table.setName(storedName(reference), id);
+      this.#table.put(row);
+      if (name !== undefined) this.#table.setName(name, id);
     });
   }
 
@@ -435,7 +443,7 @@ export class ImageStore {
    * Gives up a pull for which there was no room: what it has brought goes, since the next attempt would find no more
    * room than this one.
    */
-  async abandon(lease: Lease): Promise<void> {
+  async abandon(lease: StoredLease): Promise<void> {
     await this.#blobs.abandon(lease);
     await this.collect();
   }

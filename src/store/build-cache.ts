@@ -38,6 +38,9 @@ export interface BuildCacheRow {
   uses: number;
 }
 
+/** `uses` more of the result `id`, the last one at `used`. */
+export type BuildCacheUse = Pick<BuildCacheRow, "id" | "used" | "uses">;
+
 const columns =
   "id, kind, description, parent, diff_id AS diffId, blob, media_type AS mediaType, blob_size AS blobSize, size, " +
   "created, used, uses";
@@ -95,11 +98,12 @@ export class BuildCacheTable {
     }
   }
 
-  /** Takes note of a use. Not worth a wait for the disk. */
-  touch(id: string, now: number): void {
-    this.#database.relaxed(() =>
-      this.#database.run("UPDATE build_cache SET used = ?, uses = uses + 1 WHERE id = ?", now, id),
-    );
+  /** Takes note of uses. Not worth a wait for the disk. */
+  addUses(list: readonly BuildCacheUse[]): void {
+    const sql = "UPDATE build_cache SET used = ?, uses = uses + ? WHERE id = ?";
+    this.#database.relaxed(() => {
+      for (const { id, used, uses } of list) this.#database.run(sql, used, uses, id);
+    });
   }
 
   delete(id: string): void {

@@ -143,3 +143,16 @@ test("a lease keeps what nothing refers to yet, until it is released", async () 
   await stores.images.collect();
   expect(stores.blobs.has(digest)).toBe(false);
 });
+
+test("after the end of a daemon only leases that another attempt continues hold on", async () => {
+  const before = new Stores();
+  before.blobs.storedLease("again").add(sha256Of("stored"));
+  before.blobs.lease().add(sha256Of("held"));
+  const digests = ["stored", "held"].map((text) => before.blobs.put(Buffer.from(text)));
+  await before.images.collect();
+  expect(digests.map((digest) => before.blobs.has(digest))).toEqual([true, true]);
+  await before.close();
+  await using after = new Stores(before.root);
+  await after.images.collect();
+  expect(digests.map((digest) => after.blobs.has(digest))).toEqual([true, false]);
+});

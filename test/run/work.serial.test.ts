@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { TestDaemon } from "../harness/daemon.ts";
 import { until } from "../harness/process.ts";
@@ -33,6 +33,9 @@ const rounds = 3;
 /** A little more is no regression: pools are filled, logs turned and rows compacted now and then. */
 const allowed = (number: number) => Math.ceil(number * 1.15) + 2;
 
+const context = () => join(daemon.root, "context");
+const dockerfile = "FROM busybox\nWORKDIR /app\nCOPY . .\nRUN echo one > one\nRUN echo two > two\n";
+
 let daemon: TestDaemon;
 let reason: string | undefined;
 beforeAll(async () => {
@@ -42,6 +45,9 @@ beforeAll(async () => {
   for (let warm = 0; warm < 5; warm++) await daemon.must("run", "--rm", "busybox", "true");
   await daemon.must("run", "-d", "--name", "up", "busybox", "sleep", "600");
   await daemon.must("exec", "up", "true");
+  mkdirSync(context());
+  writeFileSync(join(context(), "Dockerfile"), dockerfile);
+  for (let warm = 0; warm < 2; warm++) await daemon.must("build", "-q", "-t", "built", context());
 }, 60_000);
 afterAll(() => daemon?.[Symbol.asyncDispose]());
 
@@ -103,10 +109,12 @@ function countWork(text: string, own: ReadonlySet<string>): Work {
 
 const written = (line: string) => Number(/= (\d+)$/.exec(line)?.[1] ?? 0);
 
-const operations: [name: keyof typeof kept, args: string[]][] = [
-  ["run", ["run", "--rm", "busybox", "true"]],
-  ["exec", ["exec", "up", "true"]],
-  ["ps", ["ps"]],
+const operations: [name: keyof typeof kept, args: () => string[]][] = [
+  ["run", () => ["run", "--rm", "busybox", "true"]],
+  ["create", () => ["create", "busybox"]],
+  ["exec", () => ["exec", "up", "true"]],
+  ["ps", () => ["ps"]],
+  ["cached build", () => ["build", "-q", "-t", "built", context()]],
 ];
 
 test.each(operations)(
@@ -114,7 +122,7 @@ test.each(operations)(
   async (name, args) => {
     if (reason !== undefined) return;
     const measured: Work[] = [];
-    for (let round = 0; round < rounds; round++) measured.push(await measure(args, round));
+    for (let round = 0; round < rounds; round++) measured.push(await measure(args(), round));
     const least = (field: keyof Work) => Math.min(...measured.map((work) => work[field]));
     const fields = Object.keys(kept[name]) as (keyof Work)[];
     const found = Object.fromEntries(fields.map((field) => [field, least(field)]));

@@ -13,7 +13,7 @@ async function usesBuildkit(cli: Cli): Promise<boolean> {
     throw invalidArgument(`DOCKER_BUILDKIT environment variable expects boolean value: ${said}`);
   }
   const client = await cli.client();
-  return (await client.callHead("SystemPingHead"))["builder-version"] === "2";
+  return (await client.ping())["builder-version"] === "2";
 }
 
 export default command<typeof buildFlags>({
