@@ -8,6 +8,7 @@ import {
   rmSync,
   statSync,
   symlinkSync,
+  utimesSync,
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
@@ -87,4 +88,33 @@ test("files with several names are told by the first one", () => {
   const target = mkdtempSync(join(root, "links-into-"));
   copyInto({ from: { ...from(["/"]), root: source }, root: target, target: "/" });
   expect(statSync(join(target, "a")).ino).toBe(statSync(join(target, "b")).ino);
+});
+
+test("a folder that is copied into has the time of the one that was copied, whether or not it was there", () => {
+  const source = mkdtempSync(join(root, "times-"));
+  const target = mkdtempSync(join(root, "times-into-"));
+  mkdirSync(join(source, "a/b"), { recursive: true });
+  writeFileSync(join(source, "a/b/c"), "c");
+  for (const [path, time] of [
+    ["a/b/c", 1_000_000],
+    ["a/b", 2_000_000],
+    ["a", 3_000_000],
+  ] as const)
+    utimesSync(join(source, path), time, time);
+  mkdirSync(join(target, "there"));
+  symlinkSync("there", join(target, "link"));
+  const timeOf = (path: string) => statSync(join(target, path)).mtimeMs / 1000;
+  const copy = (paths: string[], to: string) =>
+    copyInto({ from: { ...from(paths), root: source }, root: target, target: to });
+  copy(["a"], "/link");
+  copy(["a"], "/new/deep/");
+  expect([timeOf("there"), timeOf("new/deep"), timeOf("new/deep/b")]).toEqual([
+    3_000_000, 3_000_000, 2_000_000,
+  ]);
+  expect(timeOf("new")).toBeGreaterThan(4_000_000);
+  // Of a context itself the time is that of its arrival: it says nothing.
+  copy(["/"], "/whole");
+  expect(timeOf("whole")).toBeGreaterThan(4_000_000);
+  copy(["a/b/c"], "/whole");
+  expect(timeOf("whole")).toBeGreaterThan(4_000_000);
 });

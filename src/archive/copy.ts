@@ -9,6 +9,7 @@ import {
   makeDirectoryAt,
   openAt,
   openFlags,
+  setTimesAt,
   statusAt,
 } from "../linux/file-at.ts";
 import { openArchive } from "./archive-source.ts";
@@ -71,6 +72,8 @@ export function copyInto({ from, root, target }: CopyJob): void {
       else extractor.end();
     }
     extractor.finish();
+    // The root of a source has no time that means anything.
+    if (name === "" && selected.place.path !== "") tree.date(folder, selected.status.mtime);
   });
 }
 
@@ -223,8 +226,7 @@ class TargetTree implements Disposable {
       this.make(path);
       return { folder: path, name: "" };
     }
-    const intoDirectory =
-      target.endsWith("/") || from.parents || from.paths.length > 1 || this.#isDirectory(path);
+    const intoDirectory = target.endsWith("/") || from.parents || this.#isDirectory(path);
     const file = intoDirectory ? `${path}/${selected.name}` : path;
     const slash = file.lastIndexOf("/");
     const folder = file.slice(0, Math.max(0, slash));
@@ -259,6 +261,14 @@ class TargetTree implements Disposable {
         throw invalidArgument(`cannot copy to non-directory: /${toText(prefix)}`);
       }
     }
+  }
+
+  /** Gives a directory that is there a time: it has that of the directory whose content was copied into it. */
+  date(path: ByteString, mtime: bigint): void {
+    if (path === "") return;
+    // As a component of a path, so that a link to a directory is followed.
+    const { dir } = this.#root.locate(`${path}/.x`, false);
+    setTimesAt(dir, ".", mtime - (mtime % 1_000_000_000n));
   }
 
   [Symbol.dispose](): void {

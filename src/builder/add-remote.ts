@@ -6,6 +6,7 @@ import { pipeline } from "node:stream/promises";
 import { invalidArgument } from "../base/errors.ts";
 import { networkError, redactUrl } from "../distribution/network-error.ts";
 import { cacheKey } from "./cache.ts";
+import { failingAt } from "./failed-at.ts";
 import { checkOut } from "./git.ts";
 import { isGit, parseGitAddress } from "./git-address.ts";
 import { HashingStream } from "./hashing-stream.ts";
@@ -34,7 +35,10 @@ interface FetchOptions {
 
 /** Gets a repository or a file into `folder`. Throws `invalidArgument` for a wrong checksum, `unavailable`. */
 export function fetchRemote(context: StepContext, url: string, options: FetchOptions): Promise<Fetched> {
-  return isGit(url) ? fetchGit(context, url, options) : fetchFile(context, url, options);
+  // Said before anything is fetched.
+  if (!isGit(url) && options.checksum !== undefined) parseChecksum(options.checksum);
+  const fetching = () => (isGit(url) ? fetchGit(context, url, options) : fetchFile(context, url, options));
+  return failingAt("failed to load cache key", fetching);
 }
 
 async function fetchGit(

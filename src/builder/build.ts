@@ -12,6 +12,7 @@ import { warnOfFindings } from "./checks.ts";
 import { contextStage } from "./context-stage.ts";
 import type { BuilderDeps } from "./deps.ts";
 import { checkEntitled } from "./entitlements.ts";
+import { failingAt } from "./failed-at.ts";
 import { fetchLayer } from "./fetch-layer.ts";
 import { imageIn } from "./image-in.ts";
 import { contextNamed, type ImageLayout } from "./named-contexts.ts";
@@ -197,8 +198,10 @@ class BuildRun implements AsyncDisposable {
     }
     const wanted = named?.image ?? name;
     const pulled = async () => {
-      const image = await baseImage(deps, options, { name: wanted, platform }, { progress, vertex }).catch(
-        (error: unknown) => this.#orStage(error, name),
+      const image = await failingAt(unresolved(wanted), () =>
+        baseImage(deps, options, { name: wanted, platform }, { progress, vertex }).catch((error: unknown) =>
+          this.#orStage(error, name),
+        ),
       );
       lease.add(image.id, image.manifestDigest);
       this.record.material({ kind: "image", name: wanted, platform, digest: image.id });
@@ -320,6 +323,17 @@ function numbers({ stages }: Plan): Map<Instruction, number> {
     for (const instruction of [stage.from, ...stage.instructions]) indexes.set(instruction, indexes.size + 1);
   }
   return indexes;
+}
+
+/** What it means that an image cannot be had. */
+function unresolved(image: string): string {
+  try {
+    const full = fullString(withDefaultTag(parseReference(image)));
+    return `${image}: failed to resolve source metadata for ${full}`;
+  } catch {
+    // Said by who looks for the image.
+    return `failed to parse stage name ${JSON.stringify(image)}`;
+  }
 }
 
 function fullName(image: string): string {

@@ -8,6 +8,7 @@ import {
 import type { Finding } from "../dockerfile/checks/findings.ts";
 import { rules, ruleUrl } from "../dockerfile/checks/rules.ts";
 import type { Dockerfile, Stage } from "../dockerfile/dockerfile.ts";
+import { DockerfileError } from "../dockerfile/errors.ts";
 import { Environment } from "../dockerfile/variables.ts";
 import type { Platform } from "../oci/platform.ts";
 import type { BuilderDeps } from "./deps.ts";
@@ -26,22 +27,41 @@ export function warnOfFindings(
 ): void {
   const build = checked(deps, options, stages);
   const findings = checkDockerfile(dockerfile, build);
+  const told = new Set<string>();
   for (const { rule, message, range } of findings) {
+    const said = `${range.start} ${rule} ${message}`;
+    // A line that has the same fault more than once is told of once.
+    if (told.has(said)) continue;
+    told.add(said);
     const { description } = rules[rule];
     progress.warn({ rule, description, url: ruleUrl(rule), message, line: range.start });
   }
   failOnFindings(dockerfile, build, findings);
 }
 
-/** What the checks find in all of the Dockerfile, or in the stages of `--target`. Throws `DockerfileError`. */
+/**
+ * What the checks find in all of the Dockerfile, or in the stages of `--target`, and what a build will fail with. Throws
+ * `DockerfileError`.
+ */
 export function findingsOf(
   deps: Pick<BuilderDeps, "images">,
   dockerfile: Dockerfile,
   options: BuildOptions,
-): Finding[] {
+): { findings: Finding[]; failure: DockerfileError | undefined } {
   const plan = planBuild(dockerfile, options);
   const wanted = options.target === "" ? dockerfile.stages : plan.stages.map(({ stage }) => stage);
-  return checkDockerfile(dockerfile, checked(deps, options, new Set(wanted)));
+  const build = checked(deps, options, new Set(wanted));
+  let failure: DockerfileError | undefined;
+  const findings = checkDockerfile(dockerfile, build, (error) => {
+    failure = error;
+  });
+  try {
+    failOnFindings(dockerfile, build, findings);
+  } catch (error) {
+    if (!(error instanceof DockerfileError)) throw error;
+    failure ??= error;
+  }
+  return { findings, failure };
 }
 
 function checked(
@@ -66,7 +86,7 @@ function facts(images: BuilderDeps["images"], name: string, platform: Platform):
   try {
     const { config } = images.resolve(name, platform).config;
     return {
-      variables: [...new Environment(config?.Env).values().keys()],
+      variables: new Environment(config?.Env).values(),
       shell: (config?.Shell ?? []).length > 0,
     };
   } catch (error) {

@@ -4,7 +4,7 @@ import type { CopyFrom, Owner } from "../archive/copy.ts";
 import { Cleanups } from "../base/disposables.ts";
 import { invalidArgument } from "../base/errors.ts";
 import { RootfsView } from "../containers/spec/rootfs-view.ts";
-import { resolveUser } from "../containers/spec/user.ts";
+import { resolveOwner } from "../containers/spec/user.ts";
 import { heredocText } from "../dockerfile/heredoc.ts";
 import type { InstructionOf } from "../dockerfile/instruction.ts";
 import { fetchRemote, isRemote } from "./add-remote.ts";
@@ -169,19 +169,18 @@ async function copy(
   context: StepContext,
   instruction: Copy,
   parts: readonly Part[],
-  { target, chown, chmod, sources }: Said,
+  { target, chown, chmod }: Said,
 ): Promise<BuiltLayer> {
   const { deps, state, lease, signal } = context;
   await using root = await WorkRoot.create(deps, instruction.link ? scratchState(state.platform) : state);
   const owner = chown === undefined ? undefined : await ownerOf(context, root, chown, instruction.link);
-  const several = sources.length + instruction.files.length > 1 && !target.endsWith("/");
   for (const part of parts) {
     const from = {
       ...(await part.from()),
       ...(owner && { owner }),
       ...(chmod !== undefined && { mode: chmod }),
     };
-    const job = { from, root: root.mount(), target: several ? `${target}/` : target };
+    const job = { from, root: root.mount(), target };
     await deps.workers.run("copy", job, { signal });
   }
   await root.unmount();
@@ -201,11 +200,10 @@ async function ownerOf(context: StepContext, root: WorkRoot, chown: string, link
 
 function lookUp(path: string, chown: string): Owner {
   using view = new RootfsView(path);
-  const { uid, gid } = resolveUser(chown, [], {
+  return resolveOwner(chown, {
     passwd: () => view.readText("/etc/passwd"),
     group: () => view.readText("/etc/group"),
   });
-  return { uid, gid };
 }
 
 function history(instruction: Copy, { chown, chmod, sources, destination }: Said): string {

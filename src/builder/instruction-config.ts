@@ -71,6 +71,7 @@ export function applyToConfig(
     }
     case "VOLUME": {
       const volumes = instruction.volumes.map((volume) => words.word(volume));
+      if (volumes.includes("")) throw invalidArgument("VOLUME specified can not be an empty string");
       return {
         config: { ...config, Volumes: { ...config.Volumes, ...emptyObjects(volumes) } },
         history: `VOLUME [${volumes.join(" ")}]`,

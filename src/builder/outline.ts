@@ -1,7 +1,7 @@
 import type { Dockerfile } from "../dockerfile/dockerfile.ts";
 import type { InstructionOf } from "../dockerfile/instruction.ts";
 import { commentOn, type Location, locationOf } from "../dockerfile/location.ts";
-import { Words } from "../dockerfile/variables.ts";
+import { isPlatformArg, Words } from "../dockerfile/variables.ts";
 import type { BuildOptions } from "./options.ts";
 import { type Plan, planBuild } from "./plan.ts";
 
@@ -37,34 +37,31 @@ export function outlineOf(dockerfile: Dockerfile, options: BuildOptions): Outlin
   return args.length === 0 ? filled : { ...filled, args };
 }
 
-function argumentsOf(dockerfile: Dockerfile, { stages, globals }: Plan, options: BuildOptions) {
-  const found = new Map<string, NonNullable<Outline["args"]>[number]>();
-  const add = (
-    { args, comments, range }: Arguments,
-    resultOf: (arg: Arguments["args"][number]) => string | undefined,
-  ) => {
-    for (const arg of args) {
-      if (found.has(arg.name)) continue;
-      const description = commentOn(comments, arg.name);
-      const value = resultOf(arg);
-      const said = { ...(description !== "" && { description }), ...(value && { value }) };
-      found.set(arg.name, { name: arg.name, ...said, location: locationOf(range) });
-    }
+type Shown = NonNullable<Outline["args"]>[number];
+
+/** Those that the stages take, where their values come from: their own line, or that of the `ARG` before all stages. */
+function argumentsOf(dockerfile: Dockerfile, { stages, globals }: Plan, options: BuildOptions): Shown[] {
+  const before = new Map<string, Shown>();
+  const shownOf = (
+    { comments, range }: Arguments,
+    name: string,
+    value: string | undefined,
+    inherited = "",
+  ): Shown => {
+    const description = commentOn(comments, name) || inherited;
+    const said = { ...(description !== "" && { description }), ...(value && { value }) };
+    return { name, ...said, location: locationOf(range) };
   };
-  const froms = stages.map(({ stage: { from } }) => `${from.image} ${from.platform ?? ""}`).join(" ");
-  const taken = new Set(
-    stages.flatMap(({ stage }) =>
-      stage.instructions.flatMap((one) => (one.keyword === "ARG" ? one.args.map(({ name }) => name) : [])),
-    ),
-  );
   for (const one of dockerfile.globalArgs) {
-    // Those that no needed stage looks at are of no use to who builds it.
-    const args = one.args.filter(
-      ({ name }) => taken.has(name) || new RegExp(`\\$\\{?${name}\\b`).test(froms),
-    );
-    add({ ...one, args }, ({ name }) => globals.values.get(name));
+    for (const { name } of one.args) before.set(name, shownOf(one, name, globals.values.get(name)));
   }
+  const found = new Map<string, Shown>();
   for (const { stage } of stages) {
+    for (const text of [stage.from.image, stage.from.platform ?? ""]) {
+      for (const [name, shown] of before) {
+        if (new RegExp(`\\$\\{?${name}\\b`).test(text)) found.set(name, shown);
+      }
+    }
     const values = new Map<string, string>();
     const words = new Words(
       dockerfile.directives.escape,
@@ -72,11 +69,16 @@ function argumentsOf(dockerfile: Dockerfile, { stages, globals }: Plan, options:
     );
     for (const instruction of stage.instructions) {
       if (instruction.keyword !== "ARG") continue;
-      add(instruction, ({ name, value }) => {
-        const result = options.args.get(name) ?? (value === undefined ? undefined : words.word(value));
+      for (const { name, value } of instruction.args) {
+        const own = options.args.get(name) ?? (value === undefined ? undefined : words.word(value));
+        const result = own ?? globals.values.get(name);
         if (result !== undefined) values.set(name, result);
-        return result;
-      });
+        // What every build has is of no interest.
+        if (value === undefined && isPlatformArg(name)) continue;
+        const known = before.get(name);
+        const takes = value === undefined && known !== undefined;
+        found.set(name, takes ? known : shownOf(instruction, name, result, known?.description));
+      }
     }
   }
   return [...found.values()].sort((a, b) => lineOf(a) - lineOf(b));

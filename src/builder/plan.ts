@@ -30,6 +30,8 @@ export interface Plan {
   target: PlannedStage;
   /** `ARG` before the first `FROM`. */
   globals: GlobalArgs;
+  /** Whether steps are shown with the names of their stages: as in BuildKit where files may come from more than one. */
+  showsStages: boolean;
   /** The stage that `--from=name` means for an instruction of a stage; undefined when it is none. */
   sourceOf(planned: PlannedStage, name: string, instruction: Instruction): PlannedStage | undefined;
 }
@@ -58,12 +60,22 @@ class Planner {
       stages,
       target,
       globals: this.#globals,
+      showsStages: this.#showsStages(),
       // What a base image triggers may need a stage that nobody needed before.
       sourceOf: ({ stage }, name, instruction) => {
         const source = this.#sourceStage(stage, name, instruction);
         return source && this.#stage(source);
       },
     };
+  }
+
+  #showsStages(): boolean {
+    const { stages } = this.#dockerfile;
+    const takesFiles = (instruction: Instruction) =>
+      instruction.keyword === "RUN"
+        ? instruction.mounts.length > 0
+        : fromNames(instruction).some((name) => name !== "");
+    return stages.length > 1 || stages.some(({ instructions }) => instructions.some(takesFiles));
   }
 
   #word(text: string, range: Instruction["range"]): string {

@@ -5,6 +5,7 @@ import { proxyArgs } from "../dockerfile/variables.ts";
 import { joinedKey } from "./cache.ts";
 import { cachedStep, knownResult } from "./cached-step.ts";
 import { checkEntitled } from "./entitlements.ts";
+import { failingAt } from "./failed-at.ts";
 import { defaultShell } from "./instruction-config.ts";
 import type { BuildOptions } from "./options.ts";
 import { deviceRequests, parseDevice } from "./run-devices.ts";
@@ -12,7 +13,7 @@ import { prepareMounts, type RunMounts, type Script } from "./run-mounts.ts";
 import { runToEnd } from "./run-process.ts";
 import type { BuiltLayer, StageState } from "./stage-state.ts";
 import type { StepContext, StepResult } from "./step-context.ts";
-import { StepFailed } from "./step-failed.ts";
+import { StepFailed, unfinished } from "./step-failed.ts";
 import { WorkRoot } from "./work-root.ts";
 
 type Run = InstructionOf<"RUN">;
@@ -124,11 +125,8 @@ async function make(
     ...mounts.hostConfig,
   });
   root.container.secretEnvironment = [...proxies(options, state), ...mounts.environment];
-  const { exitCode, outOfMemory } = await runToEnd(
-    deps,
-    root,
-    (stream, data) => progress.log(vertex, stream, data),
-    signal,
+  const { exitCode, outOfMemory } = await failingAt(unfinished(words), () =>
+    runToEnd(deps, root, (stream, data) => progress.log(vertex, stream, data), signal),
   );
   if (exitCode !== 0) throw new StepFailed(words, exitCode, outOfMemory, options.resources.memory);
   return await root.seal(lease, mounts.stubs, signal);

@@ -194,9 +194,9 @@ function fileChanges(instructions: readonly Instruction[]): number {
   return instructions.filter(({ keyword }) => changesFiles.has(keyword)).length;
 }
 
-/** `build ` before the numbers, where there is more than one stage. */
+/** `build ` before the numbers, where stages are shown. */
 export function stagePrefix(plan: Plan, { name, index }: Stage): string {
-  if (plan.stages.length === 1) return "";
+  if (!plan.showsStages) return "";
   return `${name || `stage-${index}`} `;
 }
 

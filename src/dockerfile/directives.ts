@@ -11,6 +11,8 @@ export interface Directives {
    * fails the build.
    */
   check: { skip: string[]; experimental: string[]; error: boolean };
+  /** How many lines they are: none of these is a comment. */
+  lines: number;
 }
 
 const form = /^#\s*([A-Za-z][A-Za-z0-9]*)\s*=\s*(.+?)\s*$/;
@@ -35,6 +37,7 @@ export function readDirectives(lines: readonly string[]): Directives {
     ...(syntax === undefined ? {} : { syntax }),
     escape: values.get("escape") === "`" ? "`" : "\\",
     check: readCheck(values.get("check") ?? ""),
+    lines: values.size,
   };
 }
 

@@ -16,7 +16,7 @@ describe("lines", () => {
     const [run, user] = file.stages[0]?.instructions ?? [];
     expect(run).toMatchObject({ command: { line: "one   two   three" }, range: { start: 2, end: 6 } });
     expect(user).toMatchObject({ keyword: "USER", range: { start: 7, end: 7 } });
-    expect(file.emptyContinuations).toEqual([4]);
+    expect(file.emptyContinuations).toEqual([6]);
   });
 
   test("do not go on after two backslashes", () => {
@@ -42,6 +42,7 @@ test("directives end at the first line that is none", () => {
     syntax: "docker/dockerfile:1",
     escape: "\\",
     check: { skip: ["A", "B"], experimental: [], error: true },
+    lines: 2,
   });
 });
 

@@ -12,7 +12,7 @@ export interface Stage {
   /** Counted from 0. */
   index: number;
   instructions: Instruction[];
-  /** The comments right above `FROM`: what `--call=outline` and `targets` show. */
+  /** The comments above `FROM`: what `--call=outline` and `targets` show. */
   comments: string[];
 }
 
@@ -23,7 +23,7 @@ export interface Dockerfile {
   /** `ARG` before the first `FROM`. */
   globalArgs: InstructionOf<"ARG">[];
   stages: Stage[];
-  /** Lines with an empty line in a continuation; a build check tells of them. */
+  /** The last lines of instructions with an empty line in a continuation; a build check tells of them. */
   emptyContinuations: number[];
 }
 

@@ -53,12 +53,20 @@ describe("words", () => {
 });
 
 test("what has no value is told", () => {
-  expect(new Expander("\\").word("$no ${nor} ${a} ${never:-x}", variables).unset).toEqual(["no", "nor"]);
+  expect(new Expander("\\").word("$no ${nor} ${a} ${never:-x}", variables).unset).toEqual([
+    ...["no", "nor", "never"],
+  ]);
 });
 
 test.each([
   ["${a", "syntax error: missing '}'"],
   ["${}", "syntax error: bad substitution"],
+  ["${", "syntax error: missing '}'"],
+  ["${a:-b", "syntax error: missing '}'"],
+  ["${a/b", "syntax error: missing '/' in ${}"],
+  ["${a/b/c", "syntax error: missing '}'"],
+  ["${a/b\\c/}", "invalid pattern (b\\c) in substitution: invalid escape '\\c'"],
+  ["${a#b\\c}", "invalid pattern (b\\c) in substitution: invalid escape '\\c'"],
   ["${a^b}", "unsupported modifier (^) in substitution"],
   ["${a:b}", "unsupported modifier (:b) in substitution"],
   ["${no:?say it}", "no: say it"],

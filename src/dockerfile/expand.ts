@@ -9,7 +9,7 @@ export class ExpandError extends LineError {
   override readonly name = "ExpandError";
 }
 
-/** A word or words with their variables replaced, and the names of those that had no value and no default. */
+/** A word or words with their variables replaced, and the names of those that had no value, a default or not. */
 export interface Expanded<T> {
   value: T;
   unset: string[];
@@ -51,6 +51,7 @@ function whole(run: Expansion, text: string): string {
   }
 }
 
+const unclosed = "syntax error: missing '}'";
 const special = /[@*#?\-$!0]/;
 
 class Expansion {
@@ -176,7 +177,8 @@ class Expansion {
       return this.#value(name) ?? "";
     }
     this.#at++;
-    if (this.#peek() === "}") throw new ExpandError("syntax error: bad substitution");
+    if (this.#peek() === "") throw new ExpandError(unclosed);
+    if (/[{}:]/.test(this.#peek())) throw new ExpandError("syntax error: bad substitution");
     return this.#braced();
   }
 
@@ -196,42 +198,37 @@ class Expansion {
 
   #braced(): string {
     const name = this.#name();
-    if (name === "") throw new ExpandError("syntax error: bad substitution");
-    const value = this.#variables(name);
     const char = this.#next();
-    if (char === "}") {
-      if (value === undefined) this.unset.push(name);
-      return value ?? "";
-    }
-    if (char === "") throw new ExpandError("syntax error: missing '}'");
-    if (char === ":")
-      return this.#default(name, value, value !== undefined && value !== "", this.#next(), ":");
-    if (char === "-" || char === "+" || char === "?")
-      return this.#default(name, value, value !== undefined, char, "");
-    if (char === "#" || char === "%") return this.#trim(name, value, char);
-    if (char === "/") return this.#replace(name, value);
+    if (char === "}") return this.#value(name) ?? "";
+    if (char === "") throw new ExpandError(unclosed);
+    if (char === ":") return this.#default(name, this.#next(), ":");
+    if (char === "-" || char === "+" || char === "?") return this.#default(name, char, "");
+    if (char === "#" || char === "%") return this.#trim(name, char);
+    if (char === "/") return this.#replace(name);
     throw new ExpandError(`unsupported modifier (${char}) in substitution`);
   }
 
-  /** `${name:-word}` and its kin. `there` says whether the value counts as set. */
-  #default(name: string, value: string | undefined, there: boolean, operator: string, colon: string): string {
+  /** `${name:-word}` and its kin; with the colon an empty value counts as none. */
+  #default(name: string, operator: string, colon: string): string {
     if (!/[-+?]/.test(operator))
       throw new ExpandError(`unsupported modifier (${colon}${operator}) in substitution`);
-    const word = this.#inner("}");
-    if (operator === "-") return there ? (value ?? "") : word;
+    const word = this.#inner("}", unclosed);
+    const value = this.#value(name);
+    const there = value !== undefined && (colon === "" || value !== "");
+    if (operator === "-") return there ? value : word;
     if (operator === "+") return there ? word : "";
-    if (there) return value ?? "";
+    if (there) return value;
     const reason =
       word || (value === undefined ? "is not allowed to be unset" : "is not allowed to be empty");
     throw new ExpandError(`${name}: ${reason}`);
   }
 
   /** `${name#pattern}`, `##`, `%` and `%%`. */
-  #trim(name: string, value: string | undefined, from: "#" | "%"): string {
+  #trim(name: string, from: "#" | "%"): string {
     const greedy = this.#peek() === from;
     if (greedy) this.#at++;
-    const pattern = this.#inner("}", true);
-    if (value === undefined) this.unset.push(name);
+    const pattern = checkedPattern(this.#inner("}", unclosed, true));
+    const value = this.#value(name);
     const text = value ?? "";
     const whole = new RegExp(`^(?:${globToRegExp(pattern)})$`, "su");
     const lengths = Array.from({ length: text.length + 1 }, (_, length) => length);
@@ -244,22 +241,38 @@ class Expansion {
   }
 
   /** `${name/pattern/replacement}`, `//` for all. */
-  #replace(name: string, value: string | undefined): string {
+  #replace(name: string): string {
     const all = this.#peek() === "/";
     if (all) this.#at++;
-    const pattern = this.#inner("/", true);
-    const replacement = this.#inner("}");
-    if (value === undefined) this.unset.push(name);
+    const pattern = this.#inner("/", `syntax error: missing '/' in $\{}`, true);
+    const replacement = this.#inner("}", unclosed);
+    const value = this.#value(name);
+    checkedPattern(pattern);
     const search = new RegExp(globToRegExp(pattern), all ? "gsu" : "su");
     return (value ?? "").replace(search, () => replacement);
   }
 
-  /** The word inside of braces: what it says becomes part of the value, not a word of its own. */
-  #inner(stop: string, rawEscapes = false): string {
+  /**
+   * The word inside of braces: what it says becomes part of the value, not a word of its own. `missing` is what is wrong
+   * where nothing ends it.
+   */
+  #inner(stop: string, missing: string, rawEscapes = false): string {
     const outer = [this.#word, this.#inWord, this.#words] as const;
     this.#words = [];
-    const text = this.until(stop, rawEscapes);
-    [this.#word, this.#inWord, this.#words] = outer;
-    return text;
+    try {
+      return this.until(stop, rawEscapes);
+    } catch (error) {
+      if (error instanceof ExpandError && this.#at >= this.#text.length) throw new ExpandError(missing);
+      throw error;
+    } finally {
+      [this.#word, this.#inWord, this.#words] = outer;
+    }
   }
+}
+
+/** A pattern may escape what means something in it, and nothing else. */
+function checkedPattern(pattern: string): string {
+  const [, wrong] = /^(?:[^\\]|\\[*?\\}/])*\\([^*?\\}/])/su.exec(pattern) ?? [];
+  if (wrong === undefined) return pattern;
+  throw new ExpandError(`invalid pattern (${pattern}) in substitution: invalid escape '\\${wrong}'`);
 }

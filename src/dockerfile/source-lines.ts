@@ -8,9 +8,9 @@ export interface SourceLine {
   text: string;
   range: LineRange;
   heredocs: Heredoc[];
-  /** The comments right above it, without `#`. */
+  /** The comments since the instruction before it, without `#`. */
   comments: string[];
-  /** The first empty line among those that it was continued over; the build check `NoEmptyContinuation` tells. */
+  /** Its last line before here-documents, where it goes on over empty lines; the build check `NoEmptyContinuation` tells. */
   emptyContinuation?: number;
 }
 
@@ -22,7 +22,7 @@ const maxLine = 4 * 1024 * 1024;
 
 /** Joins the lines of a Dockerfile to instructions (Dockerfile reference, "Format" and "escape"). */
 export function* readSourceLines(lines: readonly string[], directives: Directives): Generator<SourceLine> {
-  const reader = new LineReader(lines, directives.escape);
+  const reader = new LineReader(lines, directives);
   for (;;) {
     const line = reader.next();
     if (line === undefined) return;
@@ -34,10 +34,11 @@ class LineReader {
   readonly #lines: readonly string[];
   readonly #escape: string;
   readonly #continues: RegExp;
-  #at = 0;
+  #at: number;
 
-  constructor(lines: readonly string[], escapeToken: string) {
+  constructor(lines: readonly string[], { escape: escapeToken, lines: directives }: Directives) {
     this.#lines = lines;
+    this.#at = directives;
     this.#escape = escapeToken;
     const token = escapeToken === "`" ? "`" : "\\\\";
     this.#continues = new RegExp(`(^|[^${token}])${token}[ \\t]*$`);
@@ -47,7 +48,7 @@ class LineReader {
     const comments = this.#skipToInstruction();
     if (this.#at >= this.#lines.length) return undefined;
     const start = this.#at + 1;
-    const { text, emptyContinuation } = this.#join();
+    const { text, hasEmptyContinuation } = this.#join();
     const end = this.#at;
     const range = { start, end };
     const heredocs = withHeredocs.test(text) ? this.#heredocs(text, range) : [];
@@ -56,31 +57,30 @@ class LineReader {
       range: { start, end: this.#at },
       heredocs,
       comments,
-      ...(emptyContinuation === undefined ? {} : { emptyContinuation }),
+      ...(hasEmptyContinuation && { emptyContinuation: end }),
     };
   }
 
-  /** Passes empty lines and comments; gives the comments that no empty line parts from the instruction. */
+  /** Passes empty lines and comments; gives the comments. */
   #skipToInstruction(): string[] {
-    let comments: string[] = [];
+    const comments: string[] = [];
     for (; this.#at < this.#lines.length; this.#at++) {
       const line = (this.#lines[this.#at] ?? "").trim();
       if (line.startsWith("#")) comments.push(line.slice(1).trim());
-      else if (line === "") comments = [];
-      else break;
+      else if (line !== "") break;
     }
     return comments;
   }
 
-  #join(): { text: string; emptyContinuation?: number } {
+  #join(): { text: string; hasEmptyContinuation: boolean } {
     let text = "";
-    let emptyContinuation: number | undefined;
+    let hasEmptyContinuation = false;
     for (let first = true; this.#at < this.#lines.length; first = false) {
       const raw = this.#lines[this.#at++] ?? "";
       const trimmed = raw.trim();
       if (!first && trimmed.startsWith("#")) continue;
       if (!first && trimmed === "") {
-        emptyContinuation ??= this.#at;
+        hasEmptyContinuation = true;
         continue;
       }
       const line = first ? raw.trimStart() : raw;
@@ -92,7 +92,7 @@ class LineReader {
       }
       if (!goesOn) break;
     }
-    return emptyContinuation === undefined ? { text } : { text, emptyContinuation };
+    return { text, hasEmptyContinuation };
   }
 
   #heredocs(text: string, range: LineRange): Heredoc[] {

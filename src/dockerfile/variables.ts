@@ -26,6 +26,9 @@ const platformNames = new Set(
   ),
 ).add("TARGETSTAGE");
 
+/** True for `TARGETPLATFORM` and its kin. */
+export const isPlatformArg = (name: string): boolean => platformNames.has(name);
+
 /** `TARGETPLATFORM` and its kin (Dockerfile reference, "Automatic platform ARGs in the global scope"). */
 export function platformArgs(target: Platform, stage: string): Map<string, string> {
   const args = new Map<string, string>();

@@ -45,6 +45,7 @@ function context(Dockerfile: string, files: Record<string, string> = {}): string
 const asked = `# KIND is what is asked for
 ARG KIND=plain
 ARG unused=1
+ARG later
 # base is where all begins
 FROM busybox AS base
 # WHO is greeted
@@ -54,6 +55,8 @@ RUN --mount=type=secret,id=word,required --mount=type=ssh --mount=type=cache,tar
 FROM busybox AS other
 ARG elsewhere
 FROM base
+ARG TARGETARCH
+ARG later=here
 COPY x /x
 `;
 
@@ -64,6 +67,7 @@ test("--call=outline and targets tell what can be built, and with what", async (
       "BUILD ARG   VALUE     DESCRIPTION",
       "KIND        plain     is what is asked for",
       "WHO         plainer   is greeted",
+      "later       here      ",
       "",
       "SECRET   REQUIRED",
       "word     true",
@@ -105,6 +109,49 @@ test("--call=check gives what it finds as JSON, and a status that can be ignored
 
 const insecure =
   "FROM busybox\nRUN --security=insecure awk '/CapEff/ {print $2}' /proc/self/status > /caps\n";
+
+test("what a build will fail with is among what the checks tell", async () => {
+  const path = context("FROM busybox\nMAINTAINER me\nENV a=${b:?needed}\n");
+  const found = await daemon.docker("build", "--check", path);
+  expect(found.code).toBe(1);
+  expect(found.stdout).toContain("Check complete, 1 warning has been found!");
+  const place = `ERROR: failed to process "$\{b:?needed}": b: needed\nDockerfile:3\n`;
+  expect(found.stdout + found.stderr).toContain(place);
+  const strictly = context("# check=error=true\nFROM busybox\nMAINTAINER me\n");
+  const refused = await daemon.docker("build", "--check", strictly);
+  expect(refused.stdout + refused.stderr).toContain(
+    "ERROR: lint violation found for rules: MaintainerDeprecated",
+  );
+});
+
+test("errors say what failed: an image, a process that cannot be started, a file from elsewhere", async () => {
+  const failing = async (text: string) => {
+    const { code, stderr } = await daemon.docker("build", context(text));
+    return { code, error: stderr.split("\n").findLast((line) => line.startsWith("ERROR: failed to build:")) };
+  };
+  const failed = (message: string) => ({
+    code: 1,
+    error: expect.stringContaining(`ERROR: failed to build: failed to solve: ${message}`),
+  });
+  expect(await failing("FROM not-there:1\n")).toEqual(
+    failed("not-there:1: failed to resolve source metadata for docker.io/library/not-there:1: "),
+  );
+  expect(await failing("FROM busybox\nCOPY --from=Not-there a /\n")).toEqual(
+    failed('failed to parse stage name "Not-there": invalid reference format'),
+  );
+  expect(await failing("FROM busybox\nUSER eve\nRUN a b\n")).toEqual(
+    failed('process "/bin/sh -c a b" did not complete successfully: unable to find user eve'),
+  );
+  expect(await failing('FROM busybox\nRUN ["not there"]\n')).toEqual(
+    failed('process "not there" did not complete successfully: '),
+  );
+  expect(await failing("FROM busybox\nADD http://127.0.0.1:1/x /\n")).toEqual(
+    failed('failed to load cache key: Get "http://127.0.0.1:1/x"'),
+  );
+  expect(await failing("FROM busybox\nVOLUME $nothing\n")).toEqual(
+    failed("VOLUME specified can not be an empty string"),
+  );
+});
 
 test("privileges and the host's network are for those who ask, of a daemon that allows it", async () => {
   const path = context(insecure);

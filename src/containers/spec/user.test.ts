@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { resolveUser } from "./user.ts";
+import { resolveOwner, resolveUser } from "./user.ts";
 
 const files = {
   passwd: () =>
@@ -38,4 +38,22 @@ test("an image without user databases has root and numbers", () => {
   const none = { passwd: () => "", group: () => "" };
   expect(resolveUser("", [], none)).toEqual({ uid: 0, gid: 0, additionalGids: [0], home: "/" });
   expect(() => resolveUser("root", [], none)).toThrow("unable to find user root");
+});
+
+test("owners of what is copied: names that are not there are root's, and a number is its own group", () => {
+  const owners = Object.entries({
+    alice: [1000, 1000],
+    "alice:audio": [1000, 29],
+    "7": [7, 7],
+    "1000": [1000, 1000],
+    "7:audio": [7, 29],
+    "7:nobody": [7, 7],
+    eve: [0, 0],
+    "eve:audio": [0, 29],
+    "eve:9": [0, 9],
+    "alice:nobody": [1000, 1000],
+  });
+  for (const [text, [uid, gid]] of owners) {
+    expect({ text, ...resolveOwner(text, files) }).toEqual({ text, uid: uid ?? 0, gid: gid ?? 0 });
+  }
 });

@@ -85,6 +85,23 @@ export function resolveUser(text: string, groupAdd: readonly string[], files: Us
   };
 }
 
+/**
+ * The owner that `--chown` of `COPY` names. As in BuildKit a name that the files do not have is root's, and a number is
+ * its own group: Dockerfiles that say the one of a base image which lacks it build with Docker.
+ */
+export function resolveOwner(text: string, files: UserFiles): { uid: number; gid: number } {
+  const [userName = "", groupName] = text.split(":", 2);
+  const id = parseId(userName);
+  const user =
+    id === undefined
+      ? passwdEntries(files.passwd()).find(({ name }) => name === userName)
+      : { uid: checkRange(id), gid: checkRange(id) };
+  const { uid, gid } = user ?? { uid: 0, gid: 0 };
+  if (groupName === undefined || groupName === "") return { uid, gid };
+  const known = groupEntries(files.group()).find(({ name }) => name === groupName);
+  return { uid, gid: parseId(groupName) ?? known?.gid ?? gid };
+}
+
 function findUser(name: string, files: UserFiles): PasswdEntry {
   const id = name === "" ? 0 : parseId(name);
   const known = passwdEntries(files.passwd()).find(

@@ -7,6 +7,7 @@ import { build } from "../../builder/build.ts";
 import { type OpenedContext, openContext } from "../../builder/context.ts";
 import { grant, hostNetwork } from "../../builder/entitlements.ts";
 import { exportImage } from "../../builder/export-image.ts";
+import { plainError } from "../../builder/failed-at.ts";
 import type { BuildOptions } from "../../builder/options.ts";
 import type { ImportedCache } from "../../builder/remote-cache/imported-cache.ts";
 import { StepFailed } from "../../builder/step-failed.ts";
@@ -65,7 +66,7 @@ export async function classicBuild(
     if (error instanceof StepFailed) {
       const message = `The command '${error.command}' returned a non-zero code: ${error.exitCode}${error.reason}`;
       await progress.fail(new Error(message), error.exitCode);
-    } else await progress.fail(error, undefined);
+    } else await progress.fail(plainError(error), undefined);
   }
 }
 

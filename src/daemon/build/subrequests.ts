@@ -98,7 +98,7 @@ function lint({ deps, options }: Asked): Answer {
   let findings: Finding[] = [];
   let failure: DockerfileError | undefined;
   try {
-    findings = findingsOf(deps, parseDockerfile(text), options);
+    ({ findings, failure } = findingsOf(deps, parseDockerfile(text), options));
   } catch (error) {
     if (!(error instanceof DockerfileError) && !isEngineError(error)) throw error;
     failure = error instanceof DockerfileError ? error : new DockerfileError(error.message);

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { hostPlatform } from "../../oci/platform.ts";
 import { parseDockerfile } from "../dockerfile.ts";
+import type { DockerfileError } from "../errors.ts";
 import { type CheckedBuild, checkDockerfile, failOnFindings } from "./check.ts";
 import { checkReport } from "./report.ts";
 import { type RuleName, ruleUrl } from "./rules.ts";
@@ -10,7 +11,8 @@ const build: CheckedBuild = {
   platform: hostPlatform(),
   target: "",
   isIgnored: (path) => path.startsWith("ignored"),
-  base: (image) => (image === "known" ? { variables: ["HOME"], shell: false } : undefined),
+  base: (image) =>
+    image === "known" ? { variables: new Map([["HOME", "/root"]]), shell: false } : undefined,
 };
 
 function found(text: string, options: Partial<CheckedBuild> = {}): string[] {
@@ -21,7 +23,7 @@ function found(text: string, options: Partial<CheckedBuild> = {}): string[] {
 const bad: [text: string, rule: RuleName, line: number, message: string][] = [
   ["FROM a AS Base", "StageNameCasing", 1, "Stage name 'Base' should be lowercase"],
   ["FROM a as b", "FromAsCasing", 1, "'as' and 'FROM' keywords' casing do not match"],
-  ["FROM a\nRUN b \\\n\n c", "NoEmptyContinuation", 3, "Empty continuation line"],
+  ["FROM a\nRUN b \\\n\n c", "NoEmptyContinuation", 4, "Empty continuation line"],
   [
     "FROM a\nrun b\nRUN c",
     "ConsistentInstructionCasing",
@@ -70,6 +72,16 @@ const bad: [text: string, rule: RuleName, line: number, message: string][] = [
     2,
     "Usage of undefined variable '$HOEM' (did you mean $HOME?)",
   ],
+  ["FROM known\nENV a=${b:-c}", "UndefinedVar", 2, "Usage of undefined variable '$b'"],
+  ["FROM known\nARG a=1 b=$a c=$d", "UndefinedVar", 2, "Usage of undefined variable '$d' (did you mean $a?)"],
+  ["FROM known\nCOPY <<a <<'b' /\n$x\na\n$y\nb", "UndefinedVar", 2, "Usage of undefined variable '$x'"],
+  [
+    "FROM known\nENV dir='a b'\nWORKDIR $dir",
+    "WorkdirRelativePath",
+    3,
+    'Relative workdir "a b" can have unexpected results if the base image changes',
+  ],
+  ["FROM a\nRUN a \\\n\n b \\\n c <<d\nd", "NoEmptyContinuation", 5, "Empty continuation line"],
   [
     'FROM a\nCMD ["b"]\nCMD ["c"]',
     "MultipleInstructionsDisallowed",
@@ -133,7 +145,10 @@ test.each([
   ["ARG tag=1\nFROM a:$tag"],
   ["FROM --platform=linux/arm64 a AS build-arm64"],
   ["FROM a\nENV PUBLIC_KEY=a TOKEN_FILE=b"],
-  ["FROM unknown\nEXPOSE 80/tcp $port"],
+  ["FROM known\nEXPOSE 80/tcp $port"],
+  ["# check=experimental=all\nFROM a AS b"],
+  ["FROM known\nARG dir=/a\nWORKDIR $dir\nWORKDIR b"],
+  ["FROM unknown\nWORKDIR $dir"],
   ["FROM a\nCOPY ignored /b"],
   ["# a comment\nFROM a AS b"],
 ])("%s: nothing is wrong", (text) => expect(found(text)).toEqual([]));
@@ -158,6 +173,16 @@ describe("the directive", () => {
       "lint violation found for rules: MaintainerDeprecated, StageNameCasing",
     );
   });
+});
+
+test("ends where the build will fail, and tells with what", () => {
+  const failures: DockerfileError[] = [];
+  const text = "FROM known\nMAINTAINER a\nENV b=${c?}\nENV d e";
+  const findings = checkDockerfile(parseDockerfile(text), build, (error) => failures.push(error));
+  expect(findings.map(({ rule }) => rule)).toEqual(["MaintainerDeprecated"]);
+  expect(failures.map(({ message, range }) => [message, range?.start])).toEqual([
+    [`failed to process "$\{c?}": c: is not allowed to be unset`, 3],
+  ]);
 });
 
 test("the report", () => {

@@ -4,7 +4,7 @@ import { readCheck } from "../directives.ts";
 import type { Dockerfile, Stage } from "../dockerfile.ts";
 import { DockerfileError } from "../errors.ts";
 import { readGlobalArgs } from "../global-args.ts";
-import { Words } from "../variables.ts";
+import { defaultPath, Words } from "../variables.ts";
 import { type Finding, Findings } from "./findings.ts";
 import { checkFrom } from "./from.ts";
 import { checkStage, type StageKnowledge } from "./stage.ts";
@@ -12,8 +12,8 @@ import { checkStyle } from "./style.ts";
 
 /** What the checks know of an image that a stage begins with. */
 export interface BaseFacts {
-  /** Names of its environment. */
-  variables: readonly string[];
+  /** Its environment. */
+  variables: ReadonlyMap<string, string>;
   /** It has a `SHELL`. */
   shell: boolean;
 }
@@ -32,8 +32,15 @@ export interface CheckedBuild {
   stages?: ReadonlySet<Stage>;
 }
 
-/** Carries out Docker's build checks. Pure. Throws `DockerfileError` where the Dockerfile makes no sense. */
-export function checkDockerfile(dockerfile: Dockerfile, build: CheckedBuild): Finding[] {
+/**
+ * Carries out Docker's build checks. Pure. Where the build itself will fail it ends, and tells `onFailure`. Throws
+ * `DockerfileError` where the Dockerfile makes no sense.
+ */
+export function checkDockerfile(
+  dockerfile: Dockerfile,
+  build: CheckedBuild,
+  onFailure: (error: DockerfileError) => void = () => {},
+): Finding[] {
   const findings = new Findings(checkOptions(dockerfile, build));
   const globals = readGlobalArgs(dockerfile, build);
   checkStyle(dockerfile, findings);
@@ -41,16 +48,21 @@ export function checkDockerfile(dockerfile: Dockerfile, build: CheckedBuild): Fi
   const known = new Map<string, StageKnowledge>();
   const surroundings = {
     directives: dockerfile.directives,
-    given: new Set([...build.args.keys(), ...globals.values.keys()]),
+    given: new Map([...globals.values, ...build.args]),
     isIgnored: build.isIgnored,
   };
   const words = new Words(dockerfile.directives.escape, (name) => globals.values.get(name));
-  for (const stage of dockerfile.stages) {
-    if (build.stages?.has(stage) === false) continue;
-    const image = words.word(stage.from.image);
-    const base = known.get(image.toLowerCase()) ?? fromImage(image, build);
-    const knowledge = checkStage(stage, base, surroundings, findings);
-    if (stage.name !== "") known.set(stage.name, knowledge);
+  try {
+    for (const stage of dockerfile.stages) {
+      if (build.stages?.has(stage) === false) continue;
+      const image = words.word(stage.from.image);
+      const base = known.get(image.toLowerCase()) ?? fromImage(image, build);
+      const knowledge = checkStage(stage, base, surroundings, findings);
+      if (stage.name !== "") known.set(stage.name, knowledge);
+    }
+  } catch (error) {
+    if (!(error instanceof DockerfileError)) throw error;
+    onFailure(error);
   }
   return findings.sorted();
 }
@@ -82,9 +94,10 @@ function isImage(name: string): boolean {
 }
 
 function fromImage(image: string, build: CheckedBuild): StageKnowledge {
-  const base = image === "scratch" ? { variables: [], shell: false } : build.base(image);
+  const base =
+    image === "scratch" ? { variables: new Map<string, string>(), shell: false } : build.base(image);
   return {
-    variables: base && new Set([...base.variables, "PATH"]),
+    variables: base && new Map([["PATH", defaultPath], ...base.variables]),
     declared: new Set(),
     shell: base?.shell ?? false,
     workdir: false,

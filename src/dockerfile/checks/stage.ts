@@ -1,14 +1,16 @@
 import type { Directives } from "../directives.ts";
 import type { Stage } from "../dockerfile.ts";
-import { Expander } from "../expand.ts";
+import { located } from "../errors.ts";
+import { heredocText } from "../heredoc.ts";
 import type { Instruction, KeyValue } from "../instruction.ts";
 import { nearest } from "../suggest.ts";
+import { Words } from "../variables.ts";
 import type { Findings } from "./findings.ts";
 
 /** What a stage has come to know of itself, and stages on top of it begin with. */
 export interface StageKnowledge {
-  /** Names that have a value: of the base image, of `ENV` and `ARG`. Undefined where the base image is not known. */
-  variables: ReadonlySet<string> | undefined;
+  /** What has a value: of the base image, of `ENV` and `ARG`. Undefined where the base image is not known. */
+  variables: ReadonlyMap<string, string> | undefined;
   /** `ARG`s, with a value or without one. */
   declared: ReadonlySet<string>;
   /** There is a `SHELL`. */
@@ -20,13 +22,16 @@ export interface StageKnowledge {
 /** What a stage can know from elsewhere. */
 export interface Surroundings {
   directives: Directives;
-  /** Names of `ARG`s before the first `FROM`, of arguments that are given, and of those that are known by themselves. */
-  given: ReadonlySet<string>;
+  /** `ARG`s before the first `FROM`, arguments that are given, and those that are known by themselves. */
+  given: ReadonlyMap<string, string>;
   /** True for a path of the context that `.dockerignore` leaves out. */
   isIgnored: (path: string) => boolean;
 }
 
-/** Checks the instructions of one stage; returns what a stage on top of it begins with. */
+/**
+ * Checks the instructions of one stage; returns what a stage on top of it begins with. Throws `DockerfileError` where
+ * variables cannot be replaced.
+ */
 export function checkStage(
   { instructions }: Stage,
   base: StageKnowledge,
@@ -47,8 +52,7 @@ const noSecret = /(?:_|^)(?:public|file|version)(?:_|$)/i;
 class StageCheck {
   readonly #surroundings: Surroundings;
   readonly #findings: Findings;
-  readonly #expander: Expander;
-  readonly #variables: Set<string> | undefined;
+  readonly #variables: Map<string, string> | undefined;
   readonly #declared: Set<string>;
   readonly #once = new Map<string, Instruction>();
   #shell: boolean;
@@ -57,8 +61,7 @@ class StageCheck {
   constructor(base: StageKnowledge, surroundings: Surroundings, findings: Findings) {
     this.#surroundings = surroundings;
     this.#findings = findings;
-    this.#expander = new Expander(surroundings.directives.escape);
-    this.#variables = base.variables && new Set(base.variables);
+    this.#variables = base.variables && new Map(base.variables);
     this.#declared = new Set(base.declared);
     this.#shell = base.shell;
     this.#workdir = base.workdir;
@@ -118,25 +121,35 @@ class StageCheck {
     this.#findings.add("JSONArgsRecommended", range, message);
   }
 
-  /** Variables that have no value, and no default where they are used. */
-  #names(instruction: Instruction): void {
-    const known = this.#variables;
-    if (known === undefined) return;
-    const unset = wordsOf(instruction).flatMap((text) => {
-      try {
-        return [...new Set(this.#expander.word(text, (name) => (known.has(name) ? "x" : undefined)).unset)];
-      } catch {
-        // The build says what is wrong with it.
-        return [];
-      }
-    });
+  /** Replaces variables as the build does, and tells of those that have no value, with a default or without. */
+  #expanded(instruction: Instruction, expand: (words: Words) => string): string {
+    const known = this.#variables ?? new Map<string, string>();
+    const unset = new Set<string>();
+    const words = new Words(
+      this.#surroundings.directives.escape,
+      (name) => known.get(name),
+      (name) => unset.add(name),
+    );
+    let result = "";
+    try {
+      result = expand(words);
+    } catch (error) {
+      throw located(error, instruction.range);
+    }
     for (const name of unset) {
       if (this.#declared.has(name)) continue;
-      const meant = known.size > mostSuggested ? "" : nearest(name, known);
+      const meant = known.size > mostSuggested ? "" : nearest(name, known.keys());
       const question = meant === "" ? "" : ` (did you mean $${meant}?)`;
       const message = `Usage of undefined variable '$${name}'${question}`;
       this.#findings.add("UndefinedVar", instruction.range, message);
     }
+    return result;
+  }
+
+  #names(instruction: Instruction): void {
+    if (this.#variables === undefined) return;
+    for (const text of wordsOf(instruction)) this.#expanded(instruction, (words) => words.word(text));
+    for (const text of textsOf(instruction)) this.#expanded(instruction, (words) => words.text(text));
   }
 
   #lastCounts(instruction: Instruction): void {
@@ -147,23 +160,33 @@ class StageCheck {
     this.#findings.add("MultipleInstructionsDisallowed", earlier.range, message);
   }
 
-  #pairs({ keyword, range }: Instruction, pairs: readonly KeyValue[]): void {
-    for (const { key, legacy } of pairs) {
+  #pairs(instruction: Instruction, pairs: readonly KeyValue[]): void {
+    const { keyword, range } = instruction;
+    // All of them with the values from before.
+    const values = new Map(this.#variables);
+    const words = new Words(this.#surroundings.directives.escape, (name) => values.get(name));
+    for (const { key, value, legacy } of pairs) {
       if (legacy) {
         const message = `"${keyword} key=value" should be used instead of legacy "${keyword} key value" format`;
         this.#findings.add("LegacyKeyValueFormat", range, message);
       }
       if (keyword !== "ENV") continue;
       this.#secret("ENV", key, range);
-      this.#variables?.add(key);
+      this.#variables?.set(key, words.word(value));
     }
   }
 
-  #arguments({ args, range }: Extract<Instruction, { keyword: "ARG" }>): void {
+  #arguments(instruction: Extract<Instruction, { keyword: "ARG" }>): void {
+    const { args, range } = instruction;
     for (const { name, value } of args) {
       this.#secret("ARG", name, range);
+      const own =
+        this.#variables === undefined || value === undefined
+          ? undefined
+          : this.#expanded(instruction, (words) => words.word(value));
       this.#declared.add(name);
-      if (value !== undefined || this.#surroundings.given.has(name)) this.#variables?.add(name);
+      const result = this.#surroundings.given.get(name) ?? own;
+      if (result !== undefined) this.#variables?.set(name, result);
     }
   }
 
@@ -173,8 +196,12 @@ class StageCheck {
     this.#findings.add("SecretsUsedInArgOrEnv", range, message);
   }
 
-  #directory({ path, range }: Extract<Instruction, { keyword: "WORKDIR" }>): void {
-    if (!this.#workdir && !path.startsWith("/") && !path.startsWith("$")) {
+  #directory({ path: written, range }: Extract<Instruction, { keyword: "WORKDIR" }>): void {
+    const known = this.#variables;
+    const words = new Words(this.#surroundings.directives.escape, (name) => known?.get(name));
+    const path = words.word(written);
+    const isKnown = known !== undefined || !written.includes("$");
+    if (!this.#workdir && isKnown && !path.startsWith("/")) {
       const message = `Relative workdir ${JSON.stringify(path)} can have unexpected results if the base image changes`;
       this.#findings.add("WorkdirRelativePath", range, message);
     }
@@ -210,15 +237,11 @@ function wordsOf(instruction: Instruction): string[] {
     case "ENV":
     case "LABEL":
       return instruction.pairs.flatMap(({ key, value }) => [key, value]);
-    case "ARG":
-      return instruction.args.flatMap(({ value }) => (value === undefined ? [] : [value]));
     case "COPY":
     case "ADD": {
       const { sources, destination, chown, chmod } = instruction;
       return [...sources, destination, chown ?? "", chmod ?? ""];
     }
-    case "EXPOSE":
-      return instruction.ports;
     case "VOLUME":
       return instruction.volumes;
     case "USER":
@@ -232,4 +255,10 @@ function wordsOf(instruction: Instruction): string[] {
     default:
       return [];
   }
+}
+
+/** The here-documents of an instruction in which the builder replaces variables. */
+function textsOf(instruction: Instruction): string[] {
+  if (instruction.keyword !== "COPY" && instruction.keyword !== "ADD") return [];
+  return instruction.files.filter(({ expand }) => expand).map(heredocText);
 }
