@@ -74,6 +74,7 @@ export function decodeCacheConfig(bytes: Uint8Array): {
   layers: ({ diffId: Digest; blob: Digest } | undefined)[];
   records: DecodedRecord[];
   mounts: { name: string; blob: Digest }[];
+  foreign: number;
 } {
   const config = parseJsonObject(bytes, "cache config", maxCacheConfig);
   const layers = objects(config.layers).map(({ blob, annotations }) => {
@@ -84,7 +85,17 @@ export function decodeCacheConfig(bytes: Uint8Array): {
   const mounts = objects(own.mounts).flatMap(({ name, blob }) =>
     typeof name === "string" && isDigestText(blob) ? [{ name, blob }] : [],
   );
-  return { layers, records: decodeRecords(config.records), mounts };
+  const { records } = config;
+  return { layers, records: decodeRecords(records), mounts, foreign: foreignRecords(records) };
+}
+
+/**
+ * How many records are BuildKit's: they say which others they stand on, while our keys hold that themselves. What it makes
+ * its keys of, its own operations, nobody can tell from the keys: what such records name is found by no step of ours.
+ */
+export function foreignRecords(value: unknown): number {
+  const records = objects(value);
+  return records.some(({ inputs }) => Array.isArray(inputs) && inputs.length > 0) ? records.length : 0;
 }
 
 /** Records as they stand in a cache's description, or by themselves in an image's configuration. */

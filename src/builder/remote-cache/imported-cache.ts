@@ -22,6 +22,17 @@ export interface LoadedCache {
   results: ReadonlyMap<string, ImportedResult>;
   /** By the name of the folder. */
   mounts: ReadonlyMap<string, ImportedMount>;
+  /** How many records it has that only BuildKit finds. */
+  foreign: number;
+}
+
+/** Why nothing of a cache can be used, for whoever waits for it in vain; undefined where it can. */
+export function uselessBecause({ results, mounts, foreign }: LoadedCache): string | undefined {
+  if (foreign > 0) {
+    return `its ${foreign} records were written by BuildKit, whose keys are digests of its own operations`;
+  }
+  if (results.size > 0 || mounts.size > 0) return undefined;
+  return "it knows of no steps";
 }
 
 /** Results that a cache knows, and whose layers cannot be had (any more): the build has to go on without them. */

@@ -12,11 +12,23 @@ import {
 } from "../../oci/manifest.ts";
 import { isImageConfigType, isIndexType, isManifestType, mediaTypes } from "../../oci/media-types.ts";
 import { type ContentReader, readSmall } from "../content-reader.ts";
-import { type DecodedRecord, decodeCacheConfig, decodeRecords, maxCacheConfig } from "./cache-config.ts";
+import {
+  type DecodedRecord,
+  decodeCacheConfig,
+  decodeRecords,
+  foreignRecords,
+  maxCacheConfig,
+} from "./cache-config.ts";
 import type { ImportedMount, ImportedResult, LoadedCache } from "./imported-cache.ts";
 
 /** Where an image's configuration says what it knows of its own steps. */
 export const inlineCacheKey = "moby.buildkit.cache.v0";
+
+/** What is found in images, one after another. */
+interface Found {
+  results: Map<string, ImportedResult>;
+  foreign: number;
+}
 
 /** Reads what a cache, or an image that has one in it, knows. Its layers stay where they are. */
 export async function loadCache(reader: ContentReader, signal: AbortSignal): Promise<LoadedCache> {
@@ -25,9 +37,9 @@ export async function loadCache(reader: ContentReader, signal: AbortSignal): Pro
   const parts = isIndex(document) ? document.manifests : [document.config, ...document.layers];
   const config = parts.find((part) => part.mediaType === mediaTypes.buildkitCache);
   if (config !== undefined) return loadConfig(reader, config, parts, signal);
-  const results = new Map<string, ImportedResult>();
-  await loadInline(reader, document, results, signal);
-  return { results, mounts: new Map() };
+  const found: Found = { results: new Map(), foreign: 0 };
+  await loadInline(reader, document, found, signal);
+  return { ...found, mounts: new Map() };
 }
 
 async function loadConfig(
@@ -36,7 +48,7 @@ async function loadConfig(
   parts: readonly Descriptor[],
   signal: AbortSignal,
 ): Promise<LoadedCache> {
-  const { layers, records, mounts } = decodeCacheConfig(
+  const { layers, records, mounts, foreign } = decodeCacheConfig(
     await readSmall(reader, config, maxCacheConfig, signal),
   );
   const blobs = new Map(parts.map((part) => [part.digest, part]));
@@ -53,7 +65,7 @@ async function loadConfig(
     const descriptor = blobs.get(blob);
     return descriptor === undefined ? [] : [[name, { descriptor, reader }]];
   });
-  return { results, mounts: new Map(folders) };
+  return { results, mounts: new Map(folders), foreign };
 }
 
 type LayerAt = (at: number) => Pick<ImportedResult, "diffId" | "blob"> | undefined;
@@ -68,11 +80,11 @@ function resultOf({ created, result }: DecodedRecord, layerAt: LayerAt): Importe
 async function loadInline(
   reader: ContentReader,
   document: Manifest | Index,
-  results: Map<string, ImportedResult>,
+  found: Found,
   signal: AbortSignal,
   depth = 0,
 ): Promise<void> {
-  if (!isIndex(document)) return loadImage(reader, document, results, signal);
+  if (!isIndex(document)) return loadImage(reader, document, found, signal);
   const children = document.manifests.filter(
     ({ mediaType, platform }) =>
       (isManifestType(mediaType) || isIndexType(mediaType)) && platform?.os !== "unknown",
@@ -82,7 +94,7 @@ async function loadInline(
     const child = await readChild(reader, digest, signal);
     // An image that was pulled has one platform here, and names the others.
     if (child === undefined) continue;
-    await loadInline(reader, parseManifestOrIndex(child.bytes, child.mediaType), results, signal, depth + 1);
+    await loadInline(reader, parseManifestOrIndex(child.bytes, child.mediaType), found, signal, depth + 1);
   }
 }
 
@@ -98,7 +110,7 @@ async function readChild(reader: ContentReader, digest: Digest, signal: AbortSig
 async function loadImage(
   reader: ContentReader,
   { config, layers }: Manifest,
-  results: Map<string, ImportedResult>,
+  found: Found,
   signal: AbortSignal,
 ): Promise<void> {
   if (!isImageConfigType(config.mediaType)) return;
@@ -106,11 +118,13 @@ async function loadImage(
   const inline = parseJsonObject(bytes, "image config", maxImageConfigSize)[inlineCacheKey];
   if (typeof inline !== "string") return;
   const { diff_ids: diffIds } = parseImageConfig(bytes).rootfs;
-  for (const record of decodeRecords(JSON.parse(Buffer.from(inline, "base64").toString("utf8")))) {
+  const records: unknown = JSON.parse(Buffer.from(inline, "base64").toString("utf8"));
+  found.foreign += foreignRecords(records);
+  for (const record of decodeRecords(records)) {
     const result = resultOf(record, (at) => {
       const [diffId, descriptor] = [diffIds[at], layers[at]];
       return diffId && descriptor && { diffId, blob: { descriptor, reader } };
     });
-    if (result !== undefined) results.set(record.key, result);
+    if (result !== undefined) found.results.set(record.key, result);
   }
 }

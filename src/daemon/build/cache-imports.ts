@@ -2,7 +2,11 @@ import { type CacheEntry, checkImport, parseCacheEntry } from "../../api/buildki
 import { internal, invalidArgument, isEngineError, messageOf } from "../../base/errors.ts";
 import type { ContentReader } from "../../builder/content-reader.ts";
 import { LocalImageReader, RegistryReader } from "../../builder/registry-reader.ts";
-import { ImportedCache, type LoadedCache } from "../../builder/remote-cache/imported-cache.ts";
+import {
+  ImportedCache,
+  type LoadedCache,
+  uselessBecause,
+} from "../../builder/remote-cache/imported-cache.ts";
 import { loadCache } from "../../builder/remote-cache/load-cache.ts";
 import type { ClientSession } from "../../builder/session/client-session.ts";
 import { ClientContent } from "../../builder/session/content-store.ts";
@@ -24,8 +28,11 @@ interface Access {
 
 /** Shows the reading of a cache, and what is wrong with it: the build goes on without. */
 interface Shown {
-  load: (name: string, work: () => Promise<LoadedCache>) => Promise<LoadedCache>;
+  load: (name: string, work: (remark: Remark) => Promise<LoadedCache>) => Promise<LoadedCache>;
 }
+
+/** Says a line about a cache that can be read. */
+type Remark = (line: string) => void;
 
 /**
  * The caches of `--cache-from`; undefined where there are none. Throws `invalidArgument`,
@@ -46,8 +53,10 @@ export function openImports(
   return new ImportedCache(
     all.map(
       (entry) => () =>
-        load(nameOf(entry), async () => {
+        load(nameOf(entry), async (remark) => {
           const loaded = await read(engine, entry, access);
+          const why = uselessBecause(loaded);
+          if (why !== undefined) remark(why);
           return withMounts.get(entry) ? loaded : { ...loaded, mounts: new Map() };
         }),
     ),
@@ -73,7 +82,15 @@ export function sessionImports(
     engine,
     [...imports, ...importsIn(attrs)],
     { credentials, session, signal },
-    { load: (name, work) => progress.task(`importing cache manifest from ${name}`, work) },
+    {
+      load: (name, work) =>
+        progress.task(`importing cache manifest from ${name}`, () =>
+          work((line) => {
+            const message = `the cache ${name} is of no use: ${line}`;
+            progress.warn({ rule: "", description: "", url: "", message, line: 0 });
+          }),
+        ),
+    },
   );
 }
 
@@ -120,7 +137,7 @@ function readerOf(engine: Engine, { Type, Attrs }: CacheEntry, access: Access): 
   return new RegistryReader(engine.builder.transport, reference, credentials);
 }
 
-/** What an image of that name knows that is here; undefined where there is none that knows anything. */
+/** What an image of that name knows that is here; undefined where there is none that says anything of steps. */
 async function readHere(
   { images, blobs }: Engine,
   { Type, Attrs }: CacheEntry,
@@ -130,5 +147,5 @@ async function readHere(
   const id = images.targetOf(withDefaultTag(parseReference(Attrs.ref ?? "")));
   if (id === undefined || !blobs.has(id)) return undefined;
   const loaded = await loadCache(new LocalImageReader(blobs, id), signal);
-  return loaded.results.size > 0 ? loaded : undefined;
+  return loaded.results.size > 0 || loaded.foreign > 0 ? loaded : undefined;
 }

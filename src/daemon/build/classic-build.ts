@@ -84,7 +84,7 @@ function importsOf(
     { credentials: async (registry) => credentials(registry), signal },
     {
       load: (name, work) =>
-        work().catch((error: unknown) => {
+        work((line) => warn(progress, `the cache ${name} is of no use: ${line}`)).catch((error: unknown) => {
           warn(progress, `cache of ${name} was not used: ${messageOf(error)}`);
           throw error;
         }),
