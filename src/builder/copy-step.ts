@@ -28,7 +28,7 @@ interface Part {
 }
 
 /** Flags and words of the instruction, variables replaced. */
-interface Said {
+export interface CopyWords {
   sources: readonly string[];
   /** As it is said. */
   destination: string;
@@ -42,7 +42,7 @@ interface Said {
 export async function copyStep(context: StepContext, instruction: Copy): Promise<StepResult> {
   const { state } = context;
   await using temporary = new Cleanups();
-  const said = read(context, instruction);
+  const said = copyWords(context, instruction);
   const parts = [
     ...(await localParts(context, instruction, said)),
     ...(await remoteParts(context, instruction, said, temporary)),
@@ -67,7 +67,10 @@ export async function copyStep(context: StepContext, instruction: Copy): Promise
   );
 }
 
-function read({ words, state }: StepContext, instruction: Copy): Said {
+export function copyWords(
+  { words, state }: Pick<StepContext, "words" | "state">,
+  instruction: Copy,
+): CopyWords {
   const { destination, chown, chmod } = instruction;
   const word = words.word(destination);
   const target = posix.resolve("/", state.config.WorkingDir ?? "/", word);
@@ -82,7 +85,7 @@ function read({ words, state }: StepContext, instruction: Copy): Said {
 }
 
 /** Paths of the context, of a stage, of an image. */
-async function localParts(context: StepContext, instruction: Copy, said: Said): Promise<Part[]> {
+async function localParts(context: StepContext, instruction: Copy, said: CopyWords): Promise<Part[]> {
   const add = instruction.keyword === "ADD";
   const paths = said.sources.filter((source) => !(add && isRemote(source)));
   if (paths.length === 0) return [];
@@ -108,7 +111,7 @@ async function localParts(context: StepContext, instruction: Copy, said: Said): 
 async function remoteParts(
   context: StepContext,
   instruction: Copy,
-  { sources }: Said,
+  { sources }: CopyWords,
   temporary: Cleanups,
 ): Promise<Part[]> {
   if (instruction.keyword !== "ADD") return [];
@@ -169,7 +172,7 @@ async function copy(
   context: StepContext,
   instruction: Copy,
   parts: readonly Part[],
-  { target, chown, chmod }: Said,
+  { target, chown, chmod }: CopyWords,
 ): Promise<BuiltLayer> {
   const { deps, state, lease, signal } = context;
   await using root = await WorkRoot.create(deps, instruction.link ? scratchState(state.platform) : state);
@@ -206,7 +209,7 @@ function lookUp(path: string, chown: string): Owner {
   });
 }
 
-function history(instruction: Copy, { chown, chmod, sources, destination }: Said): string {
+function history(instruction: Copy, { chown, chmod, sources, destination }: CopyWords): string {
   const flags = [
     ...(instruction.parents ? ["--parents"] : []),
     ...(chown === undefined ? [] : [`--chown=${chown}`]),

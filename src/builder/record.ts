@@ -1,4 +1,5 @@
 import type { Instruction } from "../dockerfile/instruction.ts";
+import type { Words } from "../dockerfile/variables.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { Platform } from "../oci/platform.ts";
 import type { PlannedStage } from "./plan.ts";
@@ -16,6 +17,8 @@ export type Material =
 export interface RecordedStep {
   stage: PlannedStage;
   instruction: Instruction;
+  /** With the variables that it saw. */
+  words: Words;
   before: StageState;
   after: StageState;
 }

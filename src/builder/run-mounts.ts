@@ -38,7 +38,7 @@ export async function prepareMounts(
   written: readonly RunMount[],
   script: Script | undefined,
 ): Promise<RunMounts> {
-  const mounts = written.map((mount) => expanded(context, mount));
+  const mounts = written.map((mount) => expandedMount(context, mount));
   for (const mount of mounts)
     if (mount.type === "cache") context.record.cacheMounts.add(cacheMountName(mount));
   const quick = await Promise.all(mounts.map((mount) => quickKeyOf(context, mount)));
@@ -46,7 +46,10 @@ export async function prepareMounts(
 }
 
 /** Variables replaced; targets absolute. Secrets and agents have places of their own, all else the working folder. */
-function expanded({ words, state }: StepContext, { text }: RunMount): RunMount {
+export function expandedMount(
+  { words, state }: Pick<StepContext, "words" | "state">,
+  { text }: Pick<RunMount, "text">,
+): RunMount {
   const mount = parseRunMount(text, (word) => words.word(word));
   const placed = mount.type === "secret" || mount.type === "ssh";
   const target =

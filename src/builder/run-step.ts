@@ -64,7 +64,8 @@ function whole({ command }: Run): Heredoc | undefined {
   return /^\d*<<-?\S+$/.test(command.line.trim()) ? command.heredocs[0] : undefined;
 }
 
-function scriptOf(instruction: Run): Script | undefined {
+/** A here-document that names its own interpreter, and where the step finds it. */
+export function scriptOf(instruction: Run): Script | undefined {
   const heredoc = whole(instruction);
   const text = heredoc === undefined ? "" : heredocText(heredoc);
   if (!text.startsWith("#!")) return undefined;

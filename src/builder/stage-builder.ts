@@ -76,10 +76,12 @@ export class StageBuilder {
     progress.begin(vertex);
     let end: VertexEnd = {};
     try {
-      const { state, cached } = await this.#carryOut(instruction, vertex);
+      const { variables } = this.#state;
+      const words = new Words(this.#shared.directives.escape, (name) => variables.get(name));
+      const { state, cached } = await this.#carryOut(instruction, vertex, words);
       if (vertex.visible) {
         const { record } = this.#shared;
-        record.steps.push({ stage: this.#planned, instruction, before: this.#state, after: state });
+        record.steps.push({ stage: this.#planned, instruction, words, before: this.#state, after: state });
       }
       this.#state = state;
       end = { cached, result: shortKey(state.key) };
@@ -126,10 +128,8 @@ export class StageBuilder {
     }
   }
 
-  async #carryOut(instruction: Instruction, vertex: Vertex): Promise<StepResult> {
-    const { directives, plan, source } = this.#shared;
-    const { variables } = this.#state;
-    const words = new Words(directives.escape, (name) => variables.get(name));
+  async #carryOut(instruction: Instruction, vertex: Vertex, words: Words): Promise<StepResult> {
+    const { plan, source } = this.#shared;
     const context: StepContext = {
       ...this.#shared,
       vertex,

@@ -1,11 +1,10 @@
 import type { Digest } from "../../oci/digest.ts";
 import { sha256Of } from "../../oci/digester.ts";
 import type { Descriptor } from "../../oci/manifest.ts";
-import { fullString, parseReference, withDefaultTag } from "../../oci/reference.ts";
 import type { Built } from "../build.ts";
-import { fromNames, type PlannedStage } from "../plan.ts";
-import type { Material, RecordedStep } from "../record.ts";
-import { argumentsOf } from "../run-step.ts";
+import type { StageLayer } from "../stage-state.ts";
+import type { Lines, Operation } from "./operations.ts";
+import { type Asked, StepGraph } from "./step-graph.ts";
 
 /** A step in the form in which BuildKit writes them: `{"id":"step1","op":{"Op":{"exec":…}},"inputs":["step0:0"]}`. */
 interface BuildStep {
@@ -14,96 +13,71 @@ interface BuildStep {
   inputs?: string[];
 }
 
-export interface BuildSteps {
+export interface StepList {
   definition: BuildStep[];
   /** The digest of each step's operation. */
   digestMapping: Record<Digest, string>;
-  /** Where each stands in the Dockerfile. */
-  locations: Record<string, { locations: { ranges: object[] }[] }>;
+}
+
+export interface BuildSteps extends StepList {
+  /** Where each stands in the Dockerfile: a range for each line. */
+  locations: Record<string, { locations?: { ranges: object[] }[] }>;
   /** The layers up to each step that made one: `step1:0`. */
   layers: Record<string, Descriptor[][]>;
 }
 
-/** All that was done for a result, sources first. */
-export function buildSteps({ record, plan, state: { platform } }: Built): BuildSteps {
-  const { materials, steps } = record;
-  const result: BuildSteps = { definition: [], digestMapping: {}, locations: {}, layers: {} };
-  const add = (op: object, inputs: readonly string[]): string => {
-    const id = `step${result.definition.length}`;
-    const about = { Op: op, platform: { Architecture: platform.architecture, OS: platform.os } };
-    result.definition.push({
-      id,
-      op: about,
-      ...(inputs.length > 0 && { inputs: inputs.map((one) => `${one}:0`) }),
-    });
-    result.digestMapping[sha256Of(JSON.stringify([about, inputs]))] = id;
-    return id;
+/** All that was done for a result, what is needed for a step before it, in an order that is the same each time. */
+export function buildSteps(built: Built, asked: Asked): BuildSteps {
+  const graph = new StepGraph(built, asked);
+  const { result } = graph;
+  const { ids, ...list } = listSteps(result);
+  const steps: BuildSteps = { ...list, locations: {}, layers: {} };
+  for (const [operation, id] of ids) {
+    steps.locations[id] = locationsOf(operation.lines ?? []);
+    const layers = graph.layers.get(operation) ?? (operation === result ? built.state.layers : []);
+    const known = knownLayers(layers);
+    if (known.length > 0) steps.layers[`${id}:0`] = [known];
+  }
+  return steps;
+}
+
+/** Numbers what leads to a result, which gets a number itself. */
+export function listSteps(result: Operation | undefined): StepList & { ids: Map<Operation, string> } {
+  const list: StepList = { definition: [], digestMapping: {} };
+  const ids = new Map<Operation, string>();
+  const digests = new Map<Operation, Digest>();
+  const visit = ({ inputs }: Pick<Operation, "inputs">, about: object): { id: string; digest: Digest } => {
+    for (const input of inputs) if (!ids.has(input)) add(input);
+    const id = `step${list.definition.length}`;
+    const digest = sha256Of(JSON.stringify([about, inputs.map((input) => digests.get(input))]));
+    const names = inputs.map((input) => `${ids.get(input)}:0`);
+    list.definition.push({ id, op: about, ...(names.length > 0 && { inputs: names }) });
+    list.digestMapping[digest] = id;
+    return { id, digest };
   };
-  const sources = new Map<string, string>();
-  for (const material of materials) {
-    const identifier = identifierOf(material);
-    sources.set(identifier, add({ source: { identifier } }, []));
-  }
-  /** By stage: its last step so far, its base at first. */
-  const last = new Map<PlannedStage, string | undefined>();
-  const lastOf = (stage: PlannedStage): string | undefined => {
-    if (last.has(stage)) return last.get(stage);
-    const { base } = stage;
-    if (base.kind === "stage") return lastOf(base.stage);
-    return base.kind === "image" ? sources.get(imageIdentifier(base.image)) : undefined;
+  const add = (operation: Operation) => {
+    const { Op, platform } = operation;
+    const { id, digest } = visit(operation, { Op, ...(platform && { platform }), constraints: {} });
+    ids.set(operation, id);
+    digests.set(operation, digest);
   };
-  for (const step of steps) {
-    const { stage, instruction } = step;
-    const taken = fromNames(instruction).map((name) => plan.sourceOf(stage, name, instruction));
-    const based = [lastOf(stage), ...taken.map((source) => source && lastOf(source))];
-    const id = add(operationOf(step), [...new Set(based.filter((one) => one !== undefined))]);
-    last.set(stage, id);
-    const { start, end } = step.instruction.range;
-    result.locations[id] = { locations: [{ ranges: [{ start: { line: start }, end: { line: end } }] }] };
-    if (step.after.layers.length > step.before.layers.length) {
-      // Of what other builders know, not every layer can be had.
-      const known = step.after.layers.filter(({ descriptor }) => descriptor.mediaType !== "");
-      result.layers[`${id}:0`] = [known.map(({ descriptor }) => descriptor)];
-    }
-  }
-  return result;
+  visit({ inputs: result === undefined ? [] : [result] }, { Op: {} });
+  return { ...list, ids };
 }
 
-function identifierOf(material: Material): string {
-  if (material.kind === "git") return `git://${material.url}`;
-  if (material.kind === "http") return material.url;
-  if (material.kind === "layout") return `oci-layout://${fullString(parseReference(material.name))}`;
-  return imageIdentifier(material.name);
+function locationsOf(lines: readonly Lines[]): { locations?: { ranges: object[] }[] } {
+  if (lines.length === 0) return {};
+  return {
+    locations: lines.map(({ start, end }) => ({
+      ranges: Array.from({ length: end - start + 1 }, (_, at) => ({
+        start: { line: start + at },
+        end: { line: start + at },
+      })),
+    })),
+  };
 }
 
-function imageIdentifier(name: string): string {
-  return `docker-image://${fullString(withDefaultTag(parseReference(name)))}`;
-}
-
-/** What the step does. Values of the environment are those of the image: arguments and secrets are not among them. */
-function operationOf({ instruction, before }: RecordedStep): object {
-  const { Env = [], WorkingDir, User } = before.config;
-  switch (instruction.keyword) {
-    case "RUN": {
-      const meta = {
-        args: argumentsOf(before, instruction),
-        env: Env,
-        cwd: WorkingDir || "/",
-        ...(User ? { user: User } : {}),
-      };
-      return { exec: { meta, mounts: [{ dest: "/", output: 0 }] } };
-    }
-    case "WORKDIR":
-      return {
-        file: { actions: [{ Action: { mkdir: { path: instruction.path, mode: 493, makeParents: true } } }] },
-      };
-    case "COPY":
-    case "ADD": {
-      const { sources, files, destination } = instruction;
-      const all = [...sources, ...files.map(({ name }) => name)];
-      return { file: { actions: all.map((src) => ({ Action: { copy: { src, dest: destination } } })) } };
-    }
-    default:
-      return {};
-  }
+/** Of what other builders know, not every layer can be had. */
+function knownLayers(layers: readonly StageLayer[]): Descriptor[] {
+  return layers.map(({ descriptor }) => descriptor).filter(({ mediaType }) => mediaType !== "");
 }

@@ -1,13 +1,16 @@
-import { createHash } from "node:crypto";
 import type { InstructionOf } from "../../dockerfile/instruction.ts";
 import { formatPlatform, hostPlatform } from "../../oci/platform.ts";
 import type { Built } from "../build.ts";
 import type { Material } from "../record.ts";
-import { type BuildSteps, buildSteps } from "./build-steps.ts";
+import { type BuildSteps, buildSteps, listSteps } from "./build-steps.ts";
+import { secretName } from "./operations.ts";
 import { imagePurl } from "./purl.ts";
 import type { ProvenanceRequest } from "./requests.ts";
+import { withoutCredentials } from "./without-credentials.ts";
 
 const buildType = "https://mobyproject.org/buildkit@v1";
+/** What the fields of provenance 1 are explained by. */
+const buildType1 = "https://github.com/moby/buildkit/blob/master/docs/attestations/slsa-definitions.md";
 
 /** How a result was asked for, and when it was made. */
 export interface Circumstances {
@@ -44,7 +47,7 @@ interface Resource {
 interface Provenance {
   builder: { id: string };
   buildType: string;
-  materials: Resource[];
+  materials?: Resource[];
   invocation: {
     configSource: { uri?: string; digest?: DigestSet; entryPoint?: string };
     parameters: Parameters;
@@ -78,17 +81,17 @@ export function provenanceOf(built: Built, about: Circumstances, request: Proven
 
 function describe(built: Built, about: Circumstances, request: ProvenanceRequest): Provenance {
   const { mode, builderId, reproducible } = request;
-  const materials = built.record.materials.map(resourceOf);
+  const materials = built.record.materials.toSorted(byKind).map(resourceOf);
   const { args, vcs, configSource } = takeApart(about, materials);
   const isGiven = (name: string) => name.startsWith("build-arg:") || name.startsWith("label:");
   const shown = Object.entries(args).filter(([name]) => mode === "max" || !isGiven(name));
   const usesNetwork = runsOf(built).some(({ network }) => (network ?? about.network) !== "none");
   const isWhole = about.locals.length === 0;
-  const steps = mode === "max" ? buildSteps(built) : undefined;
+  const steps = mode === "max" ? buildSteps(built, about) : undefined;
   return {
     builder: { id: builderId },
     buildType,
-    materials,
+    ...(materials.length > 0 && { materials }),
     invocation: {
       configSource,
       parameters: {
@@ -132,40 +135,41 @@ function slsa02({ metadata, ...rest }: Provenance): object {
   };
 }
 
-/** The same in the fields of SLSA provenance 1. */
+/** The same in the fields of SLSA provenance 1, and BuildKit's names for its own (docs/attestations/slsa-provenance.md there). */
 function slsa1({ builder, materials, invocation, buildConfig, metadata }: Provenance): object {
   const { configSource, parameters, environment } = invocation;
   const { entryPoint, ...source } = configSource;
+  const { buildInvocationID, completeness, hermetic, reproducible, buildkit } = metadata;
   return {
     buildDefinition: {
-      buildType,
+      buildType: buildType1,
       externalParameters: {
         configSource: { ...source, ...(entryPoint !== undefined && { path: entryPoint }) },
-        parameters,
-        ...(buildConfig && { buildConfig }),
+        request: parameters,
       },
-      internalParameters: { environment },
-      resolvedDependencies: materials,
+      internalParameters: { ...(buildConfig && { buildConfig }), builderPlatform: environment.platform },
+      ...(materials && { resolvedDependencies: materials }),
     },
     runDetails: {
       builder,
       metadata: {
-        ...(metadata.buildInvocationID && { invocationId: metadata.buildInvocationID }),
+        ...(buildInvocationID && { invocationId: buildInvocationID }),
         startedOn: metadata.buildStartedOn,
         finishedOn: metadata.buildFinishedOn,
-        [`${buildType}#metadata`]: metadata.buildkit,
-        ...(metadata.hermetic && { [`${buildType}#hermetic`]: true }),
-        [`${buildType}#completeness`]: metadata.completeness,
-        ...(metadata.reproducible && { [`${buildType}#reproducible`]: true }),
+        buildkit_metadata: buildkit,
+        ...(hermetic && { buildkit_hermetic: true }),
+        buildkit_completeness: {
+          request: completeness.parameters,
+          resolvedDependencies: completeness.materials,
+        },
+        ...(reproducible && { buildkit_reproducible: true }),
       },
     },
   };
 }
 
-/** Without the name and the password that an address may have. */
-export function withoutCredentials(address: string): string {
-  return address.replace(/^([a-z][a-z+.-]*:\/\/)[^/@\s]+@/i, "$1");
-}
+const kinds: readonly Material["kind"][] = ["image", "layout", "git", "http"];
+const byKind = (one: Material, other: Material) => kinds.indexOf(one.kind) - kinds.indexOf(other.kind);
 
 function resourceOf(material: Material): Resource {
   if (material.kind === "git")
@@ -212,9 +216,10 @@ function runsOf({ record }: Built): InstructionOf<"RUN">[] {
 /** The names of secrets and agents that steps have asked for. */
 function namesOf(built: Built): Pick<Parameters, "secrets" | "ssh"> {
   const found = { secret: new Map<string, boolean>(), ssh: new Map<string, boolean>() };
-  for (const { type, id, source, target, required } of runsOf(built).flatMap(({ mounts }) => mounts)) {
+  for (const mount of runsOf(built).flatMap(({ mounts }) => mounts)) {
+    const { type, id, required } = mount;
     if (type !== "secret" && type !== "ssh") continue;
-    const name = id ?? (type === "ssh" ? "default" : (source ?? target?.split("/").pop() ?? ""));
+    const name = type === "ssh" ? (id ?? "default") : secretName(mount);
     found[type].set(name, (found[type].get(name) ?? false) || required);
   }
   const listed = (names: Map<string, boolean>) =>
@@ -223,20 +228,24 @@ function namesOf(built: Built): Pick<Parameters, "secrets" | "ssh"> {
   return { ...(secrets.length > 0 && { secrets }), ...(ssh.length > 0 && { ssh }) };
 }
 
-function sourceOf({ dockerfile: { name, text } }: Circumstances, { locations }: BuildSteps): object {
+function sourceOf(about: Circumstances, { locations }: BuildSteps): object {
+  const { name, text } = about.dockerfile;
+  const other = name === "Dockerfile" ? ["dockerfile"] : [];
+  const attrs = {
+    "local.differ": "none",
+    "local.followpaths": JSON.stringify([name, `${name}.dockerignore`, ...other]),
+    "local.sharedkeyhint": "dockerfile",
+  };
+  const remote = about.locals.includes("dockerfile") ? undefined : about.attrs.context;
+  const source =
+    remote === undefined
+      ? { identifier: "local://dockerfile", attrs }
+      : { identifier: withoutCredentials(remote) };
+  const file = { Op: { source }, inputs: [] };
+  const { definition: llbDefinition, digestMapping } = listSteps(file);
   const data = Buffer.from(text).toString("base64");
-  const digest = `sha256:${createHash("sha256").update(text).digest("hex")}`;
-  const op = { Op: { source: { identifier: "local://dockerfile" } } };
   return {
     locations,
-    infos: [
-      {
-        filename: name,
-        language: "Dockerfile",
-        data,
-        llbDefinition: [{ id: "step0", op }],
-        digestMapping: { [digest]: "step0" },
-      },
-    ],
+    infos: [{ filename: name, language: "Dockerfile", data, llbDefinition, digestMapping }],
   };
 }
