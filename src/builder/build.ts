@@ -268,7 +268,11 @@ class BuildRun implements AsyncDisposable {
     const named = contextNamed(options.namedContexts, name, planned.platform);
     if (named !== undefined && "directory" in named) return contextFiles(named);
     const stage = this.plan.sourceOf(planned, name, instruction);
-    const state = stage === undefined ? await this.#imageSource(planned, name) : await this.#stage(stage);
+    const image = () =>
+      name === "scratch" && named === undefined
+        ? scratchState(planned.platform)
+        : this.#imageSource(planned, name);
+    const state = stage === undefined ? await image() : await this.#stage(stage);
     return { key: state.key, isContext: false, directory: () => this.#mounted(state) };
   }
 

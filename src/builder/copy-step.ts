@@ -3,13 +3,12 @@ import { join, posix } from "node:path";
 import type { CopyFrom, Owner } from "../archive/copy.ts";
 import { Cleanups } from "../base/disposables.ts";
 import { invalidArgument } from "../base/errors.ts";
-import { RootfsView } from "../containers/spec/rootfs-view.ts";
-import { resolveOwner } from "../containers/spec/user.ts";
 import { heredocText } from "../dockerfile/heredoc.ts";
 import type { InstructionOf } from "../dockerfile/instruction.ts";
 import { fetchRemote, isRemote } from "./add-remote.ts";
 import { cacheKey, joinedKey } from "./cache.ts";
 import { cachedStep, knownResult } from "./cached-step.ts";
+import { fileOwner } from "./file-owner.ts";
 import { digestOf, quickKey, type Selection } from "./sources.ts";
 import { type BuiltLayer, scratchState } from "./stage-state.ts";
 import type { StepContext, StepResult } from "./step-context.ts";
@@ -176,7 +175,7 @@ async function copy(
 ): Promise<BuiltLayer> {
   const { deps, state, lease, signal } = context;
   await using root = await WorkRoot.create(deps, instruction.link ? scratchState(state.platform) : state);
-  const owner = chown === undefined ? undefined : await ownerOf(context, root, chown, instruction.link);
+  const owner = chown === undefined ? undefined : await ownerOf(context, root, chown, instruction);
   for (const part of parts) {
     const from = {
       ...(await part.from()),
@@ -191,22 +190,16 @@ async function copy(
 }
 
 /** `--chown` by the files of the stage; where the layer is independent of them, too. */
-async function ownerOf(context: StepContext, root: WorkRoot, chown: string, link: boolean): Promise<Owner> {
-  if (/^\d+(:\d+)?$/.test(chown)) {
-    const [uid = "", gid = uid] = chown.split(":");
-    return { uid: Number(uid), gid: Number(gid) };
-  }
-  if (!link) return lookUp(root.mount(), chown);
+async function ownerOf(
+  context: StepContext,
+  root: WorkRoot,
+  text: string,
+  instruction: Copy,
+): Promise<Owner> {
+  const said = { text, line: instruction.range.start };
+  if (/^\d+(:\d+)?$/.test(text) || !instruction.link) return fileOwner(context, root.mount(), said);
   await using stage = await WorkRoot.create(context.deps, context.state);
-  return lookUp(stage.mount(), chown);
-}
-
-function lookUp(path: string, chown: string): Owner {
-  using view = new RootfsView(path);
-  return resolveOwner(chown, {
-    passwd: () => view.readText("/etc/passwd"),
-    group: () => view.readText("/etc/group"),
-  });
+  return fileOwner(context, stage.mount(), said);
 }
 
 function history(instruction: Copy, { chown, chmod, sources, destination }: CopyWords): string {

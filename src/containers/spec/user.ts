@@ -85,21 +85,34 @@ export function resolveUser(text: string, groupAdd: readonly string[], files: Us
   };
 }
 
+/** What a 32-bit number can say; the last one means nobody. */
+const maxOwner = 2 ** 32 - 2;
+
 /**
- * The owner that `--chown` of `COPY` names. As in BuildKit a name that the files do not have is root's, and a number is
- * its own group: Dockerfiles that say the one of a base image which lacks it build with Docker.
+ * The owner that `--chown` of `COPY`, or `USER` for `WORKDIR`, names. As in BuildKit a name that the files do not have is
+ * root's (a group's: the user's own), and a number is its own group: Dockerfiles that say a name which the base image
+ * lacks build with Docker. `unknown` hears of such names.
  */
-export function resolveOwner(text: string, files: UserFiles): { uid: number; gid: number } {
-  const [userName = "", groupName] = text.split(":", 2);
-  const id = parseId(userName);
-  const user =
-    id === undefined
-      ? passwdEntries(files.passwd()).find(({ name }) => name === userName)
-      : { uid: checkRange(id), gid: checkRange(id) };
+export function resolveOwner(
+  text: string,
+  files: UserFiles,
+  unknown: (kind: "user" | "group", name: string) => void = () => {},
+): { uid: number; gid: number } {
+  const at = text.indexOf(":");
+  const [userName, groupName] = at < 0 ? [text, ""] : [text.slice(0, at), text.slice(at + 1)];
+  const id = ownerId(userName);
+  const entry = () => passwdEntries(files.passwd()).find(({ name }) => name === userName);
+  const user = id === undefined ? entry() : { uid: id, gid: id };
+  if (user === undefined && userName !== "" && userName !== "root") unknown("user", userName);
   const { uid, gid } = user ?? { uid: 0, gid: 0 };
-  if (groupName === undefined || groupName === "") return { uid, gid };
-  const known = groupEntries(files.group()).find(({ name }) => name === groupName);
-  return { uid, gid: parseId(groupName) ?? known?.gid ?? gid };
+  if (groupName === "") return { uid, gid };
+  const group = ownerId(groupName) ?? groupEntries(files.group()).find(({ name }) => name === groupName)?.gid;
+  if (group === undefined && groupName !== "root") unknown("group", groupName);
+  return { uid, gid: group ?? gid };
+}
+
+function ownerId(text: string): number | undefined {
+  return /^\d+$/.test(text) && Number(text) <= maxOwner ? Number(text) : undefined;
 }
 
 function findUser(name: string, files: UserFiles): PasswdEntry {
