@@ -1,4 +1,4 @@
-import { compose } from "../images/compose.ts";
+import { compose, type Parts } from "../images/compose.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { Descriptor } from "../oci/manifest.ts";
 import type { Built } from "./build.ts";
@@ -22,7 +22,7 @@ export function composeImage(
   { blobs, cache }: BuilderDeps,
   built: Pick<Built, "state" | "record">,
   options: Pick<BuildOptions, "labels" | "epoch" | "inlineCache">,
-  annotations: Readonly<Record<string, string>> = {},
+  { annotations = {}, dockerTypes = false }: Pick<Parts, "annotations" | "dockerTypes"> = {},
 ): Descriptor {
   const { state } = built;
   const config = configOf(state, options);
@@ -31,5 +31,6 @@ export function composeImage(
     config: inline === undefined ? config : { ...config, [inlineCacheKey]: inline },
     layers: state.layers.map(({ descriptor }) => descriptor),
     annotations,
+    dockerTypes,
   });
 }

@@ -26,6 +26,8 @@ export interface PushRequest {
   platform?: Platform;
   credentials?: Credentials;
   signal?: AbortSignal;
+  /** Layers go as they are: somebody has said how they are to be compressed. */
+  asIs?: boolean;
 }
 
 export interface PushStores {
@@ -108,7 +110,7 @@ async function pushOne(request: PushRequest, stores: PushStores, progress: Progr
   const { transport, blobs } = stores;
   const credentials = { domain: reference.domain, credentials: request.credentials ?? {} };
   const context: UploadContext = { transport, client, blobs, credentials, signal: all };
-  await compressPlan(stores, plan, lease, all);
+  if (!request.asIs) await compressPlan(stores, plan, lease, all);
   await uploadAll(stop, [
     ...plan.layers
       .toReversed()

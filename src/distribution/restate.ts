@@ -37,9 +37,7 @@ export function restate(
     return made;
   };
   const layers = manifest.layers.map((layer) =>
-    layer.mediaType === statementMediaType
-      ? write(layer, withDigests(read(blobs, layer), replaced, 0))
-      : layer,
+    layer.mediaType === statementMediaType ? write(layer, withDigests(read(blobs, layer), replaced)) : layer,
   );
   const { config, subject } = manifest;
   const diffIds = { type: "layers", diff_ids: layers.map(({ digest }) => digest) };
@@ -58,7 +56,7 @@ function read(blobs: BlobStore, { digest, size }: Descriptor): unknown {
 }
 
 /** Subjects (`{"sha256": hex}`) and descriptors with the digests that they have now. */
-function withDigests(value: unknown, replaced: Replaced, depth: number): unknown {
+export function withDigests(value: unknown, replaced: Replaced, depth = 0): unknown {
   if (typeof value !== "object" || value === null || depth > maxDepth) return value;
   if (Array.isArray(value)) return value.map((one) => withDigests(one, replaced, depth + 1));
   const fields = value as Record<string, unknown>;

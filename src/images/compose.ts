@@ -4,6 +4,7 @@ import type { Descriptor } from "../oci/manifest.ts";
 import { mediaTypes } from "../oci/media-types.ts";
 import type { BlobStore } from "./blobs.ts";
 import { describe } from "./content.ts";
+import { asDockerLayer } from "./layer-type.ts";
 
 /** What an image that is made here consists of. */
 export interface Parts {
@@ -12,31 +13,35 @@ export interface Parts {
   layers: readonly Descriptor[];
   /** Of the manifest. */
   annotations?: Readonly<Record<string, string>>;
+  /** With Docker's media types (image manifest 2, schema 2) instead of OCI's. */
+  dockerTypes?: boolean;
 }
 
-/**
- * Writes an image's configuration and manifest (OCI), and returns the descriptor of the manifest. All layers are in
- * `blobs`.
- */
-export function compose(blobs: BlobStore, { config, layers, annotations }: Parts): Descriptor {
+/** Writes an image's configuration and manifest, and returns the descriptor of the manifest. All layers are in `blobs`. */
+export function compose(blobs: BlobStore, { config, layers, annotations, dockerTypes }: Parts): Descriptor {
   const configDigest = blobs.put(json(config));
   return writeManifest(blobs, {
-    mediaType: mediaTypes.ociManifest,
-    config: describe(blobs, configDigest, mediaTypes.ociConfig),
-    layers,
+    mediaType: dockerTypes ? mediaTypes.dockerManifest : mediaTypes.ociManifest,
+    config: describe(blobs, configDigest, dockerTypes ? mediaTypes.dockerConfig : mediaTypes.ociConfig),
+    layers: dockerTypes ? layers.map(asDockerLayer) : layers,
     annotations,
   });
 }
 
-/** Writes an index (OCI) of manifests that are in `blobs`, and returns its descriptor. */
+/** Writes an index of manifests that are in `blobs` (with `dockerTypes` a list), and returns its descriptor. */
 export function composeIndex(
   blobs: BlobStore,
   {
     manifests,
     annotations,
-  }: { manifests: readonly Descriptor[]; annotations: Readonly<Record<string, string>> },
+    dockerTypes,
+  }: {
+    manifests: readonly Descriptor[];
+    annotations: Readonly<Record<string, string>>;
+    dockerTypes?: boolean;
+  },
 ): Descriptor {
-  const mediaType = mediaTypes.ociIndex;
+  const mediaType = dockerTypes ? mediaTypes.dockerList : mediaTypes.ociIndex;
   const digest: Digest = blobs.put(json({ schemaVersion: 2, mediaType, manifests, ...some(annotations) }));
   blobs.setOwn(digest);
   return describe(blobs, digest, mediaType);

@@ -2,7 +2,7 @@ import { rmSync } from "node:fs";
 import { isEngineError } from "../../base/errors.ts";
 import { bringBack } from "../../distribution/bring-back.ts";
 import type { Lease } from "../../images/blobs.ts";
-import { compressLayer, isPlain } from "../../images/compress-layer.ts";
+import { layerTypeOf } from "../../images/layer-type.ts";
 import type { Digest } from "../../oci/digest.ts";
 import { sha256Of } from "../../oci/digester.ts";
 import type { Descriptor } from "../../oci/manifest.ts";
@@ -10,6 +10,7 @@ import { type Compression, layerCompression, mediaTypes } from "../../oci/media-
 import type { Built } from "../build.ts";
 import { portableKeys } from "../cache.ts";
 import type { BuilderDeps } from "../deps.ts";
+import { type LayerForm, reencodeLayer } from "../reencode-layer.ts";
 import type { BuiltLayer } from "../stage-state.ts";
 import { type CachedStep, type CacheLayer, encodeCacheConfig } from "./cache-config.ts";
 import { type CacheWriter, contentOf, contentOfFile } from "./cache-writer.ts";
@@ -17,16 +18,11 @@ import { ResultsUnavailable } from "./imported-cache.ts";
 import { stepsOf } from "./steps-of.ts";
 
 /** How a cache is to look. */
-export interface CacheForm {
+export interface CacheForm extends LayerForm {
   /** `max`: the layers of all steps; `min`: those of the result, and of the other steps only what came of them. */
   mode: "min" | "max";
   /** An image's manifest, or an index. */
   imageManifest: boolean;
-  ociTypes: boolean;
-  compression: Compression;
-  level: number | undefined;
-  /** Layers that are compressed in another way are compressed again. */
-  force: boolean;
   /** With the folders of `RUN --mount=type=cache`. */
   mounts: boolean;
 }
@@ -144,29 +140,19 @@ class Exporter {
 
   async #compressed(layer: Descriptor): Promise<Descriptor> {
     const { form, lease, signal } = this.#request;
-    const { blobs, workers } = this.#deps;
-    const { compression, level, force } = form;
-    const plain = isPlain(blobs, layer);
-    if (compression === "gzip" && level === undefined && plain) {
-      return this.#send(await compressLayer(this.#deps, layer, lease, signal), "gzip");
-    }
-    const is = plain ? "none" : (layerCompression(layer.mediaType) ?? "none");
-    if (is === compression || (!plain && !force)) return this.#send(layer, is);
-    const output = blobs.temporaryPath();
+    const { descriptor, file } = await reencodeLayer(this.#deps, layer, form, { lease, signal });
     try {
-      const ask = { path: blobs.path(layer.digest), output, to: compression, level };
-      const made = await workers.run("recompress", ask, { signal });
-      return await this.#send({ ...layer, ...made }, compression, output);
+      return await this.#send(descriptor, file);
     } finally {
-      rmSync(output, { force: true });
+      if (file !== undefined) rmSync(file, { force: true });
     }
   }
 
   /** Sends a layer, from the store or from a file. */
-  async #send({ digest, size }: Descriptor, compression: Compression, file?: string): Promise<Descriptor> {
+  async #send(sent: Descriptor, file: string | undefined): Promise<Descriptor> {
     const { writer, signal, line } = this.#request;
     const { blobs } = this.#deps;
-    const sent = { mediaType: this.#typeOf(compression), digest, size };
+    const { digest } = sent;
     const content =
       file === undefined ? (offset: number) => blobs.stream(digest, offset) : contentOfFile(file);
     await line(`writing layer ${digest}`, () => writer.blob(sent, content, signal));
@@ -174,10 +160,7 @@ class Exporter {
   }
 
   #typeOf(compression: Compression): string {
-    const { ociTypes } = this.#request.form;
-    if (compression === "none") return ociTypes ? mediaTypes.ociLayer : mediaTypes.dockerLayer;
-    if (compression === "gzip") return ociTypes ? mediaTypes.ociLayerGzip : mediaTypes.dockerLayerGzip;
-    return ociTypes ? mediaTypes.ociLayerZstd : mediaTypes.dockerLayerZstd;
+    return layerTypeOf(compression, this.#request.form.ociTypes ? "oci" : "docker");
   }
 
   /** Each folder as a tar of its own. */

@@ -58,6 +58,9 @@ export async function outputsOf(wanted: Wanted): Promise<Outputs> {
 const isLayout = ({ Type, Attrs }: Exporter) => Type === "oci" && booleanOf(Attrs.tar ?? "") === false;
 
 async function layoutOf(parsed: readonly Exporter[]): Promise<ContentFolder | undefined> {
+  if (parsed.some(({ Type, Attrs }) => Type === "docker" && booleanOf(Attrs.tar ?? "") === false)) {
+    throw invalidArgument("output directory is not supported by docker exporter");
+  }
   const [wanted, ...more] = parsed.filter(isLayout);
   if (wanted === undefined) return undefined;
   if (more.length > 0) throw invalidArgument("multiple outputs as OCI layouts are not supported");

@@ -1,16 +1,16 @@
 import { type CacheEntry, checkExport } from "../../api/buildkit/cache-entries.ts";
-import { invalidArgument, isEngineError, messageOf, notImplemented } from "../../base/errors.ts";
+import { invalidArgument, isEngineError, messageOf } from "../../base/errors.ts";
 import { type CacheWriter, ClientWriter, RegistryWriter } from "../../builder/remote-cache/cache-writer.ts";
 import { type CacheForm, exportCache } from "../../builder/remote-cache/export-cache.ts";
 import { ClientContent } from "../../builder/session/content-store.ts";
 import { credentialsOf } from "../../builder/session/services.ts";
 import type { Engine } from "../../engine/engine.ts";
 import type { Descriptor } from "../../oci/manifest.ts";
-import type { Compression } from "../../oci/media-types.ts";
 import { parseReference, withDefaultTag } from "../../oci/reference.ts";
 import { boolOf } from "./bool-attr.ts";
 import type { Evaluated } from "./evaluate.ts";
 import { type ExportAnswer, type ExportRequest, namesOf, type Output } from "./export.ts";
+import { layerFormOf } from "./layer-form.ts";
 
 /** A value of `--cache-to`, understood. */
 export interface CacheExport extends CacheEntry {
@@ -41,32 +41,13 @@ function formOf(attrs: CacheEntry["Attrs"]): CacheForm {
   const ociTypes = boolOf(attrs, "oci-mediatypes", true);
   const imageManifest = boolOf(attrs, "image-manifest", ociTypes);
   if (imageManifest && !ociTypes) throw invalidArgument("invalid configuration for remote cache");
-  const compression = compressionOf(attrs.compression);
-  const level = attrs["compression-level"];
-  if (level !== undefined && !/^-?\d{1,3}$/.test(level)) {
-    throw invalidArgument(`non-integer value ${level} specified for compression-level`);
-  }
   return {
     mode,
     imageManifest,
     ociTypes,
-    compression,
-    level: level === undefined ? undefined : clamped(Number(level), compression),
-    force: boolOf(attrs, "force-compression"),
+    ...layerFormOf(attrs),
     mounts: boolOf(attrs, "mounts"),
   };
-}
-
-/** Levels that a format does not have mean its nearest. */
-function clamped(level: number, compression: Compression): number {
-  return Math.max(1, Math.min(level, compression === "zstd" ? 22 : 9));
-}
-
-function compressionOf(text = "gzip"): Compression {
-  if (text === "uncompressed") return "none";
-  if (text === "gzip" || text === "zstd") return text;
-  if (text === "estargz") throw notImplemented("compression type estargz is not supported");
-  throw invalidArgument(`unsupported compression type ${text}`);
 }
 
 interface Exported {

@@ -7,7 +7,9 @@ import {
 } from "../../builder/attest/statements.ts";
 import type { Built } from "../../builder/build.ts";
 import { composeImage } from "../../builder/export-image.ts";
+import { LayerRecoder } from "../../builder/layer-recoder.ts";
 import { TimeRewriter } from "../../builder/rewrite-times.ts";
+import { withDigests } from "../../distribution/restate.ts";
 import type { Engine } from "../../engine/engine.ts";
 import { composeIndex } from "../../images/compose.ts";
 import { composeAttestation } from "../../images/compose-attestation.ts";
@@ -20,6 +22,7 @@ import { boolOf } from "./bool-attr.ts";
 import type { Evaluated } from "./evaluate.ts";
 import type { ExportRequest, Output } from "./export.ts";
 import { epochOf } from "./frontend-options.ts";
+import { asksForLayerForm, layerFormOf } from "./layer-form.ts";
 
 export interface Composed {
   target: Descriptor;
@@ -32,6 +35,14 @@ export interface Attested extends Evaluated {
   attestations: readonly Attestation[];
 }
 
+export interface Wanted {
+  type: Output["Type"];
+  attrs: Output["Attrs"];
+  names: readonly Reference[];
+  /** What is only to be told within an image is no reason for an index. */
+  alone: boolean;
+}
+
 /** An image that is written, but for its place in an index. */
 interface Written {
   manifest: Descriptor;
@@ -39,33 +50,32 @@ interface Written {
   options: Evaluated["options"];
 }
 
-/**
- * The image, or the index of several and of what is told of them, written but without a name; kept by the lease.
- * `alone`: what is only to be told within an image is no reason for an index.
- */
+/** The image, or the index of several and of what is told of them, written but without a name; kept by the lease. */
 export async function composeResult(
   engine: Engine,
   request: ExportRequest,
   results: readonly Attested[],
-  { attrs, names, alone }: { attrs: Output["Attrs"]; names: readonly Reference[]; alone: boolean },
+  { type, attrs, names, alone }: Wanted,
 ): Promise<Composed> {
   const { blobs } = engine;
   const { lease } = request;
   const said = annotationsOf(attrs);
+  const wanted = results.some(({ attestations }) => attestations.some((one) => !alone || !one.inlineOnly));
+  // Docker's types know of nothing that is told of an image.
+  const dockerTypes = !boolOf(attrs, "oci-mediatypes", type !== "docker") && !wanted;
   const dated = await withTimes(engine, request, results, attrs);
-  const written = dated.map(({ built, options, attested }): Written => {
+  const recoded = await withForm(engine, request, dated, attrs);
+  const written = recoded.map(({ built, options, attested }): Written => {
     const platform = formatPlatform(options.platform);
-    const descriptor = composeImage(engine.builder, built, options, said.manifest(platform));
+    const annotations = said.manifest(platform);
+    const descriptor = composeImage(engine.builder, built, options, { annotations, dockerTypes });
     lease.add(descriptor.digest);
     const about = said.manifestDescriptor(platform);
-    const annotations = Object.keys(about).length === 0 ? {} : { annotations: about };
-    return { manifest: { ...descriptor, platform: options.platform, ...annotations }, attested, options };
+    const told = Object.keys(about).length === 0 ? {} : { annotations: about };
+    return { manifest: { ...descriptor, platform: options.platform, ...told }, attested, options };
   });
   const [only, ...more] = written;
   if (only === undefined) throw invalidArgument("a build needs a platform");
-  const wanted = written.some(({ attested }) =>
-    attested.attestations.some((one) => !alone || !one.inlineOnly),
-  );
   if (more.length === 0 && !wanted) {
     said.refuseIndex();
     return single(engine, only.manifest);
@@ -74,7 +84,7 @@ export async function composeResult(
     ? written.flatMap((one) => attestationOf(engine, request, one, { attrs, names }))
     : [];
   const manifests = [...written.map(({ manifest }) => manifest), ...attested];
-  const target = composeIndex(blobs, { manifests, annotations: said.index });
+  const target = composeIndex(blobs, { manifests, annotations: said.index, dockerTypes });
   lease.add(target.digest);
   const about = said.indexDescriptor;
   return {
@@ -114,13 +124,41 @@ function earlierOf({ images }: Engine, names: readonly Reference[], manifest: Di
     .map(({ id }) => id);
 }
 
+interface Dated {
+  built: Built;
+  options: Evaluated["options"];
+  attested: Attested;
+}
+
+/** The stages with their layers compressed as the output asks for, and what is told of them with the digests of these. */
+async function withForm(
+  engine: Engine,
+  { lease, signal }: ExportRequest,
+  results: readonly Dated[],
+  attrs: Output["Attrs"],
+): Promise<readonly Dated[]> {
+  if (!asksForLayerForm(attrs)) return results;
+  const form = { ...layerFormOf(attrs), ociTypes: true };
+  const recoder = new LayerRecoder(engine.builder, form, lease, signal);
+  const recoded = [];
+  for (const { built, options, attested } of results) {
+    const state = await recoder.recode(built.state);
+    const attestations = attested.attestations.map((one) => ({
+      ...one,
+      predicate: withDigests(one.predicate, recoder.replaced),
+    }));
+    recoded.push({ built: { ...built, state }, options, attested: { ...attested, attestations } });
+  }
+  return recoded;
+}
+
 /** The stages with the times that `SOURCE_DATE_EPOCH` and the output's own attributes ask for. */
 async function withTimes(
   engine: Engine,
   { lease, signal }: ExportRequest,
   results: readonly Attested[],
   attrs: Output["Attrs"],
-): Promise<{ built: Built; options: Evaluated["options"]; attested: Attested }[]> {
+): Promise<Dated[]> {
   const epoch = epochOf(attrs["source-date-epoch"]) ?? results[0]?.options.epoch;
   const isAsked = boolOf(attrs, "rewrite-timestamp");
   const rewriter =

@@ -21,6 +21,7 @@ import { type Attested, type Composed, composeResult } from "./compose-result.ts
 import type { Evaluated } from "./evaluate.ts";
 import { exportFiles } from "./export-files.ts";
 import type { FrontendAttrs } from "./frontend-options.ts";
+import { asksForLayerForm } from "./layer-form.ts";
 import type { StatusProgress } from "./status-progress.ts";
 
 /** What is to become of a build: `{ Type: "image", Attrs: { name: "a,b", push: "true" } }`. */
@@ -115,7 +116,7 @@ function exportImage(
   engine: Engine,
   request: ExportRequest,
   results: readonly Attested[],
-  { Attrs }: Numbered,
+  { Type, Attrs }: Numbered,
 ): Promise<ExportAnswer> {
   const { progress } = request;
   const names = namesOf(Attrs.name);
@@ -125,7 +126,12 @@ function exportImage(
       await work();
       progress.status(vertex, text, { isDone: true });
     };
-    const composed = await composeResult(engine, request, results, { attrs: Attrs, names, alone: false });
+    const composed = await composeResult(engine, request, results, {
+      type: Type,
+      attrs: Attrs,
+      names,
+      alone: false,
+    });
     const { target } = composed;
     await line(`writing image ${target.digest}`, () => {
       // What is only pushed needs no row here.
@@ -139,7 +145,7 @@ function exportImage(
       for (const name of names) {
         await line(`pushing ${nameIn(name)}`, async () => {
           // What the registry has is what others will ask for.
-          composed.target = (await pushTo(engine, request, name)) ?? composed.target;
+          composed.target = (await pushTo(engine, request, name, asksForLayerForm(Attrs))) ?? composed.target;
         });
       }
     }
@@ -151,9 +157,10 @@ async function pushTo(
   engine: Engine,
   { session, signal }: ExportRequest,
   name: Reference,
+  asIs: boolean,
 ): Promise<Descriptor | undefined> {
   const credentials = await credentialsOf(session, name.domain, signal);
-  const [pushed] = await push({ reference: name, credentials, signal }, engine, () => {});
+  const [pushed] = await push({ reference: name, credentials, signal, asIs }, engine, () => {});
   engine.events.emit("image", "push", familiarString(name), { name: familiarString(name) });
   return pushed?.descriptor;
 }
@@ -169,7 +176,12 @@ function exportArchive(
   const names = namesOf(Attrs.name);
   const kind = Type === "oci" ? "oci image format" : "docker image format";
   return progress.task(`exporting to ${kind}`, async (vertex) => {
-    const composed = await composeResult(engine, request, results, { attrs: Attrs, names, alone: true });
+    const composed = await composeResult(engine, request, results, {
+      type: Type,
+      attrs: Attrs,
+      names,
+      alone: true,
+    });
     if (!isTar) {
       await sendBlobs(engine, request, composed.target);
       return answerOf(composed, names);
