@@ -13,16 +13,19 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { comparePaths } from "../base/path-order.ts";
 import { setXattr } from "../linux/xattr.ts";
 import { type CopyFrom, copyInto, digestSelection } from "./copy.ts";
+import { FileList } from "./file-list.ts";
+import { arrivedTail, encodeRecord, fileKinds, tailAt } from "./file-record.ts";
 
 const root = mkdtempSync(join(tmpdir(), "longshore-copy-"));
 afterAll(() => rmSync(root, { recursive: true, force: true }));
 
-const contents = new Map<string, string>();
+const texts = new Map<string, string>();
 function write(path: string, text: string): void {
   writeFileSync(join(root, path), text);
-  contents.set(path, createHash("sha256").update(text).digest("hex"));
+  texts.set(path, text);
 }
 mkdirSync(join(root, "app/lib"), { recursive: true });
 write("top", "1");
@@ -30,6 +33,23 @@ write("app/empty", "");
 write("app/name with ü", "2");
 write("app/lib/deep", "x".repeat(300_000));
 symlinkSync("lib/deep", join(root, "app/link"));
+
+const lists = mkdtempSync(join(tmpdir(), "longshore-copy-lists-"));
+afterAll(() => rmSync(lists, { recursive: true, force: true }));
+
+/** The path of a list of the files that were written, with the digests of these texts. */
+function listOf(all: ReadonlyMap<string, string>): string {
+  const path = join(lists, crypto.randomUUID());
+  using list = FileList.create(path);
+  const rest = { kind: fileKinds.other, mode: 0o644, size: 0, modTime: 0n, linkname: "", stamp: "" };
+  for (const [name, text] of [...all].sort(([one], [other]) => comparePaths(one, other))) {
+    const record = encodeRecord({ path: name, ...rest }) ?? Buffer.alloc(0);
+    const offset = list.append(record);
+    list.overwrite(offset + tailAt(record), arrivedTail(createHash("sha256").update(text).digest()));
+  }
+  list.flush();
+  return path;
+}
 
 const from = (paths: string[], more: Partial<CopyFrom> = {}): CopyFrom => ({
   root,
@@ -48,11 +68,11 @@ test.each([
   ["with parents", from(["app/lib/deep"], { parents: true })],
   ["without some", from(["/"], { exclude: ["app/lib"] })],
 ])("the digest of %s is the same whether or not the files are read", (_what, selection) => {
-  expect(digestSelection({ ...selection, contents })).toBe(digestSelection(selection));
+  expect(digestSelection({ ...selection, contents: listOf(texts) })).toBe(digestSelection(selection));
 });
 
 test("what is known of a file counts, and is not looked up", () => {
-  const other = new Map(contents).set("app/lib/deep", "0".repeat(64));
+  const other = listOf(new Map(texts).set("app/lib/deep", "other"));
   expect(digestSelection(from(["/"], { contents: other }))).not.toBe(digestSelection(from(["/"])));
   expect(digestSelection(from(["top"], { contents: other }))).toBe(digestSelection(from(["top"])));
 });

@@ -18,6 +18,7 @@ import { CopySelection, type CopySource, isDirectory, type Selected } from "./co
 import { ExtractRoot } from "./extract-root.ts";
 import { Extractor } from "./extractor.ts";
 import { parseFileMode } from "./file-mode.ts";
+import { KnownContents } from "./known-contents.ts";
 import { TarDecoder, type TarEvent } from "./tar-decoder.ts";
 import type { TarEntry } from "./tar-entry.ts";
 import { blockSize } from "./tar-header.ts";
@@ -40,10 +41,10 @@ export interface CopyFrom extends CopySource {
   /** A file that is an archive is unpacked into the target (`ADD`). */
   unpack?: boolean;
   /**
-   * The SHA-256 of files by their paths from the root, where they are known: the digest is made of them, and of no look
-   * into the files. Those have no extended attributes.
+   * The path of a `FileList` of the root: the digest is made of what that has, where it has it, and of no look into the
+   * files. Those have no extended attributes. When it is not there, it changes just now.
    */
-  contents?: ReadonlyMap<string, string>;
+  contents?: string;
 }
 
 export interface CopyJob {
@@ -131,15 +132,16 @@ function isArchive(path: string): boolean {
 export function digestSelection(from: CopyFrom): string {
   const all = createHash("sha256");
   using selection = new CopySelection(from);
+  using contents = new KnownContents(from.contents);
   selection.each((selected) => {
-    const pathOf = (name: ByteString) => pathInRoot(selected, name);
-    const isKnown = (name: ByteString) => from.contents?.has(pathOf(name)) ?? false;
+    const digestOf = (name: ByteString) => contents.digestOf(pathInRoot(selected, name));
+    const isKnown = (name: ByteString) => digestOf(name) !== undefined;
     let content: Hash | string | undefined;
     let print = "";
     for (const event of events(selected, selected.name, from, isKnown)) {
       if (event.kind === "entry") {
         print = fingerprint(event.entry);
-        content = event.entry.size > 0 ? from.contents?.get(pathOf(event.entry.name)) : undefined;
+        content = event.entry.size > 0 ? digestOf(event.entry.name) : undefined;
       } else if (event.kind === "end") {
         all.update(print + (typeof content === "object" ? content.digest("hex") : (content ?? "")));
       } else {

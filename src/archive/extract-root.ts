@@ -32,6 +32,8 @@ export interface Place {
 export const defaultAccessList = "system.posix_acl_default";
 export const setGroupId = 0o2000;
 const maxOpenParents = 64;
+/** An archive may have any number of directories. */
+const maxKnown = 4096;
 const directoryFlags = openFlags.path | openFlags.directory;
 
 /**
@@ -76,6 +78,16 @@ export class ExtractRoot implements Disposable {
     };
   }
 
+  /** The place of a name whose parents are there; undefined where they are not. */
+  find(name: ByteString): Place | undefined {
+    try {
+      return this.locate(name, false);
+    } catch (error) {
+      if (["ENOENT", "ENOTDIR", "ELOOP"].includes(errnoOf(error) ?? "")) return undefined;
+      throw error;
+    }
+  }
+
   /** To be called after anything but a new name came or went: open parents may not be what their path says any more. */
   forget(): void {
     for (const fd of this.#parents.values()) closeFd(fd);
@@ -94,6 +106,7 @@ export class ExtractRoot implements Disposable {
     const { mode, gid } = statusOf(dir);
     const hasGroup = gid !== 0 || (mode & setGroupId) !== 0;
     const found = hasGroup || getXattr(pathAt(dir, "."), defaultAccessList) !== undefined;
+    if (this.#handsOn.size >= maxKnown) this.#handsOn.clear();
     this.#handsOn.set(parent, found);
     return found;
   }

@@ -22,6 +22,7 @@ import { creatable } from "../linux/umask.ts";
 import { type IdMaps, idOutside } from "../linux/user-namespace.ts";
 import { pathAt, setXattr, setXattrFd } from "../linux/xattr.ts";
 import { type ByteString, toText } from "./byte-string.ts";
+import { DirectoryTimes } from "./directory-times.ts";
 import {
   defaultAccessList,
   ExtractRoot,
@@ -72,7 +73,7 @@ export class Extractor implements Disposable {
   readonly #root: ExtractRoot;
   readonly #options: ExtractOptions;
   /** Set at the end, since making files in a directory changes its time. */
-  readonly #directoryTimes = new Map<ByteString, bigint>();
+  readonly #directoryTimes: DirectoryTimes;
   /** `isMade`: it has its owner and its permissions from the beginning. */
   #file: { fd: number; entry: TarEntry; isMade: boolean } | undefined;
   #bytes = 0;
@@ -84,6 +85,7 @@ export class Extractor implements Disposable {
   constructor(directory: string, options: ExtractOptions) {
     this.#root = new ExtractRoot(directory);
     this.#options = options;
+    this.#directoryTimes = new DirectoryTimes(directory);
   }
 
   /** Starts an entry; the content of a file follows by `data`, and `end` closes it. */
@@ -124,9 +126,11 @@ export class Extractor implements Disposable {
 
   /** To be called once after the last entry. */
   finish(): Extracted {
-    for (const [path, mtime] of this.#directoryTimes) {
-      const { dir, base } = this.#root.locate(path, false);
-      if (statusAt(dir, base)) setTimesAt(dir, base, mtime);
+    for (const [path, mtime] of this.#directoryTimes.all()) {
+      const place = this.#root.find(path);
+      // Something else may have taken its place.
+      const status = place && statusAt(place.dir, place.base);
+      if (place && status && isDirectory(status.mode)) setTimesAt(place.dir, place.base, mtime);
     }
     return { bytes: this.#bytes, entries: this.#entries };
   }
@@ -140,7 +144,6 @@ export class Extractor implements Disposable {
     if (existing && !(isDirectory(existing.mode) && entry.type === "directory")) {
       wasDeleted = isWhiteout(existing) && this.#options.whiteouts === "overlay";
       this.#root.remove(place);
-      this.#directoryTimes.delete(place.path);
       Object.assign(place, this.#root.locate(place.path, true));
     }
     this.#create(entry, place, existing !== undefined && isDirectory(existing.mode));
@@ -246,6 +249,7 @@ export class Extractor implements Disposable {
 
   [Symbol.dispose](): void {
     if (this.#file) closeFd(this.#file.fd);
+    this.#directoryTimes[Symbol.dispose]();
     this.#root[Symbol.dispose]();
   }
 }

@@ -17,7 +17,7 @@ export const mayImport: Record<string, readonly string[]> = {
   archive: ["base", "oci", "linux"],
   store: ["base", "oci"],
   plugins: ["base", "linux"],
-  filesync: ["base", "api", "linux"],
+  filesync: ["base", "api", "linux", "archive"],
   images: [...pure, ...host],
   distribution: [...pure, ...host, "images"],
   runtime: [...pure, ...host],

@@ -11,8 +11,8 @@ import type { ImportedCache } from "./remote-cache/imported-cache.ts";
 export interface BuildContext {
   /** Where they are on the disk, once they are there. */
   directory(): Promise<string>;
-  /** The SHA-256 of files by their paths, in hex, as far as they are known without a look at them. */
-  contents?(): Promise<ReadonlyMap<string, string> | undefined>;
+  /** The path of a list of them that has the digests of their content, as far as those are known: see `CopyFrom.contents`. */
+  contents?(): Promise<string | undefined>;
   /**
    * Stands for what these paths name, without a look at the content: the same stamp, the same files. Undefined where
    * nothing but the content tells.

@@ -35,8 +35,8 @@ export interface SourceFiles {
   isContext: boolean;
   /** Stands for what these paths name of a context, where it knows. */
   stamp?(paths: readonly string[]): Promise<string | undefined>;
-  /** The SHA-256 of files of a context by their paths, where it knows. */
-  contents?(): Promise<ReadonlyMap<string, string> | undefined>;
+  /** Where a context knows the digests of its files: the path of the list that has them. */
+  contents?(): Promise<string | undefined>;
   /** Where they are, until the build ends. */
   directory(): Promise<string>;
 }

@@ -5,17 +5,17 @@ import { existsSync, linkSync, mkdtempSync, readdirSync, readFileSync, rmSync } 
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type FileStat, goModes, Packet, packetTypes } from "../api/buildkit/session.ts";
+import { FileList } from "../archive/file-list.ts";
+import { digestOf, pathOf } from "../archive/file-record.ts";
 import { messageOf } from "../base/errors.ts";
-import { type Contents, type Manifest, receiveFiles } from "./receive.ts";
+import { receiveFiles } from "./receive.ts";
 
 const top = mkdtempSync(join(tmpdir(), "longshore-receive-"));
 afterAll(() => rmSync(top, { recursive: true, force: true }));
 
 let directory: string;
-let contents: Contents;
 beforeEach(() => {
   directory = mkdtempSync(join(top, "files-"));
-  contents = new Map();
 });
 
 const stat = (path: string, more: Partial<FileStat> = {}) =>
@@ -27,8 +27,17 @@ const data = (ID: number, text = "") =>
   Packet.encode({ type: packetTypes.data, ID, data: Buffer.from(text) });
 const finish = Packet.encode({ type: packetTypes.finish });
 
+/** The digests of files by their paths. */
+function contentsOf(list: FileList): Record<string, string | undefined> {
+  const contents: Record<string, string | undefined> = {};
+  list.each("", (record) => {
+    contents[pathOf(record)] = digestOf(record);
+  });
+  return contents;
+}
+
 /** Receives what a sender says that never listens. */
-async function receive(packets: Buffer[], known: Manifest = new Map()) {
+async function receive(packets: Buffer[], known?: FileList) {
   const asked: Packet[] = [];
   const stream = {
     async *messages() {
@@ -38,8 +47,9 @@ async function receive(packets: Buffer[], known: Manifest = new Map()) {
       asked.push(Packet.decode(message));
     },
   };
-  const files = await receiveFiles(stream, { directory, known, contents });
-  return { files, asked };
+  const begin = () => FileList.scratch(top);
+  const list = await receiveFiles(stream, { directory, known, begin, hash: true });
+  return { list, contents: contentsOf(list), asked };
 }
 
 async function refusalOf(packets: Buffer[]): Promise<string> {
@@ -86,8 +96,8 @@ test.each([
 });
 
 test("links in a circle stay links", async () => {
-  const { files } = await receive([link("a", "b"), link("b", "a"), endOfList, finish]);
-  expect([...files.keys()]).toEqual(["a", "b"]);
+  const { contents } = await receive([link("a", "b"), link("b", "a"), endOfList, finish]);
+  expect(Object.keys(contents)).toEqual(["a", "b"]);
   expect(readdirSync(directory).sort()).toEqual(["a", "b"]);
 });
 
@@ -95,9 +105,9 @@ test.each([
   ["shorter", "ab"],
   ["longer", "abcdefgh"],
 ])("a file that is %s than was told is what came of it", async (_what, text) => {
-  await receive([stat("a", { size: 4 }), endOfList, data(0, text), data(0), finish]);
+  const { contents } = await receive([stat("a", { size: 4 }), endOfList, data(0, text), data(0), finish]);
   expect(readFileSync(join(directory, "a"), "utf8")).toBe(text);
-  expect(contents.get("a")).toBe(createHash("sha256").update(text).digest("hex"));
+  expect(contents.a).toBe(createHash("sha256").update(text).digest("hex"));
 });
 
 test.each([
@@ -119,8 +129,8 @@ test.each([
 
 test("what a sender says of a file's digest counts for nothing", async () => {
   const claimed = Buffer.concat([stat("a", { size: 1 }), Buffer.from([0xca, 0x3e, 1, 0x66])]);
-  await receive([claimed, endOfList, data(0, "x"), data(0), finish]);
-  expect(contents.get("a")).toBe(createHash("sha256").update("x").digest("hex"));
+  const { contents } = await receive([claimed, endOfList, data(0, "x"), data(0), finish]);
+  expect(contents.a).toBe(createHash("sha256").update("x").digest("hex"));
 });
 
 test("a file is made anew, never written over, and its digest goes with it", async () => {
@@ -128,10 +138,9 @@ test("a file is made anew, never written over, and its digest goes with it", asy
   const first = await receive([...told, data(0, "x"), data(0), data(1, "y"), data(1), finish]);
   linkSync(join(directory, "a"), join(top, "files-kept"));
   const changed = [stat("a", { size: 1, modTime: 5n }), endOfList, data(0, "z"), data(0), finish];
-  const second = await receive(changed, first.files);
-  expect([...second.files.keys()]).toEqual(["a"]);
+  const second = await receive(changed, first.list);
   expect(readFileSync(join(directory, "a"), "utf8")).toBe("z");
   expect(existsSync(join(directory, "b"))).toBe(false);
-  expect([...contents.keys()]).toEqual(["a"]);
+  expect(second.contents).toEqual({ a: createHash("sha256").update("z").digest("hex") });
   expect(readFileSync(join(top, "files-kept"), "utf8")).toBe("x");
 });

@@ -3,67 +3,66 @@ import {
   closeSync,
   fchmodSync,
   futimesSync,
-  linkSync,
   lstatSync,
   lutimesSync,
   mkdirSync,
   openSync,
   rmSync,
   symlinkSync,
-  utimesSync,
   writeSync,
 } from "node:fs";
 import { join } from "node:path";
 import { type FileStat, goModes, Packet, packetTypes } from "../api/buildkit/session.ts";
+import type { FileList } from "../archive/file-list.ts";
+import {
+  arrivedTail,
+  encodeRecord,
+  essence,
+  isSameRecord,
+  setAwaited,
+  setLinked,
+} from "../archive/file-record.ts";
 import { errnoOf, invalidArgument, notImplemented } from "../base/errors.ts";
+import { isWithin } from "../base/path-order.ts";
 import { makeFifo } from "../linux/fifo.ts";
 import { creatable } from "../linux/umask.ts";
+import { type Awaited, AwaitedFiles } from "./awaited.ts";
+import { completeTree } from "./complete-tree.ts";
+import { invalidLink, invalidMode, invalidPath, tooLong } from "./context-error.ts";
+import { has, isDirectory, isFile, kindOf, permissions } from "./go-mode.ts";
+import { ListMerge } from "./list-merge.ts";
 import type { PacketStream } from "./stream.ts";
-
-/** Files as they are on the disk, by path. */
-export type Manifest = Map<string, FileStat>;
-
-/** The SHA-256 of files, in hex, by path. */
-export type Contents = Map<string, string>;
+import { ToldOrder } from "./told-order.ts";
 
 /** Told with each bit: how many bytes of packets have come so far. */
 export type OnBytes = (bytes: number) => void;
-
-const isDirectory = ({ mode }: FileStat) => mode >= goModes.directory;
-const isFile = (stat: FileStat) => !isDirectory(stat) && notFiles.every((bit) => !has(stat.mode, bit));
-const notFiles = [goModes.symlink, goModes.fifo, goModes.device, goModes.socket];
-const has = (mode: number, bit: number) => Math.floor(mode / bit) % 2 === 1;
-/** A file by its first name. */
-const isPlain = (stat: FileStat) => isFile(stat) && stat.linkname === "";
-const permissions = (mode: number) =>
-  (mode & 0o777) +
-  (has(mode, goModes.setuid) ? 0o4000 : 0) +
-  (has(mode, goModes.setgid) ? 0o2000 : 0) +
-  (has(mode, goModes.sticky) ? 0o1000 : 0);
 
 /** Where files go, and what is there already. */
 export interface ReceiveTarget {
   directory: string;
   /** What is there as the sender told it; files that are told as they are in it are not asked for again. */
-  known: Manifest;
+  known: FileList | undefined;
+  /** Makes the list of what is there afterwards, where it is another one. */
+  begin: () => FileList;
   /** Called before the first change. */
   onChange?: () => void;
-  /** Told of each file that comes; what it has is that of the files in `known`. */
-  contents?: Contents;
+  /** The list is to have the digests of what comes. */
+  hash?: boolean;
   /** The directory may have other files: they stay, unless one of the sender's has the name. */
   merge?: boolean;
 }
 
 /**
- * Makes `directory` what the sender's folder is (fsutil's protocol): the sender tells of all files, and those that are
- * not in `known` as they are told are asked for. Returns what is there now; `end` is called when all has come. A path
- * that leads elsewhere is refused: `invalidArgument`.
+ * Makes `directory` what the sender's folder is (fsutil's protocol): the sender tells of all files in the order of a
+ * walk, and those that are not in `known` as they are told are asked for. Returns the list of what is there now: `known`
+ * where it is the same, or one that `begin` has made, which is the caller's. `end` is called when all has come. A path that
+ * leads elsewhere, or out of order, is refused: `invalidArgument`. The memory that it takes does not grow with the files.
  */
 export async function receiveFiles(
   stream: PacketStream,
   target: ReceiveTarget,
   { onBytes, end }: { onBytes?: OnBytes; end?: () => void } = {},
-): Promise<Manifest> {
+): Promise<FileList> {
   using receiver = new Receiver(stream, target);
   let bytes = 0;
   for await (const encoded of stream.messages()) {
@@ -76,36 +75,27 @@ export async function receiveFiles(
   return receiver.finish();
 }
 
-/** A file whose content is on its way. `open`: once it begins to come. */
-interface Wanted {
-  stat: FileStat;
-  open: { fd: number; hash: Bun.CryptoHasher | undefined } | undefined;
-}
-
 class Receiver implements Disposable {
   readonly #stream: PacketStream;
+  readonly #target: ReceiveTarget;
   readonly #directory: string;
-  readonly #known: Manifest;
-  readonly #onChange: () => void;
-  readonly #merge: boolean;
-  readonly #contents: Contents | undefined;
-  readonly #found: Manifest = new Map();
-  /** By their number. */
-  readonly #wanted = new Map<number, Wanted>();
-  /** Further names of files, which are given once those are there. */
-  readonly #links: FileStat[] = [];
+  readonly #order = new ToldOrder();
+  readonly #lists: ListMerge;
+  readonly #awaited: AwaitedFiles;
+  /** What was removed last, with all that is below it. */
+  #gone: string | undefined;
   #count = 0;
   #changed = false;
   #isListed = false;
   #isOver = false;
+  #isWhole = false;
 
-  constructor(stream: PacketStream, { directory, known, onChange, merge, contents }: ReceiveTarget) {
+  constructor(stream: PacketStream, target: ReceiveTarget) {
     this.#stream = stream;
-    this.#directory = directory;
-    this.#known = known;
-    this.#onChange = onChange ?? (() => {});
-    this.#merge = merge ?? false;
-    this.#contents = contents;
+    this.#target = target;
+    this.#directory = target.directory;
+    this.#lists = new ListMerge(target.known, target.begin);
+    this.#awaited = new AwaitedFiles(stream);
   }
 
   /** True when all has come. */
@@ -116,7 +106,7 @@ class Receiver implements Disposable {
         else await this.#file(stat, this.#count++);
         break;
       case packetTypes.data:
-        this.#data(ID, data);
+        await this.#data(ID, data);
         break;
       case packetTypes.error:
         throw invalidArgument(Buffer.from(data).toString("utf8"));
@@ -125,7 +115,7 @@ class Receiver implements Disposable {
       default:
         throw invalidArgument(`unexpected packet ${type} of the build context`);
     }
-    if (this.#isListed && this.#wanted.size === 0 && !this.#isOver) {
+    if (this.#isListed && this.#awaited.isEmpty && !this.#isOver) {
       this.#isOver = true;
       await this.#stream.send(Packet.encode({ type: packetTypes.finish }));
     }
@@ -134,27 +124,42 @@ class Receiver implements Disposable {
 
   async #file(stat: FileStat, number: number): Promise<void> {
     this.#check(stat);
-    const before = this.#known.get(stat.path);
-    const isKnown = before !== undefined && isSame(before, stat);
-    // What is known already is in memory already; the times of directories may differ.
-    this.#found.set(stat.path, isKnown && !isDirectory(stat) ? before : stat);
-    if (isKnown) return;
-    this.#change();
-    this.#contents?.delete(stat.path);
-    try {
-      this.#make(stat);
-    } catch (error) {
-      throw explained(error, stat);
-    }
-    if (!isPlain(stat)) return;
-    this.#wanted.set(number, { stat, open: undefined });
-    await this.#stream.send(Packet.encode({ type: packetTypes.request, ID: number }));
+    const before = this.#lists.reach(stat.path, (path) => this.#remove(path));
+    // Nobody can make one, and nobody misses it: what had its name goes with what comes next.
+    if (has(stat.mode, goModes.socket)) return;
+    const record = encodeRecord({ ...stat, kind: kindOf(stat) });
+    if (record === undefined) throw tooLong(stat.path);
+    if (before && isSameRecord(before, record)) {
+      this.#lists.keep(before);
+    } else if (before && isDirectory(stat) && essence(before).equals(essence(record))) {
+      this.#lists.put(record, before);
+    } else await this.#change(stat, number, record, before);
   }
 
-  /** Makes all of it but content. */
-  #make(stat: FileStat): void {
+  /** A file that was not there, or is another now. */
+  async #change(stat: FileStat, number: number, record: Buffer, before: Buffer | undefined): Promise<void> {
+    this.#changes();
+    try {
+      this.#make(stat, before !== undefined);
+    } catch (error) {
+      throw errnoOf(error) === "ENAMETOOLONG" ? tooLong(stat.path, error) : error;
+    }
+    if (!isFile(stat)) {
+      this.#lists.put(record, before);
+    } else if (stat.linkname !== "") {
+      setLinked(record);
+      this.#lists.put(record, before);
+    } else {
+      setAwaited(record, number);
+      const offset = this.#lists.put(record, before);
+      await this.#awaited.add(this.#lists.list, record, offset);
+    }
+  }
+
+  /** Makes all of it but content, and further names of files, which are given once those are there. */
+  #make(stat: FileStat, isKnown: boolean): void {
     const path = join(this.#directory, stat.path);
-    const isThere = this.#makeRoom(path, stat);
+    const isThere = this.#makeRoom(path, stat, isKnown);
     if (isDirectory(stat)) {
       if (!isThere) mkdirSync(path, { mode: 0o700 });
     } else if (has(stat.mode, goModes.symlink)) {
@@ -166,120 +171,88 @@ class Receiver implements Disposable {
       chmodSync(path, permissions(stat.mode));
     } else if (has(stat.mode, goModes.device)) {
       throw notImplemented(`${stat.path}: devices in a build context are not supported`);
-    } else if (has(stat.mode, goModes.socket)) this.#found.delete(stat.path);
-    else if (isFile(stat) && stat.linkname !== "") this.#links.push(stat);
+    }
   }
 
   /** Removes what has the name. True for a directory that can stay. */
-  #makeRoom(path: string, stat: FileStat): boolean {
-    const before = this.#known.get(stat.path);
-    if (before === undefined && !this.#merge) return false;
+  #makeRoom(path: string, stat: FileStat, isKnown: boolean): boolean {
+    if (!isKnown && !this.#target.merge) return false;
     const found = lstatSync(path, { throwIfNoEntry: false });
     if (found?.isDirectory() && isDirectory(stat)) return true;
     rmSync(path, { recursive: true, force: true });
+    this.#gone = stat.path;
     return false;
   }
 
-  /** Parents come before what is in them, so that no path leads over a symbolic link. */
-  #check({ path, mode, linkname }: FileStat): void {
-    const parts = path.split("/");
-    const isPlain =
-      parts.every((part) => part !== "" && part !== "." && part !== "..") && !path.includes("\0");
-    const parent = this.#found.get(parts.slice(0, -1).join("/"));
-    const isBelow = parts.length === 1 || (parent !== undefined && isDirectory(parent));
-    if (!isPlain || !isBelow || this.#found.has(path)) {
-      throw invalidArgument(`invalid path ${JSON.stringify(path)} in the build context`);
-    }
-    if (has(mode, goModes.symlink) && (linkname === "" || linkname.includes("\0"))) {
-      throw invalidArgument(`invalid link ${JSON.stringify(path)} in the build context`);
-    }
+  /** Removes what the sender no longer has. */
+  #remove(path: string): void {
+    this.#changes();
+    // What was in a folder that is gone, or that is something else now, went with it; a link must not be followed.
+    if (this.#gone !== undefined && isWithin(path, this.#gone)) return;
+    rmSync(join(this.#directory, path), { recursive: true, force: true });
+    this.#gone = path;
   }
 
-  #data(id: number, data: Uint8Array): void {
-    const wanted = this.#wanted.get(id);
-    if (wanted === undefined) throw invalidArgument(`file ${id} of the build context was not asked for`);
-    const mode = permissions(wanted.stat.mode);
+  /** Parents come before what is in them, so that no path leads over a symbolic link. */
+  #check(stat: FileStat): void {
+    const { path, mode, linkname } = stat;
+    if (!this.#order.take(path, isDirectory(stat))) throw invalidPath(path);
+    if (mode < 0 || mode >= 2 ** 32) throw invalidMode(path);
+    const isLink = has(mode, goModes.symlink);
+    if (linkname.includes("\0") || (isLink && linkname === "")) throw invalidLink(path);
+  }
+
+  async #data(id: number, data: Uint8Array): Promise<void> {
+    const file = this.#awaited.get(id);
+    if (file === undefined) throw invalidArgument(`file ${id} of the build context was not asked for`);
+    const mode = permissions(file.mode);
     const isMade = (mode & ~creatable) === 0;
-    wanted.open ??= this.#create(wanted.stat, isMade ? mode : 0o600);
-    const { fd, hash } = wanted.open;
+    file.open ??= this.#create(file, isMade ? mode : 0o600);
+    const { fd, hash } = file.open;
     if (data.length > 0) {
       hash?.update(data);
       for (let at = 0; at < data.length; ) at += writeSync(fd, data, at);
       return;
     }
-    this.#wanted.delete(id);
-    const seconds = Number(wanted.stat.modTime / 1000n) / 1e6;
+    const seconds = Number(file.modTime / 1000n) / 1e6;
     if (!isMade) fchmodSync(fd, mode);
     futimesSync(fd, seconds, seconds);
+    file.open = undefined;
     closeSync(fd);
-    if (hash) this.#contents?.set(wanted.stat.path, hash.digest("hex"));
+    this.#lists.list.overwrite(file.tail, arrivedTail(hash?.digest()));
+    await this.#awaited.done(id);
   }
 
-  #create(stat: FileStat, mode: number): NonNullable<Wanted["open"]> {
+  #create(file: Awaited, mode: number): NonNullable<Awaited["open"]> {
     try {
-      const fd = openSync(join(this.#directory, stat.path), "wx", mode);
-      return { fd, hash: this.#contents && new Bun.CryptoHasher("sha256") };
+      const fd = openSync(join(this.#directory, file.path), "wx", mode);
+      return { fd, hash: this.#target.hash ? new Bun.CryptoHasher("sha256") : undefined };
     } catch (error) {
-      throw explained(error, stat);
+      throw errnoOf(error) === "ENAMETOOLONG" ? tooLong(file.path, error) : error;
     }
   }
 
-  #change(): void {
+  #changes(): void {
     if (this.#changed) return;
     this.#changed = true;
-    this.#onChange();
+    this.#target.onChange?.();
   }
 
-  /** Removes what the client no longer has, and gives the directories their times. */
-  finish(): Manifest {
+  /** Removes what the client no longer has, makes further names, and gives the directories their times. */
+  finish(): FileList {
     if (!this.#isOver) throw invalidArgument("the build context is cut off");
-    for (const { path, linkname } of this.#links) {
-      const first = this.#found.get(linkname);
-      if (first === undefined || !isPlain(first)) {
-        throw invalidArgument(`invalid link ${JSON.stringify(path)} in the build context`);
-      }
-      linkSync(join(this.#directory, linkname), join(this.#directory, path));
-    }
-    for (const path of this.#known.keys()) {
-      if (this.#found.has(path)) continue;
-      this.#change();
-      this.#contents?.delete(path);
-      // What was in a folder that is gone, or that is something else now, went with it; a link must not be followed.
-      const parent = path.lastIndexOf("/") < 0 ? undefined : path.slice(0, path.lastIndexOf("/"));
-      const above = parent === undefined ? undefined : this.#found.get(parent);
-      if (parent !== undefined && (above === undefined || !isDirectory(above))) continue;
-      rmSync(join(this.#directory, path), { recursive: true, force: true });
-    }
-    if (!this.#changed) return this.#found;
-    for (const stat of [...this.#found.values()].filter(isDirectory).reverse()) {
-      const path = join(this.#directory, stat.path);
-      const seconds = Number(stat.modTime / 1000n) / 1e6;
-      chmodSync(path, permissions(stat.mode));
-      utimesSync(path, seconds, seconds);
-    }
-    return this.#found;
+    this.#lists.end((path) => this.#remove(path));
+    const { known } = this.#target;
+    if (!this.#changed && known !== undefined) return known;
+    const { list } = this.#lists;
+    list.flush();
+    completeTree(this.#directory, list);
+    this.#isWhole = true;
+    return list;
   }
 
   [Symbol.dispose](): void {
-    for (const { open } of this.#wanted.values()) if (open !== undefined) closeSync(open.fd);
-    this.#wanted.clear();
+    this.#awaited[Symbol.dispose]();
+    if (!this.#isWhole) this.#lists.made?.[Symbol.dispose]();
   }
-}
-
-/** Errors that are the sender's, without a word about where its files go. */
-function explained(error: unknown, { path }: FileStat): unknown {
-  if (errnoOf(error) !== "ENAMETOOLONG") return error;
-  return invalidArgument(
-    `${JSON.stringify(path.slice(0, 64))}… in the build context: file name too long`,
-    error,
-  );
-}
-
-/** A directory's size and time say nothing of what is in it. */
-function isSame(one: FileStat, other: FileStat): boolean {
-  if (one.mode !== other.mode) return false;
-  if (isDirectory(one)) return true;
-  const isSized = one.size === other.size && one.modTime === other.modTime && one.linkname === other.linkname;
-  // Other clients tell no stamp.
-  return isSized && one.stamp === other.stamp;
 }

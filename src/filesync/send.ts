@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { type FileStat, Packet, packetTypes } from "../api/buildkit/session.ts";
 import { invalidArgument } from "../base/errors.ts";
 import type { PacketStream } from "./stream.ts";
+import { ToldFiles } from "./told-files.ts";
 
 /** What a packet carries of a file. Bytes. */
 const pieceSize = 128 * 1024;
@@ -18,7 +19,7 @@ export async function sendFiles(
   directory: string,
   files: Iterable<FileStat>,
 ): Promise<void> {
-  const told: FileStat[] = [];
+  const told = new ToldFiles();
   const telling = tell(stream, files, told);
   // Whoever reads hears of it below.
   telling.catch(() => {});
@@ -27,7 +28,7 @@ export async function sendFiles(
     const { type, ID, data } = Packet.decode(encoded);
     if (type === packetTypes.error) throw invalidArgument(Buffer.from(data).toString("utf8"));
     if (type === packetTypes.request) {
-      const stat = told[ID];
+      const stat = told.get(ID);
       if (stat === undefined) throw invalidArgument(`the other side asks for file ${ID}, which there is not`);
       sending = sending.then(() => content(stream, join(directory, stat.path), stat.size, ID));
       sending.catch(() => {});
@@ -44,12 +45,12 @@ export async function sendFiles(
 }
 
 /** What cannot be read is told to the other side, which then gives up. */
-async function tell(stream: PacketStream, files: Iterable<FileStat>, told: FileStat[]): Promise<void> {
+async function tell(stream: PacketStream, files: Iterable<FileStat>, told: ToldFiles): Promise<void> {
   try {
     for (const stat of files) {
-      told.push(stat);
+      told.add(stat);
       await stream.send(Packet.encode({ type: packetTypes.stat, stat }));
-      if (told.length % turn === 0) await new Promise((resolve) => setImmediate(resolve));
+      if (told.count % turn === 0) await new Promise((resolve) => setImmediate(resolve));
     }
     await stream.send(Packet.encode({ type: packetTypes.stat }));
   } catch (error) {

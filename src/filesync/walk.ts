@@ -1,6 +1,7 @@
 import { lstatSync, readdirSync, readlinkSync } from "node:fs";
 import { join } from "node:path";
 import { type FileStat, goModes } from "../api/buildkit/session.ts";
+import { comparePaths } from "../base/path-order.ts";
 import { changeStamp } from "./change-stamp.ts";
 
 /** Which files go along. */
@@ -31,8 +32,7 @@ interface Walk {
 /** `pending`: folders above that were not told, since nothing in them was taken so far. */
 function* below(all: Walk, folder: string, pending: FileStat[]): Generator<FileStat> {
   const { root, choice, linked } = all;
-  const names = readdirSync(join(root, folder)).map((name) => ({ name, bytes: Buffer.from(name) }));
-  for (const { name } of names.sort((one, other) => Buffer.compare(one.bytes, other.bytes))) {
+  for (const name of readdirSync(join(root, folder)).sort(comparePaths)) {
     const path = folder === "" ? name : `${folder}/${name}`;
     const isTaken = choice.takes(path);
     if (!isTaken && !choice.mayTakeBelow(path)) continue;

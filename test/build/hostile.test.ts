@@ -165,6 +165,24 @@ describe("a session", () => {
     await nextIsRight();
   });
 
+  test("that tells of endless files takes no more memory for each", async () => {
+    let told = 0;
+    await using endless = await build(async (call) => {
+      while (!call.signal.aborted) {
+        const name = String(told++).padStart(9, "0");
+        await call.send(stat(`${name}-${"n".repeat(100)}`, { size: 1 }));
+        if (told % 256 === 0) await new Promise((resolve) => setImmediate(resolve));
+      }
+    });
+    await until("many were told", () => told > 60_000, 60);
+    const first = daemon.peak();
+    await until("many more were told", () => told > 360_000, 60);
+    expect(daemon.peak() - first).toBeLessThan(80);
+    await nextIsRight();
+    endless.cut();
+    await untilEmpty("nothing to be left", remains);
+  });
+
   test("whose file never ends holds nobody up, and its bytes go with it", async () => {
     const block = Buffer.alloc(64 * 1024, 1);
     let sent = 0;

@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { chmod, mkdtemp, readFile, rm, rmdir } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
@@ -82,6 +82,13 @@ export class TestDaemon implements AsyncDisposable {
 
   get pid(): number {
     return this.#child?.pid ?? 0;
+  }
+
+  /** The most memory that it has had since it was asked last, in MB. */
+  peak(): number {
+    const [, kilobytes] = /VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${this.pid}/status`, "utf8")) ?? [];
+    writeFileSync(`/proc/${this.pid}/clear_refs`, "5");
+    return Number(kilobytes) / 1024;
   }
 
   get supervisorPid(): number {

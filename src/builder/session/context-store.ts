@@ -1,28 +1,25 @@
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { FileStat } from "../../api/buildkit/session.ts";
+import { FileList } from "../../archive/file-list.ts";
 import type { Logger } from "../../base/log.ts";
-import { list, type Message, message, string } from "../../base/protobuf.ts";
-import type { Contents, Manifest } from "../../filesync/receive.ts";
 import type { Trash } from "../../images/trash.ts";
-
-/** `contents`: of each of the files, in their order; "" where it is not known. */
-const Files = message({ files: list(1, FileStat as Message<FileStat>), contents: list(2, string) });
 
 /** A client's folder as it was received, for one build at a time. */
 export interface TakenContext extends Disposable {
   directory: string;
   /** Stands for the folder and what was ever sent into it; never the same again after it was removed. */
   id: string;
-  /** What is in it, as the client told; empty for a new one. */
-  readonly known: Manifest;
-  /** Of those files; changes with what comes. */
-  readonly contents: Contents;
+  /** What is in it, as the client told; undefined for a new one. */
+  readonly known: FileList | undefined;
+  /** Where `known` is kept: nothing is there while it changes. */
+  readonly list: string;
+  /** The list of what is about to be in it; whoever gets it closes it, or gives it to `keep`. */
+  begin(): FileList;
   /** It is about to differ from `known`: what a crash leaves from now on is not used again. */
   dirty(): void;
-  /** It is whole again. */
-  keep(files: Manifest): void;
+  /** It is whole again: the list that was begun is `known` from now on. */
+  keep(list: FileList): void;
 }
 
 /**
@@ -49,38 +46,35 @@ export class ContextStore {
     const name = isShared ? `${digest}-${crypto.randomUUID()}` : digest;
     const path = join(this.folder, name);
     const directory = join(path, "files");
-    const manifest = join(path, "manifest");
-    const isWhole = existsSync(manifest);
+    const list = join(path, "list");
+    const isWhole = existsSync(list);
     if (!isWhole) {
       if (existsSync(path)) this.#trash.take(path);
       mkdirSync(directory, { recursive: true, mode: 0o700 });
       writeFileSync(join(path, "id"), crypto.randomUUID());
     }
     this.#taken.add(name);
-    const { contents, ...before } = isWhole ? read(manifest) : { known: new Map(), contents: new Map() };
-    let known: Manifest = before.known;
+    const begun = `${list}.new`;
+    let known = isWhole ? FileList.open(list) : undefined;
     return {
       directory,
       id: readFileSync(join(path, "id"), "utf8"),
+      list,
       get known() {
         return known;
       },
-      contents,
-      dirty: () => rmSync(manifest, { force: true }),
+      begin: () => FileList.create(begun),
+      dirty: () => rmSync(list, { force: true }),
       keep(files) {
+        renameSync(begun, list);
+        known?.[Symbol.dispose]();
         known = files;
-        writeFileSync(
-          `${manifest}.new`,
-          Files.encode({
-            files: [...files.values()],
-            contents: [...files.keys()].map((path) => contents.get(path) ?? ""),
-          }),
-        );
-        renameSync(`${manifest}.new`, manifest);
       },
       [Symbol.dispose]: () => {
+        known?.[Symbol.dispose]();
         this.#taken.delete(name);
-        if (!isShared && keep && existsSync(manifest)) return;
+        rmSync(begun, { force: true });
+        if (!isShared && keep && existsSync(list)) return;
         this.#trash.take(path);
         this.#trash.emptyBehind(this.#log);
       },
@@ -101,14 +95,4 @@ export class ContextStore {
   discard(name: string): void {
     if (!this.isUsed(name)) this.#trash.take(join(this.folder, name));
   }
-}
-
-function read(path: string): { known: Manifest; contents: Contents } {
-  const { files, contents } = Files.decode(readFileSync(path));
-  return {
-    known: new Map(files.map((stat) => [stat.path, stat])),
-    contents: new Map(
-      files.flatMap(({ path }, at): [string, string][] => (contents[at] ? [[path, contents[at]]] : [])),
-    ),
-  };
 }

@@ -1,6 +1,7 @@
 import { sessionMethods } from "../../api/buildkit/session.ts";
 import type { Fields } from "../../api/http2/hpack.ts";
-import { type Manifest, type OnBytes, type ReceiveTarget, receiveFiles } from "../../filesync/receive.ts";
+import type { FileList } from "../../archive/file-list.ts";
+import { type OnBytes, type ReceiveTarget, receiveFiles } from "../../filesync/receive.ts";
 import type { ClientSession } from "./client-session.ts";
 
 /** What is asked of a client's folder. */
@@ -19,7 +20,7 @@ export async function requestFiles(
   request: FilesRequest,
   target: ReceiveTarget,
   { onBytes, signal }: { onBytes: OnBytes; signal: AbortSignal },
-): Promise<Manifest> {
+): Promise<FileList> {
   const call = session.rpc.open(sessionMethods.readFiles, metadataOf(request), signal);
   try {
     return await receiveFiles(call, target, { onBytes, end: () => call.end() });

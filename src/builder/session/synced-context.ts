@@ -1,5 +1,7 @@
+import type { FileList } from "../../archive/file-list.ts";
+import { internal } from "../../base/errors.ts";
 import { RootfsView } from "../../containers/spec/rootfs-view.ts";
-import type { Manifest, OnBytes } from "../../filesync/receive.ts";
+import type { OnBytes } from "../../filesync/receive.ts";
 import type { BuildContext } from "../options.ts";
 import type { ClientSession } from "./client-session.ts";
 import type { ContextStore, TakenContext } from "./context-store.ts";
@@ -22,7 +24,7 @@ export class SyncedContext implements BuildContext, AsyncDisposable {
   readonly #store: ContextStore;
   readonly #request: SyncRequest;
   #taken: TakenContext | undefined;
-  #files: Promise<Manifest> | undefined;
+  #files: Promise<FileList> | undefined;
   #follow: readonly string[] | undefined;
   #exclude: readonly string[] = [];
 
@@ -41,9 +43,9 @@ export class SyncedContext implements BuildContext, AsyncDisposable {
     return this.#taken?.directory ?? "";
   }
 
-  async contents(): Promise<ReadonlyMap<string, string> | undefined> {
+  async contents(): Promise<string | undefined> {
     await this.#sync();
-    return this.#taken?.contents;
+    return this.#taken?.list;
   }
 
   /** The times of files say what they are only in the folder of one client. */
@@ -55,7 +57,7 @@ export class SyncedContext implements BuildContext, AsyncDisposable {
   /** The text of a file; undefined where the client has none. Symbolic links lead nowhere outside of the folder. */
   async text(name: string): Promise<string | undefined> {
     const files = await this.#sync();
-    if (!files.has(name) || this.#taken === undefined) return undefined;
+    if (this.#taken === undefined || files.find(name) === undefined) return undefined;
     using view = new RootfsView(this.#taken.directory);
     return view.readText(`/${name}`);
   }
@@ -77,27 +79,25 @@ export class SyncedContext implements BuildContext, AsyncDisposable {
     if (this.#files !== undefined) this.#files = this.#files.then(() => this.#receive());
   }
 
-  #sync(): Promise<Manifest> {
+  #sync(): Promise<FileList> {
     this.#files ??= this.#receive();
     return this.#files;
   }
 
-  async #receive(): Promise<Manifest> {
+  async #receive(): Promise<FileList> {
     const { session, name, signal, shown } = this.#request;
     this.#taken ??= this.#take();
     const taken = this.#taken;
-    const { directory, known, contents } = taken;
+    const { directory, known, begin } = taken;
     const files = { name, exclude: this.#exclude, follow: this.#follow };
-    let now: Manifest = new Map();
-    let isChanged = known.size === 0;
-    const onChange = () => {
-      isChanged = true;
-      taken.dirty();
-    };
+    const onChange = () => taken.dirty();
+    let now: FileList | undefined;
     await shown(async (onBytes) => {
-      now = await requestFiles(session, files, { directory, known, onChange, contents }, { onBytes, signal });
+      const target = { directory, known, begin, onChange, hash: true };
+      now = await requestFiles(session, files, target, { onBytes, signal });
     });
-    if (isChanged) taken.keep(now);
+    if (now === undefined) throw internal("the transfer of a context was not carried out");
+    if (now !== known) taken.keep(now);
     return now;
   }
 

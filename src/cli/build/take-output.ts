@@ -2,6 +2,7 @@ import { createWriteStream, mkdirSync, writeSync } from "node:fs";
 import { finished } from "node:stream/promises";
 import { BytesMessage } from "../../api/buildkit/control.ts";
 import type { ServerCall } from "../../api/grpc/server.ts";
+import { FileList } from "../../archive/file-list.ts";
 import { invalidArgument } from "../../base/errors.ts";
 import { receiveFiles } from "../../filesync/receive.ts";
 import type { Destination } from "./session-services.ts";
@@ -10,8 +11,10 @@ import type { Destination } from "./session-services.ts";
 export async function takeOutput(call: ServerCall, destination: Destination): Promise<void> {
   if (destination === undefined) throw invalidArgument("the output has no destination");
   if (typeof destination === "object" && "folder" in destination) {
-    mkdirSync(destination.folder, { recursive: true });
-    await receiveFiles(call, { directory: destination.folder, known: new Map(), merge: true });
+    const { folder: directory } = destination;
+    mkdirSync(directory, { recursive: true });
+    const begin = () => FileList.scratch(directory);
+    using _ = await receiveFiles(call, { directory, known: undefined, begin, merge: true });
     return;
   }
   if (destination === "stdout") {
