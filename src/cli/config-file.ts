@@ -1,15 +1,5 @@
-import {
-  closeSync,
-  fsyncSync,
-  mkdirSync,
-  openSync,
-  readFileSync,
-  realpathSync,
-  renameSync,
-  rmSync,
-  writeSync,
-} from "node:fs";
 import { errnoOf, invalidArgument, messageOf } from "../base/errors.ts";
+import { nodeFs, readText } from "./node-fs.ts";
 
 /** Credentials of one registry, as config.json holds them. */
 export interface StoredAuth {
@@ -56,7 +46,7 @@ export function configFolder(flag: string): string {
 export function readConfigFile(folder: string): ConfigFile {
   const path = `${folder}/config.json`;
   try {
-    const parsed: unknown = JSON.parse(readFileSync(path, "utf8") || "{}");
+    const parsed: unknown = JSON.parse(readText(path) || "{}");
     return typeof parsed === "object" && parsed !== null ? (parsed as ConfigFile) : {};
   } catch (error) {
     if (errnoOf(error) === "ENOENT" || errnoOf(error) === "ENOTDIR") return {};
@@ -74,28 +64,28 @@ export function updateConfigFile(
   changes: { [Key in keyof ConfigFile]: ConfigFile[Key] | undefined },
 ): void {
   const next = { auths: {}, ...readConfigFile(folder), ...changes };
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  nodeFs().mkdirSync(folder, { recursive: true, mode: 0o700 });
   // A link stays one: people keep the file elsewhere.
   const path = realPath(`${folder}/config.json`);
   const temporary = `${path}.${process.pid}`;
   try {
-    const fd = openSync(temporary, "wx", 0o600);
+    const fd = nodeFs().openSync(temporary, "wx", 0o600);
     try {
-      writeSync(fd, JSON.stringify(next, undefined, "\t"));
-      fsyncSync(fd);
+      nodeFs().writeSync(fd, JSON.stringify(next, undefined, "\t"));
+      nodeFs().fsyncSync(fd);
     } finally {
-      closeSync(fd);
+      nodeFs().closeSync(fd);
     }
-    renameSync(temporary, path);
+    nodeFs().renameSync(temporary, path);
   } catch (error) {
-    rmSync(temporary, { force: true });
+    nodeFs().rmSync(temporary, { force: true });
     throw error;
   }
 }
 
 function realPath(path: string): string {
   try {
-    return realpathSync(path);
+    return nodeFs().realpathSync(path);
   } catch (error) {
     if (errnoOf(error) === "ENOENT") return path;
     throw error;

@@ -1,8 +1,8 @@
-import { existsSync, readFileSync } from "node:fs";
 import { errnoOf, invalidArgument, messageOf } from "../base/errors.ts";
 import type { ClientTls } from "../client/client.ts";
 import { readContext, tlsFolder } from "./context-store.ts";
 import type { GlobalFlags } from "./globals.ts";
+import { nodeFs, readText } from "./node-fs.ts";
 
 /** Where the daemon is, and how to speak to it. */
 export interface Endpoint {
@@ -37,7 +37,7 @@ export function parseHost(text: string, tls: boolean): string {
 
 function readPem(path: string): string {
   try {
-    return readFileSync(path, "utf8");
+    return readText(path);
   } catch (error) {
     if (errnoOf(error) === "ENOENT") throw invalidArgument(`open ${path}: no such file or directory`);
     throw error;
@@ -47,7 +47,8 @@ function readPem(path: string): string {
 function tlsFromFlags(flags: GlobalFlags): ClientTls | undefined {
   const verify = flags.tlsverify || Boolean(process.env.DOCKER_TLS_VERIFY);
   if (!flags.tls && !flags.changed("tlsverify") && !verify) return undefined;
-  const pair = (path: string, given: boolean) => (!given && !existsSync(path) ? undefined : readPem(path));
+  const pair = (path: string, given: boolean) =>
+    !given && !nodeFs().existsSync(path) ? undefined : readPem(path);
   return {
     verify,
     ca: readPem(flags.tlscacert),
@@ -61,8 +62,9 @@ function fromContext(folder: string, name: string): Endpoint {
   if (!endpoint?.Host)
     throw invalidArgument(`cannot find docker endpoint in context ${JSON.stringify(name)}`);
   const files = tlsFolder(folder, name);
-  if (!existsSync(files)) return { host: endpoint.Host };
-  const pem = (file: string) => (existsSync(`${files}/${file}`) ? readPem(`${files}/${file}`) : undefined);
+  if (!nodeFs().existsSync(files)) return { host: endpoint.Host };
+  const pem = (file: string) =>
+    nodeFs().existsSync(`${files}/${file}`) ? readPem(`${files}/${file}`) : undefined;
   const tls = {
     verify: !endpoint.SkipTLSVerify,
     ca: pem("ca.pem"),

@@ -1,5 +1,5 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { errnoOf, invalidArgument, notFound } from "../base/errors.ts";
+import { nodeFs, readText } from "./node-fs.ts";
 
 /** How a context says where something is, mostly the daemon (`docker`). */
 export interface ContextEndpoint {
@@ -34,7 +34,7 @@ export function readContext(folder: string, name: string): ContextMeta {
   const path = metaFile(folder, name);
   let text: string;
   try {
-    text = readFileSync(path, "utf8");
+    text = readText(path);
   } catch (error) {
     if (errnoOf(error) !== "ENOENT") throw error;
     throw notFound(
@@ -57,7 +57,7 @@ export function contextFolders(folder: string, name: string): { meta: string; tl
 }
 
 export function contextExists(folder: string, name: string): boolean {
-  return existsSync(metaFile(folder, name));
+  return nodeFs().existsSync(metaFile(folder, name));
 }
 
 /** All contexts but `default`, by name. */
@@ -65,8 +65,8 @@ export function listContexts(folder: string): ContextMeta[] {
   const root = `${folder}/contexts/meta`;
   const found = namesIn(root)
     .map((id) => `${root}/${id}/meta.json`)
-    .filter((path) => existsSync(path))
-    .map((path) => JSON.parse(readFileSync(path, "utf8")) as ContextMeta);
+    .filter((path) => nodeFs().existsSync(path))
+    .map((path) => JSON.parse(readText(path)) as ContextMeta);
   return found.sort((a, b) => a.Name.localeCompare(b.Name, "en", { numeric: true }));
 }
 
@@ -75,7 +75,10 @@ export function readContextTls(folder: string, name: string): ContextTls {
   const { tls } = contextFolders(folder, name);
   const read = (endpoint: string) =>
     Object.fromEntries(
-      namesIn(`${tls}/${endpoint}`).map((file) => [file, readFileSync(`${tls}/${endpoint}/${file}`)]),
+      namesIn(`${tls}/${endpoint}`).map((file) => [
+        file,
+        nodeFs().readFileSync(`${tls}/${endpoint}/${file}`),
+      ]),
     );
   return Object.fromEntries(namesIn(tls).map((endpoint) => [endpoint, read(endpoint)]));
 }
@@ -84,32 +87,32 @@ export function readContextTls(folder: string, name: string): ContextTls {
 export function writeContext(folder: string, meta: ContextMeta, tls?: ContextTls): void {
   const folders = contextFolders(folder, meta.Name);
   if (tls) {
-    rmSync(folders.tls, { recursive: true, force: true });
+    nodeFs().rmSync(folders.tls, { recursive: true, force: true });
     for (const [endpoint, files] of Object.entries(tls)) {
       if (Object.keys(files).length === 0) continue;
-      mkdirSync(`${folders.tls}/${endpoint}`, { recursive: true, mode: 0o700 });
+      nodeFs().mkdirSync(`${folders.tls}/${endpoint}`, { recursive: true, mode: 0o700 });
       for (const [file, bytes] of Object.entries(files)) {
-        writeFileSync(`${folders.tls}/${endpoint}/${file}`, bytes, { mode: 0o600 });
+        nodeFs().writeFileSync(`${folders.tls}/${endpoint}/${file}`, bytes, { mode: 0o600 });
       }
     }
   }
-  mkdirSync(folders.meta, { recursive: true, mode: 0o755 });
+  nodeFs().mkdirSync(folders.meta, { recursive: true, mode: 0o755 });
   const { Name, Metadata = {}, Endpoints = {} } = meta;
   const path = `${folders.meta}/meta.json`;
   const temporary = `${path}.${process.pid}`;
-  writeFileSync(temporary, JSON.stringify({ Name, Metadata, Endpoints }), { mode: 0o644 });
-  renameSync(temporary, path);
+  nodeFs().writeFileSync(temporary, JSON.stringify({ Name, Metadata, Endpoints }), { mode: 0o644 });
+  nodeFs().renameSync(temporary, path);
 }
 
 export function removeContext(folder: string, name: string): void {
   const { meta, tls } = contextFolders(folder, name);
-  rmSync(meta, { recursive: true, force: true });
-  rmSync(tls, { recursive: true, force: true });
+  nodeFs().rmSync(meta, { recursive: true, force: true });
+  nodeFs().rmSync(tls, { recursive: true, force: true });
 }
 
 function namesIn(folder: string): string[] {
   try {
-    return readdirSync(folder).sort();
+    return nodeFs().readdirSync(folder).sort();
   } catch (error) {
     if (errnoOf(error) === "ENOENT") return [];
     throw error;

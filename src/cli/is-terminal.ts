@@ -1,4 +1,4 @@
-import { fstatSync } from "node:fs";
+import { nodeFs } from "./node-fs.ts";
 
 /** Major numbers of Linux's terminals: tty, console, serial lines, Unix98 ptys (admin-guide/devices.txt). */
 const terminalMajors = new Set([4, 5, 136, 137, 138, 139, 140, 141, 142, 143, 204]);
@@ -12,7 +12,7 @@ const memoryMajor = 1;
 export function isTerminal(fd: number): boolean {
   let major: number;
   try {
-    const stat = fstatSync(fd);
+    const stat = nodeFs().fstatSync(fd);
     if (!stat.isCharacterDevice()) return false;
     major = (stat.rdev >>> 8) & 0xfff;
   } catch {

@@ -5,7 +5,7 @@ import { errorText, exitCodeOf, isCancelled, StatusError } from "./exit.ts";
 import { FlagError, type FlagSet, type ParsedFlags, parseFlags } from "./flags.ts";
 import { globalFlagSet, globalFlags } from "./globals.ts";
 import { exitOnInterrupt } from "./interrupt.ts";
-import { outputOn } from "./streams.ts";
+import { outputOn, outputWritten } from "./streams.ts";
 import { tree } from "./tree.ts";
 import { versionLine } from "./version.ts";
 
@@ -14,7 +14,9 @@ const logLevels = new Set(["panic", "fatal", "error", "warn", "warning", "info",
 /** Runs the client with the arguments after its name; resolves to the exit code. Errors are printed. */
 export async function runClient(argv: readonly string[]): Promise<number> {
   try {
-    return await dispatch(argv);
+    const code = await dispatch(argv);
+    await outputWritten();
+    return code;
   } catch (error) {
     if (!isCancelled(error)) {
       const text = errorText(error);

@@ -1,4 +1,3 @@
-import { existsSync, statSync, unlinkSync, writeFileSync } from "node:fs";
 import type { ContainerCreateRequest } from "../../api/containers.ts";
 import { versionAtLeast } from "../../api/version.ts";
 import { invalidArgument, isEngineError, messageOf } from "../../base/errors.ts";
@@ -6,6 +5,7 @@ import type { Client } from "../../client/client.ts";
 import { familiarString, type Reference } from "../../oci/reference.ts";
 import type { Cli } from "../cli.ts";
 import { referenceOf } from "../image/reference.ts";
+import { nodeFs } from "../node-fs.ts";
 import { type CreateInput, createRequest } from "./create-request.ts";
 import { withProxies } from "./environment.ts";
 
@@ -47,23 +47,23 @@ class IdFile implements Disposable {
   constructor(path: string) {
     this.#path = path;
     if (path === "") return;
-    if (existsSync(path)) {
+    if (nodeFs().existsSync(path)) {
       throw invalidArgument(
         `container ID file found, make sure the other container isn't running or delete ${path}`,
       );
     }
-    writeFileSync(path, "");
+    nodeFs().writeFileSync(path, "");
   }
 
   write(id: string): void {
     if (this.#path === "") return;
-    writeFileSync(this.#path, id);
+    nodeFs().writeFileSync(this.#path, id);
     this.#written = true;
   }
 
   [Symbol.dispose](): void {
-    if (this.#path === "" || this.#written || !existsSync(this.#path)) return;
-    if (statSync(this.#path).size === 0) unlinkSync(this.#path);
+    if (this.#path === "" || this.#written || !nodeFs().existsSync(this.#path)) return;
+    if (nodeFs().statSync(this.#path).size === 0) nodeFs().unlinkSync(this.#path);
   }
 }
 

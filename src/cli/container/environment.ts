@@ -1,12 +1,12 @@
-import { readFileSync } from "node:fs";
 import { errnoOf, invalidArgument } from "../../base/errors.ts";
 import { keyValue } from "../../base/key-value.ts";
 import type { ConfigFile, ProxyConfig } from "../config-file.ts";
+import { readText } from "../node-fs.ts";
 
 /** Reads a file that a flag names. Throws with Go's text where it cannot. */
 export function readNamedFile(path: string): string {
   try {
-    return readFileSync(path, "utf8");
+    return readText(path);
   } catch (error) {
     const reasons: Record<string, string> = {
       ENOENT: "no such file or directory",

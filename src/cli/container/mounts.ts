@@ -1,4 +1,3 @@
-import { resolve } from "node:path";
 import type { Mount } from "../../api/containers.ts";
 import { parseCsvRecord } from "../../base/csv.ts";
 import { invalidArgument } from "../../base/errors.ts";
@@ -12,6 +11,9 @@ function bool(key: string, text: string): boolean {
   if (value === undefined) throw new Error(`invalid value for ${key}: ${text}`);
   return value;
 }
+
+/** Only paths that begin with a dot come here: others do not pay for loading it. */
+const absolute = (path: string) => (require("node:path") as typeof import("node:path")).resolve(path);
 
 type Settings = { -readonly [K in keyof Mount]: Mount[K] };
 
@@ -33,7 +35,7 @@ const keys: Record<string, (mount: Settings, value: string, key: string) => void
     mount.Type = value.toLowerCase() as Exclude<Mount["Type"], undefined>;
   },
   source: (mount, value) => {
-    mount.Source = value === "." || value.startsWith("./") ? resolve(value) : value;
+    mount.Source = value === "." || value.startsWith("./") ? absolute(value) : value;
   },
   target: (mount, value) => {
     mount.Target = value;
@@ -184,5 +186,5 @@ export function parseVolumeFlag(text: string): { readonly bind?: string; readonl
   if (!text.startsWith(".")) return { bind: text };
   // A path that begins with a dot is taken from this process's folder; the daemon has another.
   const [source = ""] = text.split(":", 1);
-  return { bind: resolve(source) + text.slice(source.length) };
+  return { bind: absolute(source) + text.slice(source.length) };
 }
