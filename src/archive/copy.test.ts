@@ -3,8 +3,10 @@ import { createHash } from "node:crypto";
 import {
   chmodSync,
   linkSync,
+  lstatSync,
   mkdirSync,
   mkdtempSync,
+  readFileSync,
   rmSync,
   statSync,
   symlinkSync,
@@ -137,4 +139,29 @@ test("a folder that is copied into has the time of the one that was copied, whet
   expect(timeOf("whole")).toBeGreaterThan(4_000_000);
   copy(["a/b/c"], "/whole");
   expect(timeOf("whole")).toBeGreaterThan(4_000_000);
+});
+
+test("a link at the end of the target is followed, to nothing too; one in a folder that is copied into is replaced", () => {
+  const source = mkdtempSync(join(root, "to-links-"));
+  const target = mkdtempSync(join(root, "to-links-into-"));
+  writeFileSync(join(source, "f"), "new");
+  mkdirSync(join(target, "t"));
+  writeFileSync(join(target, "t/file"), "old");
+  const copy = (to: string) => copyInto({ from: { ...from(["f"]), root: source }, root: target, target: to });
+  const linked = (name: string, to: string) => {
+    symlinkSync(to, join(target, "t", name));
+    copy(`/t/${name}`);
+    expect(lstatSync(join(target, "t", name)).isSymbolicLink()).toBe(true);
+  };
+  linked("relative", "file");
+  expect(readFileSync(join(target, "t/file"), "utf8")).toBe("new");
+  linked("chain", "far");
+  expect(readFileSync(join(target, "t/far"), "utf8")).toBe("new");
+  linked("outside", "../../../../made/by/it");
+  expect(readFileSync(join(target, "made/by/it"), "utf8")).toBe("new");
+  symlinkSync("file", join(target, "t/f"));
+  copy("/t/");
+  expect(lstatSync(join(target, "t/f")).isSymbolicLink()).toBe(false);
+  symlinkSync("round", join(target, "t/round"));
+  expect(() => copy("/t/round")).toThrow("too many links: /t/round");
 });

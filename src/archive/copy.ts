@@ -1,4 +1,5 @@
 import { createHash, type Hash } from "node:crypto";
+import { posix } from "node:path";
 import { errnoOf, invalidArgument, isEngineError } from "../base/errors.ts";
 import { PathPatterns } from "../base/path-patterns.ts";
 import {
@@ -9,6 +10,7 @@ import {
   makeDirectoryAt,
   openAt,
   openFlags,
+  readLinkAt,
   setTimesAt,
   statusAt,
 } from "../linux/file-at.ts";
@@ -207,6 +209,8 @@ function parentMode({ mode, parents }: CopyFrom): number {
   return isOctal && !parents ? Number.parseInt(mode, 8) & 0o755 : 0o755;
 }
 
+const maxLinks = 255;
+
 /** The directories that things are copied into: made where they are missing. */
 class TargetTree implements Disposable {
   readonly #root: ExtractRoot;
@@ -222,7 +226,7 @@ class TargetTree implements Disposable {
 
   /** Where a selected thing goes: a directory that is there from now on, and its name in it. */
   place(selected: Selected, target: string, from: CopyFrom): { folder: ByteString; name: ByteString } {
-    const path = fromText(target.replace(/^\/+|\/+$/g, ""));
+    const path = this.#followed(fromText(target.replace(/^\/+|\/+$/g, "")));
     if (isDirectory(selected.status) && selected.name === "") {
       // Its content is copied, and not the directory itself.
       this.make(path);
@@ -234,6 +238,32 @@ class TargetTree implements Disposable {
     const folder = file.slice(0, Math.max(0, slash));
     this.make(folder);
     return { folder, name: file.slice(slash + 1) };
+  }
+
+  /** Where the links at the end of a path lead, within the root: to nothing, too. */
+  #followed(path: ByteString): ByteString {
+    let at = path;
+    for (let links = 0; links < maxLinks; links++) {
+      const target = this.#linkAt(at);
+      if (target === undefined) return at;
+      const folder = target.startsWith("/") ? "" : at.slice(0, Math.max(0, at.lastIndexOf("/")));
+      at = posix.resolve(`/${folder}`, target).slice(1);
+    }
+    throw invalidArgument(`too many links: /${toText(path)}`);
+  }
+
+  #linkAt(path: ByteString): ByteString | undefined {
+    if (path === "") return undefined;
+    try {
+      const { dir, base } = this.#root.locate(path, false);
+      const status = statusAt(dir, base);
+      const isLink = status !== undefined && (status.mode & fileTypes.mask) === fileTypes.symlink;
+      return isLink ? readLinkAt(dir, base) : undefined;
+    } catch (error) {
+      // Nothing of it is there yet.
+      if (errnoOf(error) === "ENOENT" || errnoOf(error) === "ENOTDIR") return undefined;
+      throw error;
+    }
   }
 
   #isDirectory(path: ByteString): boolean {

@@ -1,6 +1,6 @@
 import { createWriteStream } from "node:fs";
 import { utimes } from "node:fs/promises";
-import { join } from "node:path";
+import { join, posix } from "node:path";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { invalidArgument } from "../base/errors.ts";
@@ -33,12 +33,13 @@ interface FetchOptions {
   folder: string;
 }
 
+const unfetched = "failed to load cache key";
+
 /** Gets a repository or a file into `folder`. Throws `invalidArgument` for a wrong checksum, `unavailable`. */
 export function fetchRemote(context: StepContext, url: string, options: FetchOptions): Promise<Fetched> {
   // Said before anything is fetched.
   if (!isGit(url) && options.checksum !== undefined) parseChecksum(options.checksum);
-  const fetching = () => (isGit(url) ? fetchGit(context, url, options) : fetchFile(context, url, options));
-  return failingAt("failed to load cache key", fetching);
+  return isGit(url) ? fetchGit(context, url, options) : fetchFile(context, url, options);
 }
 
 async function fetchGit(
@@ -57,7 +58,9 @@ async function fetchGit(
   }
   const keeps = keepGitDir ?? address.keepGitDir ?? false;
   const wanted = checksum === undefined ? address : { ...address, checksum };
-  const { directory, commit } = await checkOut(wanted, { folder, keepGitDir: keeps, signal });
+  const { directory, commit } = await failingAt(unfetched, () =>
+    checkOut(wanted, { folder, keepGitDir: keeps, signal }),
+  );
   return {
     key: cacheKey("git", commit, address.folder, keeps, ...(address.submodules ? [] : ["no submodules"])),
     root: directory,
@@ -72,7 +75,7 @@ async function fetchFile(
   { checksum, folder }: FetchOptions,
 ): Promise<Fetched> {
   const wanted = checksum === undefined ? undefined : parseChecksum(checksum);
-  const response = await openRemote(url, signal);
+  const response = await failingAt(unfetched, () => openRemote(url, signal));
   const path = nameOf(url);
   const file = join(folder, path);
   const hashing = new HashingStream();
@@ -114,8 +117,8 @@ export async function openRemote(url: string, signal: AbortSignal): Promise<Resp
   return response;
 }
 
-/** What the file is called: the last part of the address. */
+/** What the file is called: the last part of the address, with BuildKit's name for one that has none. */
 function nameOf(url: string): string {
-  const name = decodeURIComponent(new URL(url).pathname).split("/").pop() ?? "";
-  return name === "" || name === "." || name === ".." || name.includes("\0") ? "download" : name;
+  const name = posix.basename(decodeURIComponent(new URL(url).pathname));
+  return name === "" || name === "." || name === ".." || name.includes("\0") ? "__unnamed__" : name;
 }

@@ -115,6 +115,7 @@ async function remoteParts(
 ): Promise<Part[]> {
   if (instruction.keyword !== "ADD") return [];
   const remote = sources.filter(isRemote);
+  const exclude = instruction.exclude.map((pattern) => context.words.word(pattern));
   checkChecksum(instruction.checksum, remote.length, sources.length);
   return Promise.all(
     remote.map(async (url): Promise<Part> => {
@@ -125,13 +126,13 @@ async function remoteParts(
       });
       context.record.material(fetched.material);
       return {
-        content: async () => fetched.key,
+        content: async () => (exclude.length === 0 ? fetched.key : cacheKey(fetched.key, exclude)),
         quick: undefined,
         from: async () => ({
           root: fetched.root,
           paths: [fetched.path],
           parents: false,
-          exclude: [],
+          exclude,
           owner: { uid: 0, gid: 0 },
           unpack: instruction.unpack === true,
         }),

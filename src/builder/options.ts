@@ -27,8 +27,15 @@ export interface BuildContext {
 /** Where `RUN --mount=type=secret` finds its secrets. */
 export type Secrets = (id: string) => Promise<Uint8Array | undefined>;
 
+/** Who may use the socket of an agent. */
+export interface SocketAccess {
+  mode: number;
+  uid: number;
+  gid: number;
+}
+
 /** Where `RUN --mount=type=ssh` finds its agents: the path of a socket. */
-export type Agents = (id: string) => Promise<string | undefined>;
+export type Agents = (id: string, access: SocketAccess) => Promise<string | undefined>;
 
 /** What a build is asked for. */
 export interface BuildOptions {

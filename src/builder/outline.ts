@@ -41,7 +41,7 @@ type Shown = NonNullable<Outline["args"]>[number];
 
 /** Those that the stages take, where their values come from: their own line, or that of the `ARG` before all stages. */
 function argumentsOf(dockerfile: Dockerfile, { stages, globals }: Plan, options: BuildOptions): Shown[] {
-  const before = new Map<string, Shown>();
+  const before = new Map<string, Shown & { default: string }>();
   const shownOf = (
     { comments, range }: Arguments,
     name: string,
@@ -53,15 +53,24 @@ function argumentsOf(dockerfile: Dockerfile, { stages, globals }: Plan, options:
     return { name, ...said, location: locationOf(range) };
   };
   for (const one of dockerfile.globalArgs) {
-    for (const { name } of one.args) before.set(name, shownOf(one, name, globals.values.get(name)));
+    for (const { name, value = "" } of one.args) {
+      before.set(name, { ...shownOf(one, name, globals.values.get(name)), default: value });
+    }
   }
   const found = new Map<string, Shown>();
+  const take = (name: string) => {
+    const known = before.get(name);
+    if (known === undefined || found.has(name)) return;
+    const { default: text, ...shown } = known;
+    found.set(name, shown);
+    takeNamed(text);
+  };
+  /** Those that a text has, and those that their own values are made of. */
+  const takeNamed = (text: string) => {
+    for (const [, name = ""] of text.matchAll(/\$\{?(\w+)/g)) take(name);
+  };
   for (const { stage } of stages) {
-    for (const text of [stage.from.image, stage.from.platform ?? ""]) {
-      for (const [name, shown] of before) {
-        if (new RegExp(`\\$\\{?${name}\\b`).test(text)) found.set(name, shown);
-      }
-    }
+    takeNamed(`${stage.from.image} ${stage.from.platform ?? ""}`);
     const values = new Map<string, string>();
     const words = new Words(
       dockerfile.directives.escape,
@@ -76,8 +85,8 @@ function argumentsOf(dockerfile: Dockerfile, { stages, globals }: Plan, options:
         // What every build has is of no interest.
         if (value === undefined && isPlatformArg(name)) continue;
         const known = before.get(name);
-        const takes = value === undefined && known !== undefined;
-        found.set(name, takes ? known : shownOf(instruction, name, result, known?.description));
+        if (value === undefined && known !== undefined) take(name);
+        else found.set(name, shownOf(instruction, name, result, known?.description));
       }
     }
   }

@@ -195,8 +195,8 @@ class Mounts implements RunMounts {
     this.#add(file, path, true);
   }
 
-  async #ssh({ id, target, required }: RunMount): Promise<void> {
-    const socket = await this.#context.options.agent(id ?? "default");
+  async #ssh({ id, target, required, mode = 0o600, uid = 0, gid = 0 }: RunMount): Promise<void> {
+    const socket = await this.#context.options.agent(id ?? "default", { mode, uid, gid });
     if (socket === undefined) {
       if (required) throw invalidArgument(`unset ssh forward key ${id ?? "default"}`);
       return;

@@ -108,7 +108,8 @@ async function make(
   await mounts.fill();
   const config: ContainerConfig = {
     Entrypoint: [...words],
-    Env: [...environment],
+    // As in BuildKit no variable tells the name of the host, and /etc/hostname is a file like others.
+    Env: ["HOSTNAME", ...environment],
     WorkingDir: state.config.WorkingDir || "/",
     User: state.config.User ?? "",
     Hostname: "buildkitsandbox",

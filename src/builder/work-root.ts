@@ -17,7 +17,7 @@ import { type BuiltLayer, fetchLayers, type StageState } from "./stage-state.ts"
 const mostLayers = 500;
 
 /** What every container gets for its mounts; where a step leaves nothing else there, it goes before the layer is made. */
-const stubFiles = [".dockerenv", "dev/console", "etc/hostname", "etc/hosts", "etc/mtab", "etc/resolv.conf"];
+const stubFiles = [".dockerenv", "dev/console", "etc/hosts", "etc/mtab", "etc/resolv.conf"];
 const stubFolders = ["dev/pts", "dev/shm", "dev/mqueue", "dev", "proc", "sys", "etc"];
 
 /**

@@ -13,11 +13,14 @@ export async function workdirStep(
   instruction: InstructionOf<"WORKDIR">,
 ): Promise<StepResult> {
   const { deps, state, words, lease, signal } = context;
-  const path = posix.resolve("/", state.config.WorkingDir ?? "/", words.word(instruction.path));
-  const key = cacheKey(state.key, "workdir", path, state.config.User ?? "");
-  const config = { ...state.config, WorkingDir: path };
-  if (path === "/") return { state: withoutLayer(state, config, "WORKDIR /"), cached: false };
-  const { state: after, cached } = await cachedStep(context, [key], `WORKDIR ${path}`, async () => {
+  const said = words.word(instruction.path);
+  const path = posix.resolve("/", state.config.WorkingDir ?? "/", said);
+  // What begins at the root is told as it is said, with a slash at its end, too.
+  const shown = said.startsWith("/") ? said : path;
+  const key = cacheKey(state.key, "workdir", shown, state.config.User ?? "");
+  const config = { ...state.config, WorkingDir: shown };
+  if (path === "/") return { state: withoutLayer(state, config, `WORKDIR ${shown}`), cached: false };
+  const { state: after, cached } = await cachedStep(context, [key], `WORKDIR ${shown}`, async () => {
     await using root = await WorkRoot.create(deps, state);
     const mounted = root.mount();
     const said = { text: state.config.User ?? "", line: instruction.range.start };
@@ -26,5 +29,5 @@ export async function workdirStep(
     await root.unmount();
     return await root.seal(lease, [], signal);
   });
-  return { state: { ...after, config: { ...after.config, WorkingDir: path } }, cached };
+  return { state: { ...after, config: { ...after.config, WorkingDir: shown } }, cached };
 }

@@ -51,7 +51,7 @@ export async function makeBundle(
       hostConfig: spec.hostConfig,
       rootfs: paths.rootfs,
       mounts,
-      networkFiles,
+      networkFiles: spec.internal ? withoutHostname(networkFiles) : networkFiles,
       netnsPath: connection.netnsPath,
       users: users && { path: users.path, ...users.remap },
       cgroupParent: settings.cgroupParent,
@@ -89,6 +89,10 @@ function filesOf({ resolvConf, hostname, hosts }: ContainerPaths): NetworkFiles 
   return { resolvConf, hostname, hosts };
 }
 
+function withoutHostname({ resolvConf, hosts }: NetworkFiles): NetworkFiles {
+  return { resolvConf, hosts };
+}
+
 function writeNetworkFiles(
   deps: ContainerDeps,
   container: Container,
@@ -99,7 +103,7 @@ function writeNetworkFiles(
   const { config, hostConfig } = spec;
   const host = hostConfig.NetworkMode === "host";
   const files = filesOf(paths);
-  writeFileSync(files.hostname, etcHostname(config.Hostname ?? ""));
+  writeFileSync(paths.hostname, etcHostname(config.Hostname ?? ""));
   writeFileSync(
     files.hosts,
     host

@@ -198,6 +198,34 @@ describe.each(speakers)("%s", (speaker, program) => {
     }
   });
 
+  test.skipIf(!existsSync("/usr/bin/ssh-agent"))(
+    "keys of the client are lent to a step, by a socket that belongs to who is named",
+    async () => {
+      const key = join(folder, "key");
+      await execute(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key]);
+      const Dockerfile = `FROM busybox
+RUN --mount=type=ssh stat -c '%u %g %a %F' $SSH_AUTH_SOCK > /usual
+RUN --mount=type=ssh,id=mine,target=/s,uid=7,gid=8,mode=0660 stat -c '%u %g %a %F' /s > /said && echo $SSH_AUTH_SOCK >> /said
+`;
+      await must(
+        "-t",
+        "keys",
+        "--no-cache",
+        "--ssh",
+        `default=${key}`,
+        "--ssh",
+        `mine=${key}`,
+        context({ Dockerfile }),
+      );
+      expect(await inImage("keys", "cat", "/usual", "/said")).toBe("0 0 600 socket\n7 8 660 socket\n/s");
+      const { stderr } = await build(["--ssh", `default=${join(folder, "none")}`, context({ Dockerfile })]);
+      expect(stderr).toContain("no such file or directory");
+      writeFileSync(join(folder, "no-key"), "no key");
+      const wrong = await build(["--ssh", `default=${join(folder, "no-key")}`, context({ Dockerfile })]);
+      expect(wrong.stderr).toContain(`failed to parse ${join(folder, "no-key")}: `);
+    },
+  );
+
   test("files as output: into a folder, and as an archive", async () => {
     const Dockerfile =
       "FROM busybox AS made\nRUN mkdir -p /out/d; echo x > /out/d/f; chmod 4711 /out/d/f; ln -s d/f /out/l\nFROM scratch\nCOPY --from=made /out /\n";

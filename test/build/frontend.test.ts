@@ -42,8 +42,9 @@ function context(Dockerfile: string, files: Record<string, string> = {}): string
   return path;
 }
 
-const asked = `# KIND is what is asked for
-ARG KIND=plain
+const asked = `ARG WAY
+# KIND is what is asked for
+ARG KIND=$\{WAY:-plain}
 ARG unused=1
 ARG later
 # base is where all begins
@@ -65,6 +66,7 @@ test("--call=outline and targets tell what can be built, and with what", async (
   expect(await daemon.must("build", "--call", "outline", path)).toBe(
     [
       "BUILD ARG   VALUE     DESCRIPTION",
+      "WAY                   ",
       "KIND        plain     is what is asked for",
       "WHO         plainer   is greeted",
       "later       here      ",
@@ -115,7 +117,7 @@ test("what a build will fail with is among what the checks tell", async () => {
   const found = await daemon.docker("build", "--check", path);
   expect(found.code).toBe(1);
   expect(found.stdout).toContain("Check complete, 1 warning has been found!");
-  const place = `ERROR: failed to process "$\{b:?needed}": b: needed\nDockerfile:3\n`;
+  const place = `ERROR: failed to process "$\{b:?needed}": b: needed\n${path}/Dockerfile:3\n`;
   expect(found.stdout + found.stderr).toContain(place);
   const strictly = context("# check=error=true\nFROM busybox\nMAINTAINER me\n");
   const refused = await daemon.docker("build", "--check", strictly);

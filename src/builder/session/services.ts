@@ -1,4 +1,4 @@
-import { mkdirSync, rmSync } from "node:fs";
+import { chmodSync, chownSync, mkdirSync, rmSync } from "node:fs";
 import { createServer, type Socket } from "node:net";
 import { join } from "node:path";
 import { BytesMessage, Empty } from "../../api/buildkit/control.ts";
@@ -14,6 +14,7 @@ import { GrpcError } from "../../api/grpc/status.ts";
 import type { Cleanups } from "../../base/disposables.ts";
 import { isEngineError } from "../../base/errors.ts";
 import type { Credentials } from "../../distribution/credentials.ts";
+import type { SocketAccess } from "../options.ts";
 import type { ClientSession } from "./client-session.ts";
 
 /** A secret of the client; undefined where it has none of that id. */
@@ -57,7 +58,12 @@ export async function credentialsOf(
 export async function agentSocket(
   session: ClientSession,
   id: string,
-  { execRoot, owned, signal }: { execRoot: string; owned: Cleanups; signal: AbortSignal },
+  {
+    execRoot,
+    access,
+    owned,
+    signal,
+  }: { execRoot: string; access: SocketAccess; owned: Cleanups; signal: AbortSignal },
 ): Promise<string | undefined> {
   if (!session.offers("forwardAgent")) return undefined;
   try {
@@ -81,6 +87,8 @@ export async function agentSocket(
     server.once("error", reject);
     server.listen(path, resolve);
   });
+  chownSync(path, access.uid, access.gid);
+  chmodSync(path, access.mode);
   owned.add(() => {
     server.close();
     for (const socket of open) socket.destroy();

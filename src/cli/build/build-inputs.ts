@@ -14,6 +14,8 @@ export interface Inputs {
   /** Image layouts of this host, by the name that the build calls them. */
   layouts: Map<string, ContentFolder>;
   sharedKey: string;
+  /** The Dockerfile as people find it, where it is a file of this host or its standard input. */
+  dockerfile?: string;
 }
 
 const prepare = "unable to prepare context";
@@ -46,7 +48,11 @@ export async function buildInputs(
   inputs.folders.set("context", folder);
   inputs.sharedKey = await keyOf(folder);
   if (file === "-") await dockerfileText(inputs, await wholeInput(standardInput()), owned);
-  else dockerfileAt(inputs, file === "" ? defaultDockerfile(folder) : resolve(file));
+  else {
+    const path = file === "" ? defaultDockerfile(folder) : resolve(file);
+    dockerfileAt(inputs, path);
+    inputs.dockerfile = file || join(context, basename(path));
+  }
   return inputs;
 }
 
@@ -80,6 +86,7 @@ async function dockerfileText(inputs: Inputs, text: Uint8Array, owned: Cleanups)
   writeFileSync(join(folder, "Dockerfile"), text);
   inputs.attrs.filename = "Dockerfile";
   inputs.attrs.dockerfilekey = "dockerfile";
+  inputs.dockerfile = "stdin";
   inputs.folders.set("dockerfile", folder);
 }
 

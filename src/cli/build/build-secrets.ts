@@ -1,5 +1,6 @@
 import { existsSync, readFileSync, statSync } from "node:fs";
 import { parseCsvRecord } from "../../base/csv.ts";
+import type { Cleanups } from "../../base/disposables.ts";
 import { invalidArgument } from "../../base/errors.ts";
 
 /** The most that a secret may have: what BuildKit allows. Bytes. */
@@ -45,17 +46,22 @@ export function parseSecret(text: string): [id: string, value: () => Uint8Array]
   return [id, () => readFileSync(file)];
 }
 
-/** `--ssh default|<id>[=<socket>]`: the agent of this user, or the one at a socket. Throws `invalidArgument`. */
-export function parseAgent(text: string): [id: string, socket: string] {
-  const [id = "", path] = text.split("=", 2);
+/**
+ * `--ssh default|<id>[=<socket>|<key>[,<key>]]`: the agent of this user, the one at a socket, or one that has keys of
+ * files for as long as `owned`. Throws `invalidArgument`, `unavailable`.
+ */
+export async function parseAgent(text: string, owned: Cleanups): Promise<[id: string, socket: string]> {
+  const [id = "", said] = text.split("=", 2);
   if (id === "") throw invalidArgument(`invalid ssh value ${JSON.stringify(text)}`);
-  const socket = path ?? process.env.SSH_AUTH_SOCK ?? "";
-  if (socket === "") throw invalidArgument("invalid empty ssh agent socket: make sure SSH_AUTH_SOCK is set");
-  if (!existsSync(socket)) throw invalidArgument(`failed to open ${socket}: no such file or directory`);
-  if (!statSync(socket).isSocket()) {
-    throw invalidArgument(
-      `${socket} is no socket of an agent: add the key to an agent (ssh-add), and give its socket`,
-    );
-  }
-  return [id, socket];
+  const paths = (said ?? process.env.SSH_AUTH_SOCK ?? "").split(",").filter((path) => path !== "");
+  const [first] = paths;
+  if (first === undefined)
+    throw invalidArgument("invalid empty ssh agent socket: make sure SSH_AUTH_SOCK is set");
+  const missing = paths.find((path) => !existsSync(path));
+  if (missing !== undefined) throw invalidArgument(`failed to open ${missing}: no such file or directory`);
+  const sockets = paths.filter((path) => statSync(path).isSocket());
+  if (sockets.length > 1) throw invalidArgument("only single socket allowed");
+  if (sockets.length === 0) return [id, await (await import("./ssh-keys.ts")).agentWithKeys(paths, owned)];
+  if (paths.length > 1) throw invalidArgument("invalid combination of keys and sockets");
+  return [id, first];
 }

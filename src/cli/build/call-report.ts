@@ -5,14 +5,18 @@ import type { Location } from "../../dockerfile/location.ts";
 import { alignTabs } from "../format/tabwriter.ts";
 import type { Call } from "./call.ts";
 
-/** What the answer comes to: what is printed, what is printed as an error, and the exit code. */
+/**
+ * What the answer comes to: what is printed, what is printed as an error, and the exit code. `path` is where people find
+ * the Dockerfile, instead of what it is called in the build.
+ */
 export function toldOf(
   { name, json, ignoreStatus }: Call,
   answer: Readonly<Record<string, string>>,
+  path?: string,
 ): { out: string; err: string; code: number } {
   const text = answer["result.json"] ?? "{}";
   const code = ignoreStatus ? 0 : Number(answer["result.statuscode"] ?? 0);
-  if (name === "lint") return lint(text, json, code);
+  if (name === "lint") return lint(text, json, code, path);
   const print = printers[name];
   if (json || print === undefined) return { out: `${text}\n`, err: "", code };
   return { out: print(text), err: "", code };
@@ -86,10 +90,16 @@ interface LintResult {
   buildError?: { message: string; location: Partial<Location> };
 }
 
-function lint(text: string, json: boolean, code: number): { out: string; err: string; code: number } {
+function lint(
+  text: string,
+  json: boolean,
+  code: number,
+  path: string | undefined,
+): { out: string; err: string; code: number } {
   if (json) return { out: `${text}\n`, err: "", code };
   const { warnings, sources, buildError } = JSON.parse(text) as LintResult;
-  const [{ fileName = "", data = "" } = {}] = sources;
+  const [{ fileName: ownName = "", data = "" } = {}] = sources;
+  const fileName = path ?? ownName;
   const source = Buffer.from(data, "base64").toString("utf8");
   const findings = warnings.map(({ ruleName, detail, location }) => ({
     rule: ruleName,

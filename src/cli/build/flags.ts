@@ -51,7 +51,7 @@ export const buildFlags = {
   secret: flag.list("Secret that steps may see (id=name,src=path)"),
   "security-opt": flag.list("Security options", { type: "strings" }),
   "shm-size": bytesFlag("Size of /dev/shm"),
-  ssh: flag.list("Agent that steps may ask (default, id=socket)"),
+  ssh: flag.list("Agent or keys that steps may use (default, id=socket, id=key)"),
   squash: flag.bool("Make one layer of the new ones", { since: "1.25" }),
   tag: flag.list('Name of the image, with a tag or without ("name:tag")', { short: "t", check: checkTag }),
   target: flag.string("Stage to build"),

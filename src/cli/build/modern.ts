@@ -44,7 +44,9 @@ export async function buildModern(
   });
   const caches = await cachesOf(cli, flags);
   const services = await contentServicesOf(inputs, outputs, caches);
-  const request = requestOf(cli, flags, { inputs, outputs, caches, services });
+  const agents = new Map<string, string>();
+  for (const text of flags.ssh) agents.set(...(await parseAgent(text, owned)));
+  const request = requestOf(cli, flags, { inputs, outputs, caches, services, agents });
   if (call !== undefined) {
     Object.assign(request.attrs, {
       requestid: `frontend.${call.name}`,
@@ -81,7 +83,7 @@ export async function buildModern(
     return 0;
   }
   const { toldOf } = await import("./call-report.ts");
-  const { out, err, code } = toldOf(call, answer);
+  const { out, err, code } = toldOf(call, answer, inputs.dockerfile);
   cli.out.write(out);
   if (err !== "") throw new StatusError(code, err);
   return code;
@@ -119,7 +121,14 @@ function requestOf(
     outputs,
     caches,
     services,
-  }: { inputs: Inputs; outputs: Outputs; caches: Caches; services: readonly [string, Method][] },
+    agents,
+  }: {
+    inputs: Inputs;
+    outputs: Outputs;
+    caches: Caches;
+    services: readonly [string, Method][];
+    agents: ReadonlyMap<string, string>;
+  },
 ): BuildRequest {
   const { Imports, Exports } = caches;
   const prefixed = (prefix: string, values: Record<string, string>) =>
@@ -164,7 +173,7 @@ function requestOf(
       folders: inputs.folders,
       upload: inputs.upload,
       secrets: new Map(flags.secret.map(parseSecret)),
-      agents: new Map(flags.ssh.map(parseAgent)),
+      agents,
       destinations: outputs.destinations,
       further: services,
       credentials: (host) => authForServer(cli.config, host === "registry-1.docker.io" ? hubServer : host),

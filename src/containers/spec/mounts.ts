@@ -11,7 +11,8 @@ import { defaultTmpfsOptions, mergeTmpfsOptions } from "../../volumes/tmpfs-opti
 /** The files of the container's network, on the host: they are mounted over those of the image. */
 export interface NetworkFiles {
   resolvConf: string;
-  hostname: string;
+  /** Undefined where the image's own counts: for steps of builds. */
+  hostname?: string;
   hosts: string;
 }
 
@@ -138,7 +139,7 @@ function networkMounts(files: NetworkFiles | undefined, readOnly: boolean): Moun
   const options = readOnly ? ["rbind", "ro", "rprivate"] : ["rbind", "rprivate"];
   return [
     bindOf(files.resolvConf, "/etc/resolv.conf", options),
-    bindOf(files.hostname, "/etc/hostname", options),
+    ...(files.hostname === undefined ? [] : [bindOf(files.hostname, "/etc/hostname", options)]),
     bindOf(files.hosts, "/etc/hosts", options),
   ];
 }

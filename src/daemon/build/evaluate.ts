@@ -4,7 +4,7 @@ import type { Cleanups } from "../../base/disposables.ts";
 import type { Circumstances } from "../../builder/attest/provenance.ts";
 import { type Built, build } from "../../builder/build.ts";
 import type { Entitlements } from "../../builder/entitlements.ts";
-import type { BuildOptions } from "../../builder/options.ts";
+import type { BuildOptions, SocketAccess } from "../../builder/options.ts";
 import { planBuild } from "../../builder/plan.ts";
 import type { BuildProgress, Vertex } from "../../builder/progress.ts";
 import type { ClientSession } from "../../builder/session/client-session.ts";
@@ -115,10 +115,11 @@ function toOptions(
   said: ReturnType<typeof frontendOptions> & Pick<BuildOptions, "platform" | "imported">,
 ): BuildOptions {
   const agents = new Map<string, Promise<string | undefined>>();
-  const agent = (id: string) => {
+  const agent = (id: string, access: SocketAccess) => {
     const { execRoot } = engine.settings;
-    const known = agents.get(id) ?? agentSocket(session, id, { execRoot, owned, signal });
-    agents.set(id, known);
+    const key = JSON.stringify([id, access]);
+    const known = agents.get(key) ?? agentSocket(session, id, { execRoot, access, owned, signal });
+    agents.set(key, known);
     return known;
   };
   return {
