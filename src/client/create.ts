@@ -8,7 +8,7 @@ import { any } from "../api/schema.ts";
 import { compareVersions, maxApiVersion, minApiVersion } from "../api/version.ts";
 import { cancelled, messageOf, unavailable } from "../base/errors.ts";
 import type { Client, ClientOptions, Hijacked, Streamed } from "./client.ts";
-import { errorOfResponse } from "./errors.ts";
+import { errorOfResponse, unexpectedAnswer } from "./errors.ts";
 import { errorText, type OutgoingRequest } from "./exchange.ts";
 import { parseMessages } from "./messages.ts";
 import { type AnyCall, encodeRegistryAuth, targetOf } from "./request.ts";
@@ -69,19 +69,24 @@ class EngineClient {
   }
 
   async call(id: OperationId, call: AnyCall = {}): Promise<unknown> {
-    const text = await this.callRaw(id, call);
+    const { text, status } = await this.#whole(id, call);
     const { response } = await operationOf(id);
     if (response.kind === "empty") return undefined;
     if (response.kind === "text") return text;
-    // An empty answer stands for the zero value (`POST /auth` may answer 204).
+    // No content stands for the zero value (`POST /auth` may answer so); anybody else who says nothing was cut off.
+    if (text === "" && status !== 204) throw unavailable("error during connect: EOF");
     return decode(response.schema ?? any, text === "" ? null : parseJson(text));
   }
 
   async callRaw(id: OperationId, call: AnyCall = {}): Promise<string> {
+    return (await this.#whole(id, call)).text;
+  }
+
+  async #whole(id: OperationId, call: AnyCall): Promise<{ text: string; status: number }> {
     const answer = await this.#request(id, call);
     const body = await reading(call, answer, () => wholeBody(answer.body, maxJson));
     this.#transport.release(answer);
-    return body.toString("utf8");
+    return { text: body.toString("utf8"), status: answer.status };
   }
 
   async callHead(id: OperationId, call: AnyCall = {}): Promise<Readonly<Record<string, string>>> {
@@ -147,7 +152,11 @@ class EngineClient {
       const answer = await this.#transport.send(this.#outgoing(id, operation, call, version), call.signal);
       const isFirst = this.#version === undefined;
       if (isFirst) this.#version = agreedVersion(answer.headers);
-      if (answer.status < 400) return answer;
+      if (isExpected(answer.status, operation)) return answer;
+      if (answer.status < 400) {
+        answer.dialed.connection.destroy();
+        throw unexpectedAnswer(answer.status, `${operation.method} ${operation.path}`);
+      }
       const text = await errorText(answer);
       this.#transport.release(answer);
       if (isFirst && answer.status === 400 && this.#version !== undefined && this.#version !== version)
@@ -168,6 +177,12 @@ class EngineClient {
     if (call.registryAuth !== undefined) headers["X-Registry-Auth"] = encodeRegistryAuth(call.registryAuth);
     return { method: operation.method, target: targetOf(id, operation, call, version), headers, body };
   }
+}
+
+/** Only who asks for a connection of its own is given one. */
+function isExpected(status: number, { response }: Operation): boolean {
+  if (status === 101) return response.kind === "hijack";
+  return (status >= 200 && status < 300) || status === 304;
 }
 
 /** The daemon's version or ours, whichever is older; undefined when the daemon does not tell its own. */

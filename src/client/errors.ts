@@ -18,6 +18,14 @@ export function errorOfResponse(status: number, contentType: string | undefined,
   return new EngineError(code, `Error response from daemon: ${messageIn(contentType, body) ?? `${status}`}`);
 }
 
+/** An answer that is no error, and no answer to what was asked either. */
+export function unexpectedAnswer(status: number, asked: string): EngineError {
+  if (status >= 300) return unavailable(`unexpected redirect in response (${status} to ${asked})`);
+  return unavailable(
+    `request returned ${status} for API route ${asked}, check if the server supports the requested API version`,
+  );
+}
+
 function messageIn(contentType: string | undefined, body: string): string | undefined {
   const plain = body.trim();
   if (!contentType?.startsWith("application/json")) return plain || undefined;

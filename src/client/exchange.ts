@@ -58,7 +58,8 @@ export async function exchange(connection: Connection, request: OutgoingRequest)
     const [, version, code] = /^HTTP\/1\.([01]) (\d{3})(?: |$)/.exec(answer.start) ?? [];
     if (code === undefined) throw unavailable("error during connect: malformed HTTP response");
     const status = Number(code);
-    if (status === 100) continue;
+    // What comes before the answer itself; 101 is one.
+    if (status >= 100 && status < 200 && status !== 101) continue;
     const { headers } = answer;
     const bare = request.method === "HEAD" || status === 101 || status === 204 || status === 304;
     return {

@@ -1,6 +1,6 @@
 import { writeFileSync } from "node:fs";
 import type { QueryOf } from "../../api/operations.ts";
-import { invalidArgument } from "../../base/errors.ts";
+import { invalidArgument, unavailable } from "../../base/errors.ts";
 import type { Cli } from "../cli.ts";
 import { pairs } from "../container/environment.ts";
 import { standardInput } from "../input-stream.ts";
@@ -64,6 +64,16 @@ const modern = [
   "ssh",
 ] as const;
 
+/** What a daemon says of a result that tells it in no other way: the last step, or the id alone (`q`). */
+const resultLine = /^(Successfully built |sha256:[0-9a-f]{64}\s*$)/;
+
+async function* watched<T>(values: AsyncIterable<T>, see: (value: T) => void): AsyncGenerator<T, void> {
+  for await (const value of values) {
+    see(value);
+    yield value;
+  }
+}
+
 /** `docker build` by `POST /build` as it was before BuildKit: `DOCKER_BUILDKIT=0`. */
 export async function buildClassic(cli: Cli, context: string, flags: BuildFlags): Promise<void> {
   const wrong = modern.find((name) => {
@@ -85,13 +95,20 @@ export async function buildClassic(cli: Cli, context: string, flags: BuildFlags)
     ...(input.body && { body: input.body }),
   });
   let id = "";
+  let hasResult = false;
   // Who wanted to see nothing sees all of it when it fails.
   const kept: Parameters<Output["write"]>[0][] = [];
   const quiet: Output = { fd: -1, isTerminal: false, write: (data) => void kept.push(data) };
   try {
-    await displayMessages(messages, flags.quiet ? quiet : cli.out, (aux) => {
+    const seen = watched(messages, ({ stream = "" }) => {
+      hasResult ||= resultLine.test(stream);
+    });
+    await displayMessages(seen, flags.quiet ? quiet : cli.out, (aux) => {
       id = (aux as { ID?: string }).ID ?? id;
     });
+    // A stream that ends in the middle may look like a whole one: what tells the end is the result.
+    if (id === "" && !hasResult)
+      throw unavailable("the daemon ended the build without a result: unexpected EOF");
   } catch (error) {
     for (const data of kept) cli.err.write(data);
     throw error;
