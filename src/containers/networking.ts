@@ -80,16 +80,22 @@ function refuseTogether(present: string, next: string): void {
   }
 }
 
+/** A daemon without the default network (`--bridge=none`): who asks for no other has loopback alone, as with Docker. */
+function isWithoutDefault({ network }: ContainerDeps, mode: string): boolean {
+  return mode === "bridge" && network.nameOf(mode) === undefined;
+}
+
 /** What a container asks of its networks when it starts. */
 export function connectRequest(deps: ContainerDeps, container: Container): ConnectRequest {
   const { config, hostConfig } = container.spec;
   const mode = hostConfig.NetworkMode || "bridge";
+  const isOff = config.NetworkDisabled || isWithoutDefault(deps, mode);
   const mac = config.MacAddress || undefined;
   return {
     containerId: container.id,
     containerName: container.name,
-    mode: config.NetworkDisabled ? "none" : ownerOfMode(deps, mode),
-    ...(!config.NetworkDisabled && !isShared(mode) && { endpoints: requestsOf(container, mode) }),
+    mode: isOff ? "none" : ownerOfMode(deps, mode),
+    ...(!isOff && !isShared(mode) && { endpoints: requestsOf(container, mode) }),
     ...(mac && { macAddress: mac }),
     exposedPorts: Object.keys(config.ExposedPorts ?? {}),
     portBindings: bindings(hostConfig.PortBindings ?? {}),

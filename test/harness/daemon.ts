@@ -52,6 +52,7 @@ export class TestDaemon implements AsyncDisposable {
     this.#ownsRegistry = options.registry === undefined;
     this.#flags = options.flags ?? [];
     this.dataRoot = options.dataRoot ?? join(root, "data");
+    if (this.#flags.includes("--bridge=none")) this.#bridge = noBridge;
   }
 
   static async start(options: TestDaemonOptions = {}): Promise<TestDaemon> {
