@@ -426,7 +426,7 @@ describe("what cannot be used", () => {
     [
       "to",
       "type=registry,ref=x,oci-mediatypes=false,image-manifest=true",
-      "invalid configuration for remote cache",
+      "invalid configuration for remote cache, OCI mediatypes are required for image-manifest cache format",
     ],
     ["to", "type=registry,ref=x,ignore-error=maybe", "non-bool value specified for ignore-error"],
     ["to", "type=registry,ref=X/Y:", "failed to configure registry cache exporter: invalid reference format"],

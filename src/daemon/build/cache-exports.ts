@@ -40,7 +40,10 @@ function formOf(attrs: CacheEntry["Attrs"]): CacheForm {
   if (mode !== "min" && mode !== "max") throw invalidArgument(`invalid cache export mode: ${mode}`);
   const ociTypes = boolOf(attrs, "oci-mediatypes", true);
   const imageManifest = boolOf(attrs, "image-manifest", ociTypes);
-  if (imageManifest && !ociTypes) throw invalidArgument("invalid configuration for remote cache");
+  if (imageManifest && !ociTypes)
+    throw invalidArgument(
+      "invalid configuration for remote cache, OCI mediatypes are required for image-manifest cache format",
+    );
   return {
     mode,
     imageManifest,
