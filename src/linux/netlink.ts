@@ -12,6 +12,8 @@ export const NLM_F_DUMP = 0x300;
 export const NLM_F_REPLACE = 0x100;
 export const NLM_F_EXCL = 0x200;
 export const NLM_F_CREATE = 0x400;
+const NFNL_MSG_BATCH_BEGIN = 16;
+const NFNL_MSG_BATCH_END = 17;
 const NLMSG_ERROR = 2;
 const NLMSG_DONE = 3;
 const NLM_F_DUMP_INTR = 0x10;
@@ -27,6 +29,7 @@ const SOL_NETLINK = 270;
 const NETLINK_CAP_ACK = 10;
 const NETLINK_EXT_ACK = 11;
 const MSG_TRUNC = 0x20;
+const MSG_DONTWAIT = 0x40;
 
 const c = libc({
   socket: { args: ["i32", "i32", "i32"], returns: "i32" },
@@ -156,8 +159,9 @@ export class NetlinkSocket implements Disposable {
     check(c.send(this.#fd, bytes, bytes.length, 0), "netlink send");
   }
 
-  #receive(): Buffer {
-    const length = check(c.recv(this.#fd, this.#buffer, this.#buffer.length, MSG_TRUNC), "netlink receive");
+  #receive(flags = 0): Buffer {
+    const received = c.recv(this.#fd, this.#buffer, this.#buffer.length, MSG_TRUNC | flags);
+    const length = check(received, "netlink receive");
     if (length > this.#buffer.length) throw new Error(`netlink answer of ${length} bytes does not fit`);
     return Buffer.from(this.#buffer.subarray(0, length));
   }
@@ -179,6 +183,36 @@ export class NetlinkSocket implements Disposable {
       }
     }
     if (failure) throw failure;
+  }
+
+  /**
+   * Sends `messages` as a batch of nfnetlink (<linux/netfilter/nfnetlink.h>): the kernel does all that they say, or
+   * nothing. `header` is that of the batch. Throws the first failure, as a `SyscallError` with the `subject` of its message.
+   */
+  transaction(header: Uint8Array, messages: readonly NetlinkMessage[]): void {
+    if (messages.length === 0) return;
+    const begin = this.#sequence + 1;
+    const last = begin + messages.length;
+    this.#sequence = last + 1;
+    // An answer to each would not fit into the socket's buffer: those that fail are answered anyway.
+    const flags = (at: number) => (begin + 1 + at === last ? NLM_F_ACK : 0);
+    this.#send(
+      Buffer.concat([
+        encodeMessage({ type: NFNL_MSG_BATCH_BEGIN, header }, 0, begin),
+        ...messages.map((message, at) => encodeMessage(message, flags(at), begin + 1 + at)),
+        encodeMessage({ type: NFNL_MSG_BATCH_END, header }, 0, last + 1),
+      ]),
+    );
+    for (let done = false, failure: SyscallError | undefined; !done; ) {
+      // All answers are there by now.
+      for (const reply of replies(this.#receive(MSG_DONTWAIT))) {
+        if (reply.type !== NLMSG_ERROR || reply.sequence < begin) continue;
+        failure ??= errorOf(reply, "nftables", messages[reply.sequence - begin - 1]?.subject);
+        // A batch that is refused as a whole is answered by its beginning.
+        done ||= reply.sequence === last || reply.sequence === begin;
+      }
+      if (done && failure) throw failure;
+    }
   }
 
   /** Everything that the kernel lists for `message`: the payloads, each its fixed header and its attributes. */

@@ -2,6 +2,7 @@ import { type CString, dlopen, type Pointer } from "bun:ffi";
 import { closeSync, openSync } from "node:fs";
 import { unavailable } from "../base/errors.ts";
 import { cstring } from "./libc.ts";
+import { NftElements } from "./nft-elements.ts";
 
 const signatures = {
   nft_ctx_new: { args: ["u32"], returns: "ptr" },
@@ -62,6 +63,7 @@ function load() {
 export class Nftables implements Disposable {
   readonly #nft: ReturnType<typeof load>;
   readonly #context: Pointer;
+  readonly bridgeElements = new NftElements();
 
   constructor() {
     this.#nft = load();
@@ -98,6 +100,7 @@ export class Nftables implements Disposable {
 
   [Symbol.dispose](): void {
     this.#nft.nft_ctx_free(this.#context);
+    this.bridgeElements[Symbol.dispose]();
     keepLow(contexts);
   }
 }
