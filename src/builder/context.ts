@@ -1,4 +1,4 @@
-import { createWriteStream, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, createWriteStream, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
@@ -63,7 +63,9 @@ async function fill(deps: BuilderDeps, request: ContextRequest, folder: string) 
     return { directory, remoteDockerfile: undefined, material };
   }
   const directory = join(folder, "files");
-  mkdirSync(directory, { mode: 0o700 });
+  mkdirSync(directory);
+  // A step may mount it, and may have a user of its own; on the host its folder is closed to others.
+  chmodSync(directory, 0o755);
   const archive = join(folder, "archive");
   const { remoteDockerfile, material } = await store(request, archive);
   if (remoteDockerfile !== undefined) writeFileSync(join(directory, "Dockerfile"), remoteDockerfile);

@@ -62,11 +62,13 @@ export function applyToConfig(
       return { config: { ...config, Labels: labels }, history: `LABEL ${pairs.map(assignment).join(" ")}` };
     }
     case "EXPOSE": {
-      const ports = instruction.ports.flatMap((port) => words.words(port)).flatMap(parsePorts);
+      // In the order of what is written, which BuildKit sorts; ranges by number.
+      const written = instruction.ports.flatMap((port) => words.words(port)).sort();
+      const ports = written.flatMap(parsePorts);
       const exposed = { ...config.ExposedPorts, ...emptyObjects(ports) };
       return {
         config: { ...config, ExposedPorts: exposed },
-        history: `EXPOSE [${ports.toSorted().join(" ")}]`,
+        history: `EXPOSE [${ports.join(" ")}]`,
       };
     }
     case "VOLUME": {

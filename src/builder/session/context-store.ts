@@ -1,5 +1,14 @@
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { FileList } from "../../archive/file-list.ts";
 import type { Logger } from "../../base/log.ts";
@@ -50,9 +59,12 @@ export class ContextStore {
     const isWhole = existsSync(list);
     if (!isWhole) {
       if (existsSync(path)) this.#trash.take(path);
-      mkdirSync(directory, { recursive: true, mode: 0o700 });
+      mkdirSync(path, { recursive: true, mode: 0o700 });
+      mkdirSync(directory);
       writeFileSync(join(path, "id"), crypto.randomUUID());
     }
+    // A step may mount it, and may have a user of its own; on the host its folder is closed to others.
+    chmodSync(directory, 0o755);
     this.#taken.add(name);
     const begun = `${list}.new`;
     let known = isWhole ? FileList.open(list) : undefined;
