@@ -29,6 +29,8 @@ const pageSize = 4096;
 export class Database implements Disposable {
   #sqlite: Sqlite;
   #statements = new Map<string, Statement>();
+  /** What `synchronous` is now. It is changed when it has to be: to and fro costs as much as a small write. */
+  #synchronous: "FULL" | "NORMAL" = "FULL";
 
   private constructor(sqlite: Sqlite) {
     this.#sqlite = sqlite;
@@ -89,6 +91,7 @@ export class Database implements Disposable {
 
   /** Runs one statement; returns how many rows it changed. */
   run(sql: string, ...values: SqlValue[]): number {
+    if (!this.#sqlite.inTransaction) this.#sync("FULL");
     return this.#writing(() => this.#prepare(sql).run(...values).changes);
   }
 
@@ -102,8 +105,30 @@ export class Database implements Disposable {
 
   /** All of `work`'s writes, or none of them. May be nested (the inner one joins the outer). */
   transaction<T>(work: () => T): T {
+    return this.#together("FULL", work);
+  }
+
+  #together<T>(synchronous: "FULL" | "NORMAL", work: () => T): T {
     if (this.#sqlite.inTransaction) return work();
-    return this.#writing(() => this.#sqlite.transaction(work).immediate());
+    this.#sync(synchronous);
+    return this.#writing(() => {
+      this.#prepare("BEGIN IMMEDIATE").run();
+      try {
+        const result = work();
+        this.#prepare("COMMIT").run();
+        return result;
+      } catch (error) {
+        // Some errors (a full disk) have rolled it back already.
+        if (this.#sqlite.inTransaction) this.#prepare("ROLLBACK").run();
+        throw error;
+      }
+    });
+  }
+
+  #sync(synchronous: "FULL" | "NORMAL"): void {
+    if (this.#synchronous === synchronous) return;
+    this.#sqlite.run(`PRAGMA synchronous=${synchronous}`);
+    this.#synchronous = synchronous;
   }
 
   #writing<T>(work: () => T): T {
@@ -121,13 +146,7 @@ export class Database implements Disposable {
    * that.
    */
   relaxed<T>(work: () => T): T {
-    if (this.#sqlite.inTransaction) return work();
-    this.#sqlite.run("PRAGMA synchronous=NORMAL");
-    try {
-      return this.transaction(work);
-    } finally {
-      this.#sqlite.run("PRAGMA synchronous=FULL");
-    }
+    return this.#together("NORMAL", work);
   }
 
   [Symbol.dispose](): void {
