@@ -65,8 +65,8 @@ interface Level {
  */
 export class TreeReader {
   readonly #options: TreeOptions;
-  /** The first name of each file that has several. */
-  readonly #links = new Map<string, ByteString>();
+  /** The first name of each file that has several, and how many of them may still come. */
+  readonly #links = new Map<string, { name: ByteString; left: number }>();
   readonly #buffer = new Uint8Array(chunkSize);
   readonly #newest: bigint | undefined;
 
@@ -166,11 +166,12 @@ export class TreeReader {
     return (newest !== undefined && seconds > newest ? newest : seconds) * 1_000_000_000n;
   }
 
-  #firstName({ device, inode }: FileStatus, name: ByteString): ByteString | undefined {
+  #firstName({ device, inode, links }: FileStatus, name: ByteString): ByteString | undefined {
     const key = `${device} ${inode}`;
     const first = this.#links.get(key);
-    if (first === undefined) this.#links.set(key, name);
-    return first;
+    if (first === undefined) this.#links.set(key, { name, left: links - 1 });
+    else if (--first.left <= 0) this.#links.delete(key);
+    return first?.name;
   }
 
   *#content(dir: number, base: ByteString, entry: TarEntry): Generator<TarEvent, undefined> {

@@ -106,7 +106,7 @@ class Walk {
       yield this.#header(path, status, "hardlink", first);
       return;
     }
-    this.#links.set(key, path);
+    if (status.nlink > 1) this.#links.set(key, path);
     yield this.#header(path, status, "file");
     yield* this.#content(path, status.size);
   }
