@@ -268,7 +268,7 @@ export function openImages({ dataRoot, log, database, events, set }: ImageParts)
   layers.reconcile();
   const cache = new BuildCache(new BuildCacheTable(database), layers, clock);
   const cacheMounts = new CacheMounts(dataRoot, trash);
-  const contexts = new ContextStore(dataRoot, trash, log);
+  const contexts = new ContextStore({ dataRoot, trash, bootId, log });
   const images = new ImageStore({
     retained: () => cache.digests(),
     database,

@@ -31,20 +31,30 @@ export interface TakenContext extends Disposable {
   keep(list: FileList): void;
 }
 
+export interface ContextStoreOptions {
+  dataRoot: string;
+  trash: Trash;
+  /** /proc/sys/kernel/random/boot_id */
+  bootId: string;
+  log: Logger;
+}
+
 /**
  * What clients have sent as build contexts, below `build/contexts` of the data root: one folder for each key, kept from
- * build to build, so that only changes have to be sent. A second build at the same time gets a folder for itself.
+ * build to build, so that only changes have to be sent. A second build at the same time gets a folder for itself. Nothing
+ * waits for the disk, so what a power failure may have torn is not used again: folders are those of one boot.
  */
 export class ContextStore {
   readonly folder: string;
   readonly #taken = new Set<string>();
   readonly #trash: Trash;
-
+  readonly #bootId: string;
   readonly #log: Logger;
 
-  constructor(dataRoot: string, trash: Trash, log: Logger) {
+  constructor({ dataRoot, trash, bootId, log }: ContextStoreOptions) {
     this.folder = join(dataRoot, "build", "contexts");
     this.#trash = trash;
+    this.#bootId = bootId;
     this.#log = log;
   }
 
@@ -56,12 +66,15 @@ export class ContextStore {
     const path = join(this.folder, name);
     const directory = join(path, "files");
     const list = join(path, "list");
-    const isWhole = existsSync(list);
+    const idFile = join(path, "id");
+    const kept = existsSync(list) && existsSync(idFile) ? readFileSync(idFile, "utf8") : "";
+    const isWhole = kept.startsWith(this.#bootId);
+    const id = isWhole ? kept : `${this.#bootId} ${crypto.randomUUID()}`;
     if (!isWhole) {
       if (existsSync(path)) this.#trash.take(path);
       mkdirSync(path, { recursive: true, mode: 0o700 });
       mkdirSync(directory);
-      writeFileSync(join(path, "id"), crypto.randomUUID());
+      writeFileSync(idFile, id);
     }
     // A step may mount it, and may have a user of its own; on the host its folder is closed to others.
     chmodSync(directory, 0o755);
@@ -70,7 +83,7 @@ export class ContextStore {
     let known = isWhole ? FileList.open(list) : undefined;
     return {
       directory,
-      id: readFileSync(join(path, "id"), "utf8"),
+      id,
       list,
       get known() {
         return known;
