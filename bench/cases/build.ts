@@ -94,7 +94,9 @@ function build(
   const argv = isDocker && builder === "buildkit" ? ["/usr/bin/docker"] : contestant.client.argv;
   const ours = contestant.label === "longshore";
   const env = ours ? {} : { DOCKER_BUILDKIT: builder === "buildkit" ? "1" : "0" };
-  const command = [...argv, "build", "-q", "-t", "built", ...options, context(bench, subject)];
+  // A name of its own: two clients of one daemon would take it from each other, and nothing would be as it was before.
+  const tag = `built-by-${contestant.label.toLowerCase().replace(/\W+/g, "-")}`;
+  const command = [...argv, "build", "-q", "-t", tag, ...options, context(bench, subject)];
   return time(command, { ...contestant.client.env, ...env });
 }
 
