@@ -35,15 +35,3 @@ test("a transaction that throws leaves nothing, and a relaxed one within it goes
   database.relaxed(() => database.run("INSERT INTO things VALUES ('x')"));
   expect(count(database)).toBe(1);
 });
-
-test("who writes waits for the disk, unless that is relaxed", () => {
-  using database = open();
-  const synchronous = () => database.get<{ synchronous: number }>("PRAGMA synchronous")?.synchronous;
-  for (let round = 0; round < 2; round++) {
-    expect(database.relaxed(synchronous)).toBe(1);
-    expect(database.transaction(() => database.relaxed(synchronous))).toBe(2);
-    database.relaxed(() => {});
-    database.run("DELETE FROM things");
-    expect(synchronous()).toBe(2);
-  }
-});

@@ -127,6 +127,8 @@ test.each(operations)(
     const fields = Object.keys(kept[name]) as (keyof Work)[];
     const found = Object.fromEntries(fields.map((field) => [field, least(field)]));
     if (process.env.LONGSHORE_WORK === "print") console.log(name, JSON.stringify(found));
+    // What is to survive a power failure waits for the disk.
+    if (kept[name].flushes > 0) expect(least("flushes")).toBeGreaterThan(0);
     const more = fields.filter((field) => least(field) > allowed(kept[name][field]));
     expect(more.map((field) => `${name}: ${least(field)} ${field}, which were ${kept[name][field]}`)).toEqual(
       [],
