@@ -15,6 +15,9 @@ interface Element extends NftElement {
   readonly text: string;
 }
 
+/** How often rules are tried before the kernel is taken to have none for bridges. */
+const attempts = 3;
+
 /** How long elements of ends that are gone may stay, in milliseconds: names of ends are never used again. */
 const sweepMillis = 500;
 
@@ -102,13 +105,25 @@ export class SpoofGuard {
     const elements = Array.from(this.#all(), (text) => `add element bridge ${this.#table} ${text}`);
     const rules = [`${name}\ndelete ${name}\n${name} {${chain}}`, ...elements];
     try {
-      this.#nft.run(rules.join("\n"));
+      this.#runSurely(rules.join("\n"));
       this.#stale.clear();
     } catch (error) {
       if (!(error instanceof NftablesError)) throw error;
       this.#impossible = true;
       const why = "the kernel takes no rules for bridges: containers of one network can pass for each other";
       this.#log.warn(why, { error: error.message });
+    }
+  }
+
+  /** A transaction of somebody else's that comes between fails it too: only what fails each time is impossible. */
+  #runSurely(commands: string): void {
+    for (let left = attempts - 1; ; left--) {
+      try {
+        this.#nft.run(commands);
+        return;
+      } catch (error) {
+        if (left === 0 || !(error instanceof NftablesError)) throw error;
+      }
     }
   }
 
