@@ -56,13 +56,17 @@ function writeFew(fd: number, bytes: Uint8Array): void {
 
 function writeTo(fd: number, data: string | Uint8Array): void {
   throwFailure();
-  // A copy where it may be written later: the caller may use its memory again.
-  const isFew = data.length <= Math.min(atOnce, few);
-  const bytes = typeof data === "string" || isFew || writing ? Buffer.from(data) : data;
+  const bytes = typeof data === "string" ? Buffer.from(data) : data;
   if (bytes.length === 0) return;
-  if (writing) writeLater(fd, () => writeAll(fd, bytes));
-  else if (isFew && bytes.length <= atOnce) writeFew(fd, bytes);
-  else writeAll(fd, bytes);
+  const isFew = bytes.length <= Math.min(atOnce, few);
+  if (!writing && !isFew) {
+    writeAll(fd, bytes);
+    return;
+  }
+  // It may be written later, when the caller uses its memory again.
+  const copy = Buffer.from(bytes);
+  if (writing) writeLater(fd, () => writeAll(fd, copy));
+  else writeFew(fd, copy);
 }
 
 /**

@@ -5,6 +5,8 @@ import { check, libc, SyscallError } from "./libc.ts";
 /** Protocols of netlink(7). */
 export const NETLINK_ROUTE = 0;
 export const NETLINK_NETFILTER = 12;
+/** The part of netfilter that nftables is, in the types of its messages. (<linux/netfilter/nfnetlink.h>) */
+export const NFNL_SUBSYS_NFTABLES = 10;
 
 export const NLM_F_REQUEST = 1;
 export const NLM_F_ACK = 4;

@@ -1,8 +1,14 @@
-import { be16, NETLINK_NETFILTER, NetlinkSocket, NLM_F_CREATE, text } from "./netlink.ts";
+import {
+  be16,
+  NETLINK_NETFILTER,
+  NetlinkSocket,
+  NFNL_SUBSYS_NFTABLES,
+  NLM_F_CREATE,
+  text,
+} from "./netlink.ts";
 
 // <linux/netfilter.h>, <linux/netfilter/nfnetlink.h>, <linux/netfilter/nf_tables.h>
 const NFPROTO_BRIDGE = 7;
-const NFNL_SUBSYS_NFTABLES = 10;
 const NFT_MSG_NEWSETELEM = 12;
 const NFT_MSG_DELSETELEM = 14;
 const NFTA_SET_ELEM_LIST_TABLE = 1;

@@ -1,8 +1,7 @@
-import { decodeAttributes, NETLINK_NETFILTER } from "./netlink.ts";
+import { decodeAttributes, NETLINK_NETFILTER, NFNL_SUBSYS_NFTABLES } from "./netlink.ts";
 import { NetlinkEvents, type NetlinkListener } from "./netlink-events.ts";
 
 // <linux/netfilter/nfnetlink.h>, <linux/netfilter/nf_tables.h>
-const NFNL_SUBSYS_NFTABLES = 10;
 const NFNLGRP_NFTABLES = 7;
 const NFT_MSG_NEWGEN = 15;
 const NFTA_GEN_PROC_PID = 2;
